@@ -1,0 +1,22 @@
+"""What a cluster offers, as plain numbers."""
+
+from __future__ import annotations
+
+from orgruntime.model.base import Noun
+
+
+class Node(Noun):
+    id: str
+    address: str = ""
+    cpus: float
+    gpus: float = 0.0
+    memory_mb: int = 0
+    accelerator: str | None = None
+    labels: dict[str, str] = {}
+
+
+class Fleet(Noun):
+    nodes: tuple[Node, ...]
+    isolation: str = "none"
+    """The level that every node can give: `strict` or `none`."""
+    simulated: bool = False

@@ -1,0 +1,187 @@
+"""The manifest: a compiled org. A run is closed over it, and nothing that executes reads markdown.
+
+Invariant: `Manifest.hash` covers every field but the hash itself; equal hashes mean equal orgs.
+Breaking changes of the persisted form raise `SCHEMA_VERSION`; additions with defaults do not.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field
+
+from orgruntime.model.amounts import Amounts, Budget
+from orgruntime.model.appetite import Appetite
+from orgruntime.model.base import Noun, digest
+from orgruntime.model.ids import RoleSlug
+from orgruntime.model.payload import PayloadType
+
+SCHEMA_VERSION = 1
+
+
+class Direction(StrEnum):
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+    def gain(self, old: float, new: float) -> float:
+        """How much better `new` is than `old`; positive is better in either direction."""
+        return old - new if self is Direction.MINIMIZE else new - old
+
+
+class Objective(Noun):
+    metric: str
+    direction: Direction
+    target: float | None = None
+    min_effect: float = Field(default=0.0, ge=0)
+
+
+class WorkspaceSpec(Noun):
+    """The repository under research. `source` is absolute when it is a folder or a local repository."""
+
+    source: str
+    editable: tuple[str, ...]
+    """Paths or globs relative to the workspace root; everything else is frozen."""
+    setup: str | None = None
+    run: str
+    """Command with the placeholders {seed} and {budget} (a fraction in (0, 1])."""
+    verify: str | None = None
+    time_limit_s: float = Field(gt=0)
+    memory_mb: int | None = Field(default=None, ge=1)
+
+
+class RoleKind(StrEnum):
+    AGENT = "agent"
+    EXPERIMENT = "experiment"
+    VERIFIER = "verifier"
+    HUMAN = "human"
+
+
+class Resources(Noun):
+    """What one trial of a role reserves in the cluster. Fractions are allowed."""
+
+    cpus: float = Field(default=1.0, ge=0)
+    gpus: float = Field(default=0.0, ge=0)
+    memory_mb: int | None = Field(default=None, ge=1)
+    accelerator: str | None = None
+
+    def cost(self, wall_s: float) -> Amounts:
+        """The cost of holding these for `wall_s` seconds, as one trial."""
+        return Amounts(trials=1, gpu_ms=round(self.gpus * wall_s * 1000), cpu_ms=round(self.cpus * wall_s * 1000))
+
+
+class Role(Noun):
+    slug: RoleSlug
+    name: str
+    kind: RoleKind
+    description: str = ""
+    prompt: str = ""
+    """The body of the role file. Empty for a built-in role."""
+    count: int = Field(default=1, ge=1)
+    """Desks of an agent role: how many inquiries it serves at once."""
+    species: tuple[str, ...] = ()
+    """What stands behind the role, for an agent: desk i is served by species[i % len(species)]."""
+    tools: tuple[str, ...] = ()
+    resources: Resources = Resources()
+    minutes: float | None = None
+    """Time limit of one trial of this role; None takes the workspace's."""
+    builtin: bool = False
+    source: str | None = None
+    """Path of the role file relative to the org, with `/`."""
+
+
+class HandoffKind(StrEnum):
+    TRANSFER = "transfer"
+    ASK = "ask"
+    """Call and return: the target's reply goes back to the source."""
+
+
+class Handoff(Noun):
+    """One edge. At run time the edges of a role are tried in order: the first whose condition holds
+    and whose bound is not used up is taken; none means that the inquiry ends."""
+
+    id: str
+    """`e1`, `e2`, …: the position in the workflow list."""
+    source: RoleSlug
+    target: RoleSlug
+    payload: str
+    kind: HandoffKind = HandoffKind.TRANSFER
+    when: str | None = None
+    otherwise: bool = False
+    at_most: int | None = Field(default=None, ge=1)
+    """How often one inquiry may take this edge."""
+    fan_out: int = Field(default=1, ge=1)
+    """×N: up to N payloads, each of which becomes an inquiry of its own at the target."""
+
+
+class Cadence(Noun):
+    """A stand-up: the role is called with the ledger's facts on a schedule, outside any inquiry."""
+
+    id: str
+    role: RoleSlug
+    payload: str
+    every_trials: int | None = Field(default=None, ge=1)
+    every_s: float | None = Field(default=None, gt=0)
+
+
+class AgentGraph(Noun):
+    handoffs: tuple[Handoff, ...]
+    cadences: tuple[Cadence, ...] = ()
+    entries: tuple[RoleSlug, ...]
+    """Where ideas from the queue enter, in order. Always agent roles."""
+
+    def edges_from(self, slug: RoleSlug) -> tuple[Handoff, ...]:
+        return tuple(edge for edge in self.handoffs if edge.source == slug)
+
+
+class ModelSpec(Noun):
+    """An entry of `models:`: a name of the org for a species."""
+
+    name: str
+    species: str
+    """`claude-…`, `search/…`, `digest/…`, `control/…`, or the model's name on the server at `base_url`."""
+    base_url: str | None = None
+    key_env: str | None = None
+    """Name of the environment variable that holds the key. Never the key."""
+
+
+class SourceFile(Noun):
+    path: str
+    sha256: str
+
+
+class Manifest(Noun):
+    schema_version: Literal[1] = 1
+    org: str
+    title: str
+    mission: str = ""
+    guidance: dict[str, str] = {}
+    """The program's other sections, heading → markdown: words for the agents."""
+    objective: Objective
+    workspace: WorkspaceSpec
+    appetite: Appetite
+    budget: Budget
+    models: tuple[ModelSpec, ...] = ()
+    roles: tuple[Role, ...]
+    payloads: tuple[PayloadType, ...]
+    graph: AgentGraph
+    sources: tuple[SourceFile, ...] = ()
+    hash: str = ""
+
+    def sealed(self) -> Self:
+        """The same manifest with its hash filled in."""
+        return self.model_copy(update={"hash": digest(self.model_dump(mode="json", exclude={"hash"}))})
+
+    def role(self, slug: RoleSlug) -> Role:
+        """Raises KeyError for a slug that no role has."""
+        for role in self.roles:
+            if role.slug == slug:
+                return role
+        raise KeyError(slug)
+
+    def species_of(self, name: str) -> ModelSpec:
+        """The species behind a model name: the org's entry, or the name itself."""
+        for model in self.models:
+            if model.name == name:
+                return model
+        return ModelSpec(name=name, species=name)

@@ -1,0 +1,93 @@
+"""Payloads: the typed things that handoffs carry, and the words by which an edge can select them.
+
+Invariant: `CONDITIONS` is closed. A `when` word that is not listed for its payload does not compile.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from orgruntime.model.base import Noun
+from orgruntime.model.ids import PayloadId, RoleSlug
+
+
+class FieldType(StrEnum):
+    STRING = "string"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    ARRAY = "array"
+    OBJECT = "object"
+
+
+class PayloadField(Noun):
+    name: str
+    type: FieldType
+    required: bool = True
+    meaning: str = ""
+    choices: tuple[str, ...] = ()
+
+
+class PayloadType(Noun):
+    """A payload that an org may carry: built in, or declared in the org's `## Payloads` table."""
+
+    name: str
+    fields: tuple[PayloadField, ...]
+    builtin: bool = False
+
+
+class Payload(Noun):
+    """One payload as the ledger keeps it."""
+
+    id: PayloadId
+    type: str
+    body: dict[str, Any]
+    source: RoleSlug
+
+
+def _builtin(name: str, *fields: tuple[str, FieldType, bool, str]) -> PayloadType:
+    return PayloadType(
+        name=name,
+        fields=tuple(PayloadField(name=n, type=t, required=r, meaning=m) for n, t, r, m in fields),
+        builtin=True,
+    )
+
+
+_S, _N, _B = FieldType.STRING, FieldType.NUMBER, FieldType.BOOLEAN
+
+BUILTIN_PAYLOADS: dict[str, PayloadType] = {
+    payload.name: payload
+    for payload in (
+        _builtin("idea", ("text", _S, True, "what to try, and why")),
+        _builtin(
+            "proposal",
+            ("proposal", _S, True, "id of the proposal in the ledger"),
+            ("commit", _S, True, "the commit"),
+            ("hypothesis", _S, True, "what should happen, and why"),
+        ),
+        _builtin(
+            "result",
+            ("proposal", _S, True, "id of the proposal"),
+            ("outcome", _S, True, "one of: promising, kept, worse, crashed, conflicted, invalid, duplicate"),
+            ("metric", _N, False, "the mean over its trials"),
+            ("gain", _N, False, "mean improvement over the lead on the same seeds, positive is better"),
+            ("reason", _S, True, "one sentence"),
+        ),
+        _builtin(
+            "verdict",
+            ("verdict", _S, True, "keep, discard, crash or inconclusive"),
+            ("certified", _B, True, "whether the champion moved"),
+            ("reason", _S, True, "one sentence"),
+        ),
+        _builtin("memo", ("text", _S, True, "markdown")),
+        _builtin("note", ("text", _S, True, "markdown")),
+    )
+}
+
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "result": ("promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate"),
+    "verdict": ("certified", "discarded", "inconclusive", "crashed"),
+}
+"""`when` words of the built-in payloads. For an org's own payload: the names of its boolean fields,
+and `FIELD is CHOICE` for its choice fields."""

@@ -1,0 +1,204 @@
+"""What the runtime needs of the world, as Protocols. Adapters live in `backends`, fakes in `testing`;
+both inherit the conformance suite of their port (`testing.conformance`).
+
+Invariant: nothing here can name ray, langgraph, optuna or git; only nouns cross.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from orgruntime.model.fleet import Fleet
+from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, RoleSlug, TreeId
+from orgruntime.model.manifest import Resources
+from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.model.trial import TrialOutcome, TrialSpec
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """UTC seconds since the epoch, for people's eyes only: no decision rests on it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class ExecutorError(Exception):
+    """The cluster cannot be used: one sentence with the remedy."""
+
+
+class Executor(Protocol):
+    """Runs attempts on the cluster. At-least-reported: every submitted attempt yields exactly one outcome,
+    also when its node dies (`Ending.INFRASTRUCTURE`), as long as the executor lives."""
+
+    async def start(self) -> Fleet:
+        """Joins or starts the cluster. Raises ExecutorError."""
+        ...
+
+    def fleet(self) -> Fleet: ...
+
+    def fits(self, shape: Resources) -> bool:
+        """Whether some node of the present fleet could ever hold the shape."""
+        ...
+
+    def free_slots(self, shape: Resources) -> int:
+        """How many more trials of this shape would start at once, were they submitted now."""
+        ...
+
+    def submit(self, specs: Sequence[TrialSpec]) -> None:
+        """Hands attempts over; returns at once. Never more than `free_slots` of a shape."""
+        ...
+
+    async def outcomes(self) -> list[TrialOutcome]:
+        """Waits for at least one outcome; returns all that are there. Cancellable without loss."""
+        ...
+
+    async def cancel(self, attempts: Sequence[AttemptId]) -> None:
+        """Ends attempts early; each still yields its outcome (`Ending.CANCELLED`)."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what runs, gives every lease back, removes an embedded cluster. Idempotent."""
+        ...
+
+
+class Desks(Protocol):
+    """Where agent steps run: one desk a role instance."""
+
+    async def step(self, request: StepRequest) -> StepReply:
+        """Raises StepError when the species failed; bad replies are the caller's to refuse."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class StepError(Exception):
+    """A species could not answer. `retry` says whether asking again can help."""
+
+    def __init__(self, message: str, *, retry: bool = False) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+@dataclass(frozen=True)
+class Commit:
+    id: CommitId
+    tree: TreeId
+
+
+@dataclass(frozen=True)
+class Diff:
+    """`text` is a unified diff, at most 200 kB; `files` maps changed path → (lines added, lines removed)."""
+
+    files: Mapping[str, tuple[int, int]]
+    text: str
+
+    @property
+    def lines(self) -> int:
+        return sum(added + removed for added, removed in self.files.values())
+
+
+@dataclass(frozen=True)
+class Conflict:
+    paths: tuple[str, ...]
+
+
+class WorkspaceError(Exception):
+    """The workspace's source cannot be used: one sentence with the remedy."""
+
+
+class Workspace(Protocol):
+    """The repository under research: a bare git directory in the run's folder, that no trial ever sees.
+
+    Commits are never lost: each gets a ref below `refs/orgrun/`. Author and time of a commit are given, never read
+    from the machine's configuration, so equal content gives equal ids.
+    """
+
+    def base(self) -> Commit:
+        """The commit that the source was imported as."""
+        ...
+
+    def get(self, commit: CommitId) -> Commit:
+        """Raises KeyError."""
+        ...
+
+    def paths(self, commit: CommitId) -> list[str]:
+        """Every file, sorted, with `/`."""
+        ...
+
+    def read(self, commit: CommitId, path: str) -> bytes:
+        """Raises KeyError."""
+        ...
+
+    def commit(self, base: CommitId, files: Mapping[str, bytes], *, message: str, author: str) -> Commit:
+        """`base` with the given files replaced (or added). Paths are relative, plain, and never inside `.git*`:
+        WorkspaceError otherwise. Reachable for ever from its own ref."""
+        ...
+
+    def diff(self, old: CommitId, new: CommitId) -> Diff: ...
+
+    def merge(self, base: CommitId, ours: CommitId, theirs: CommitId, *, message: str) -> Commit | Conflict:
+        """Three-way merge of `theirs` into `ours`."""
+        ...
+
+    def branch(self, name: str) -> CommitId | None: ...
+
+    def move_branch(self, name: str, commit: CommitId) -> None:
+        """`lead` and `champion`. The old commit stays reachable."""
+        ...
+
+    def pack(self, tree: TreeId) -> bytes:
+        """The tree as an uncompressed tar: regular files and their executable bit only, sorted, no owner, no time."""
+        ...
+
+
+class StepRunner(Protocol):
+    """The one callback from the engine into the runtime: perform a role's step.
+
+    Returns the payload it hands off and the words by which edges select it (`promising`, `crashed`, …).
+    Idempotent for (inquiry, visit): a replayed step returns what was recorded.
+    """
+
+    async def __call__(self, step: StepAddress, inbox: PayloadId | None) -> Handed: ...
+
+
+@dataclass(frozen=True)
+class StepAddress:
+    inquiry: InquiryId
+    role: RoleSlug
+    visit: int
+    """Counted from 0 over the whole inquiry: the n-th step of the thread."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    payload: PayloadId | None
+    """None: nothing to hand off, the inquiry ends here."""
+    type: str = ""
+    words: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Runs inquiries as threads of the lowered graph, durably."""
+
+    async def open(self, step: StepRunner) -> None: ...
+
+    async def run(self, inquiry: InquiryId, at: RoleSlug, payload: PayloadId | None) -> None:
+        """Starts the thread, or goes on with it where its checkpoint stands; returns when the thread has ended."""
+        ...
+
+    async def forget(self, inquiries: Sequence[InquiryId]) -> None:
+        """Prunes finished threads."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+PackTree = Callable[[TreeId], bytes]
+Notify = Callable[[], Awaitable[None]]
