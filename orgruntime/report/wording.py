@@ -1,0 +1,85 @@
+"""Text and numbers as a report shows them.
+
+Works on strings of unknown origin and on floats. Knows nothing of the medium: escaping for HTML, TSV or
+Mermaid is the writer's own business. Invariant: what leaves `plain` holds no control, format or surrogate
+character, so it can neither break a line, nor forge one, nor turn the reading direction around.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+MINUS = "\u2212"
+
+
+def plain(text: str) -> str:
+    """One line: whitespace runs become one space, control and bidirectional characters go."""
+    kept = (" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char)[0] != "C")
+    return " ".join("".join(kept).split())
+
+
+def plain_lines(text: str) -> str:
+    """The same line by line: line breaks and indentation stay."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).split("\n")
+    return "\n".join("".join(char for char in line if unicodedata.category(char)[0] != "C").rstrip() for line in lines)
+
+
+def clip(text: str, limit: int) -> str:
+    """`plain`, cut to `limit` characters with an ellipsis."""
+    line = plain(text)
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """`digits` significant digits at least, thousands not lost: 2.4871, 18,204, 3.2e-07. A dash for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size != 0 and (size < 1e-4 or size >= 1e9):
+        return f"{value:.{digits - 1}e}".replace("-", MINUS, 1) if value < 0 else f"{value:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - (math.floor(math.log10(size)) if size >= 1 else 0)) if size else 0
+    return signless(f"{value:,.{decimals}f}")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference: always with its sign."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"+{number(value, digits)}" if value > 0 else number(value, digits)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A percentage given in percent, with its sign."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return signless(f"{value:+.{digits}f}") + " %"
+
+
+def signless(text: str) -> str:
+    """ASCII hyphens of a formatted number as the minus sign."""
+    return text.replace("-", MINUS, 1) if text.startswith("-") else text
+
+
+def duration(seconds: float | None) -> str:
+    """12.3 s, 4 min 5 s, 2 h 10 min, 3 d 4 h."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    whole = round(seconds)
+    for unit, size, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit} {rest} {below}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def count(value: int, word: str, plural: str = "") -> str:
+    """1 trial, 2 trials, 3 memories."""
+    return f"{value:,} {word if value == 1 else plural or word + 's'}"
+
+
+def short(commit: str) -> str:
+    """A commit as people quote it: seven digits."""
+    return plain(commit)[:7]
