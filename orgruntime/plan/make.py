@@ -1,0 +1,138 @@
+"""Manifest + numbers + fleet → plan. Pure.
+
+Does not compute the numbers (the scheduler does) and asks no cluster (the caller hands in the fleet). Invariant:
+whatever the plan says of cost is a bound: a run of it never costs more.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+from orgruntime.model.amounts import UNITS, Budget
+from orgruntime.model.fleet import Fleet
+from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
+from orgruntime.model.numbers import Numbers
+from orgruntime.plan.dials import dial_plans
+from orgruntime.plan.fit import fit
+from orgruntime.plan.keys import needed_keys
+from orgruntime.plan.plan import AuthorityPlan, BillPlan, EdgePlan, Plan, RolePlan
+
+TRIAL_KINDS = (RoleKind.EXPERIMENT, RoleKind.VERIFIER)
+TRIAL_UNITS = ("trials", "gpu_ms", "cpu_ms")
+SCREEN_TRIALS = 4
+"""Two pairs: the least that a proposal costs."""
+NOISE_TRIALS = 10
+
+
+def make_plan(manifest: Manifest, numbers: Numbers, fleet: Fleet | None, folder: str = "") -> Plan:
+    """The plan of a run. Without a fleet, nothing is said of where the roles fit."""
+    roles = tuple(_role(role, manifest, fleet) for role in manifest.roles)
+    return Plan(
+        manifest=manifest.hash,
+        org=manifest.org,
+        title=manifest.title,
+        folder=folder,
+        metric=manifest.objective.metric,
+        direction=manifest.objective.direction.value,
+        target=manifest.objective.target,
+        run=manifest.workspace.run,
+        verify=manifest.workspace.verify,
+        budget=_bounds(manifest.budget),
+        roles=roles,
+        edges=(*map(_edge, manifest.graph.handoffs), *map(_stand_up, manifest.graph.cadences)),
+        entries=manifest.graph.entries,
+        dials=dial_plans(manifest.appetite, numbers),
+        numbers=numbers,
+        authority=tuple(_authority(role, manifest) for role in manifest.roles),
+        bill=_bill(manifest.budget, roles, fleet),
+        fleet=fleet,
+        keys=tuple(dict.fromkeys(key.env for key in needed_keys(manifest))),
+        warnings=_warnings(manifest, numbers, roles),
+    )
+
+
+def _role(role: Role, manifest: Manifest, fleet: Fleet | None) -> RolePlan:
+    base = RolePlan(slug=role.slug, name=role.name, kind=role.kind, count=role.count, species=role.species)
+    if role.kind not in TRIAL_KINDS:
+        return base
+    limit = manifest.workspace.time_limit_s if role.minutes is None else role.minutes * 60
+    base = base.model_copy(update={"resources": role.resources, "time_limit_s": limit})
+    if fleet is None:
+        return base
+    found = fit(role.resources, fleet)
+    return base.model_copy(update={"places": found.places, "nodes": found.nodes, "misfit": found.misfit})
+
+
+def _authority(role: Role, manifest: Manifest) -> AuthorityPlan:
+    """Only a role that hands off proposals writes files."""
+    proposes = any(edge.payload == "proposal" for edge in manifest.graph.edges_from(role.slug))
+    editable = manifest.workspace.editable if proposes else ()
+    return AuthorityPlan(role=role.slug, tools=role.tools, models=role.species, editable=editable)
+
+
+def _edge(edge: Handoff) -> EdgePlan:
+    parts = [
+        edge.payload,
+        f"×{edge.fan_out}" if edge.fan_out > 1 else "",
+        "asks" if edge.kind is HandoffKind.ASK else "",
+        f"when {edge.when}" if edge.when else "",
+        "otherwise" if edge.otherwise else "",
+        f"at most {edge.at_most} times" if edge.at_most else "",
+    ]
+    return EdgePlan(id=edge.id, source=edge.source, target=edge.target, text=", ".join(filter(None, parts)))
+
+
+def _stand_up(cadence: Cadence) -> EdgePlan:
+    often = f"{cadence.every_trials} trials" if cadence.every_trials else f"{(cadence.every_s or 0) / 60:g} minutes"
+    return EdgePlan(id=cadence.id, source=cadence.role, target=cadence.role, text=f"{cadence.payload} every {often}")
+
+
+def _bounds(budget: Budget) -> dict[str, int]:
+    return {**budget.bounds(), **({} if budget.wall_ms is None else {"wall_ms": budget.wall_ms})}
+
+
+def _bill(budget: Budget, roles: tuple[RolePlan, ...], fleet: Fleet | None) -> tuple[BillPlan, ...]:
+    """Trials and device time by the costliest role, at its time limit; tokens and dollars by the budget alone."""
+    bounds = _bounds(budget)
+    costs = [role.resources.cost(role.time_limit_s or 0.0) for role in roles if role.resources]
+    lines = []
+    for unit in (*UNITS, "wall_ms"):
+        each = max((getattr(cost, unit) for cost in costs), default=0) if unit in TRIAL_UNITS else None
+        worst = min(_limits(unit, each, budget, fleet), default=None)
+        if unit in bounds or each:
+            lines.append(BillPlan(unit=unit, bound=bounds.get(unit), one_trial=each, worst=worst))
+    return tuple(lines)
+
+
+def _limits(unit: str, each: int | None, budget: Budget, fleet: Fleet | None) -> list[int]:
+    """Every bound on a unit's total: its own, that of the trials, and every device busy for the wall-clock bound."""
+    bounds = _bounds(budget)
+    limits = [bounds[unit]] if unit in bounds else []
+    if each is not None and budget.trials is not None:
+        limits.append(each * budget.trials)
+    if fleet is not None and budget.wall_ms is not None and unit in ("cpu_ms", "gpu_ms"):
+        devices = sum(node.cpus if unit == "cpu_ms" else node.gpus for node in fleet.nodes)
+        limits.append(ceil(devices * budget.wall_ms))
+    return limits
+
+
+def _warnings(manifest: Manifest, numbers: Numbers, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
+    found = [f"{role.slug}: {role.misfit}" for role in roles if role.misfit]
+    if not manifest.budget.is_bounded:
+        found.append("no bound on trials, CPU time or wall-clock time: `run` refuses until the budget has one")
+    if not numbers.can_certify:
+        needed = ceil(numbers.certification_cost / numbers.verification_cap)
+        found.append(
+            f"the budget pays for {numbers.trials_payable} trials and no certification fits in the "
+            f"{numbers.verification_cap:.0%} of them that verification may take: "
+            f"{numbers.certification_cost} are needed, so raise the budget to {needed} trials or `false_champions`"
+        )
+    payable = numbers.trials_payable
+    if payable is not None and payable < NOISE_TRIALS + SCREEN_TRIALS:
+        found.append(f"{payable} trials end before the first proposal: the noise floor alone takes {NOISE_TRIALS}")
+    if "trials" in numbers.stake and numbers.stake["trials"] < SCREEN_TRIALS:
+        found.append(
+            f"largest_stake {numbers.largest_stake:.0%} of the budget is {numbers.stake['trials']} trials and a "
+            f"proposal's screen takes {SCREEN_TRIALS}: raise `largest_stake` or the budget"
+        )
+    return tuple(found)

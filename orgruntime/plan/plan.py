@@ -1,0 +1,117 @@
+"""The plan: what a run of a manifest would do, where, at what cost, with what authority. Persisted as JSON.
+
+Knows nothing of what happened in a run. Invariant: a plan names the manifest that it was made from by hash and holds
+its numbers, so a plan that no longer says what would run can be told from one that does (`staleness`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from orgruntime.model.base import Noun
+from orgruntime.model.fleet import Fleet
+from orgruntime.model.manifest import Manifest, Resources, RoleKind
+from orgruntime.model.numbers import Numbers
+
+
+class RolePlan(Noun):
+    """One role: who serves it, and where in the fleet it fits."""
+
+    slug: str
+    name: str
+    kind: RoleKind
+    count: int
+    species: tuple[str, ...] = ()
+    resources: Resources | None = None
+    """What one trial of the role reserves; None for a role that runs no trials."""
+    time_limit_s: float | None = None
+    places: int | None = None
+    """Trials of the role that an empty fleet holds at once; None: not a trial, or no fleet was asked."""
+    nodes: tuple[str, ...] = ()
+    misfit: str = ""
+    """Why no node holds a trial of the role, by the nearest miss; empty when one does."""
+
+
+class DialPlan(Noun):
+    """One dial of the appetite and what it becomes."""
+
+    dial: str
+    key: str
+    setting: str
+    becomes: str
+    in_force: bool = True
+
+
+class AuthorityPlan(Noun):
+    """What a role may do. The network is off and no secret is given: no dial changes that."""
+
+    role: str
+    tools: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    editable: tuple[str, ...] = ()
+    network: str = "off"
+    secrets: str = "none"
+
+
+class BillPlan(Noun):
+    """One unit of cost, in the small units of `Amounts` (wall-clock time in milliseconds)."""
+
+    unit: str
+    bound: int | None
+    """The budget; never passed. None: not bounded."""
+    one_trial: int | None
+    """A trial's worst case; None for units that trials do not use."""
+    worst: int | None
+    """The most that the run can cost, trials that an infrastructure failure repeats aside where `bound` is None.
+    None: no bound follows from the budget."""
+
+
+class EdgePlan(Noun):
+    id: str
+    source: str
+    target: str
+    text: str
+    """Payload and condition, in words. A cadence has its role as source and target."""
+
+
+class Plan(Noun):
+    schema_version: Literal[1] = 1
+    manifest: str
+    """Hash of the manifest."""
+    org: str
+    title: str
+    folder: str = ""
+    """Where the org was compiled from."""
+    metric: str
+    direction: str
+    target: float | None = None
+    run: str
+    verify: str | None = None
+    budget: dict[str, int]
+    """Bounds by unit, `wall_ms` included."""
+    roles: tuple[RolePlan, ...]
+    edges: tuple[EdgePlan, ...]
+    entries: tuple[str, ...]
+    dials: tuple[DialPlan, ...]
+    numbers: Numbers
+    authority: tuple[AuthorityPlan, ...]
+    bill: tuple[BillPlan, ...]
+    fleet: Fleet | None = None
+    keys: tuple[str, ...] = ()
+    """Names of the environment variables that hold the keys that the models need."""
+    warnings: tuple[str, ...] = ()
+
+
+def staleness(plan: Plan, manifest: Manifest, numbers: Numbers) -> str:
+    """Why the plan is not what would run now; empty when it is. `numbers` are those that the manifest becomes now."""
+    if plan.manifest != manifest.hash:
+        return (
+            f"the plan was made from manifest {plan.manifest[:12]} and the org now compiles to {manifest.hash[:12]}: "
+            "make a new plan with `orgrun plan --out`"
+        )
+    if plan.numbers != numbers:
+        changed = [key for key in type(numbers).model_fields if getattr(plan.numbers, key) != getattr(numbers, key)]
+        return (
+            f"the plan's numbers differ from the org's ({', '.join(changed)}): make a new plan with `orgrun plan --out`"
+        )
+    return ""
