@@ -168,7 +168,7 @@ def _ids(slugs: Sequence[str]) -> dict[str, str]:
 
 def _mermaid_text(text: str) -> str:
     """Everything that Mermaid or the HTML behind it could read as syntax, as an entity code (`#35;`)."""
-    return re.sub(r'[#&<>"`\\\[\]{}|;]|^\d+(?=\.)|^[-*+](?= )', _entity, plain(text))
+    return re.sub(r'[#$&<>"`\\\[\]{}|;]|^\d+(?=\.)|^[-*+](?= )', _entity, plain(text))
 
 
 def _entity(match: re.Match[str]) -> str:
