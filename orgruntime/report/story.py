@@ -188,6 +188,11 @@ class RunStory:
     def better(self) -> str:
         return "lower" if self.direction is Direction.MINIMIZE else "higher"
 
+    @property
+    def sign(self) -> float:
+        """What the metric does when it gets better: -1 falls, 1 rises."""
+        return -1.0 if self.direction is Direction.MINIMIZE else 1.0
+
     def over_baseline(self, metric: float | None) -> float | None:
         """Improvement over the baseline in the metric's unit; positive is better."""
         if metric is None or self.baseline is None:
@@ -207,9 +212,17 @@ class RunStory:
         """
         if self.baseline is None:
             return champion.metric, champion.metric, champion.metric
-        sign = -1.0 if self.direction is Direction.MINIMIZE else 1.0
-        ends = [self.baseline + sign * gain for gain in champion.total_interval]
-        return min(ends), self.baseline + sign * champion.total_gain, max(ends)
+        ends = [self.baseline + self.sign * gain for gain in champion.total_interval]
+        return min(ends), self.baseline + self.sign * champion.total_gain, max(ends)
+
+    def certified_percent(self, champion: Champion) -> tuple[float, float, float]:
+        """(low, middle, high) of the total gain in percent of the baseline; positive is better."""
+        if not champion.total_gain:
+            return champion.total_percent, champion.total_percent, champion.total_percent
+        # The percentage is the certificate's own; the interval follows it, whatever baseline it was taken of.
+        scale = champion.total_percent / champion.total_gain
+        low, high = sorted(end * scale for end in champion.total_interval)
+        return low, champion.total_percent, high
 
 
 @dataclass(frozen=True)

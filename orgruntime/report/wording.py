@@ -32,13 +32,13 @@ def clip(text: str, limit: int) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """`digits` significant digits at least, thousands not lost: 2.4871, 18,204, 3.2e-07. A dash for none."""
+    """`digits` significant digits, whole thousands kept: 2.487, 0.0124, 18,204, 3.20e-07. A dash for none."""
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
-    if size != 0 and (size < 1e-4 or size >= 1e9):
-        return f"{value:.{digits - 1}e}".replace("-", MINUS, 1) if value < 0 else f"{value:.{digits - 1}e}"
-    decimals = max(0, digits - 1 - (math.floor(math.log10(size)) if size >= 1 else 0)) if size else 0
+    if size and not 1e-5 <= size < 1e9:
+        return signless(f"{value:.{digits - 1}e}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(size))) if size else 0
     return signless(f"{value:,.{decimals}f}")
 
 
@@ -49,11 +49,11 @@ def signed(value: float | None, digits: int = 3) -> str:
     return f"+{number(value, digits)}" if value > 0 else number(value, digits)
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """A percentage given in percent, with its sign."""
+def percent(value: float | None, sign: bool = True) -> str:
+    """A percentage given in percent, at one decimal, or two where it is below 1: +8.1 %, −0.42 %."""
     if value is None or not math.isfinite(value):
         return "–"
-    return signless(f"{value:+.{digits}f}") + " %"
+    return signless(f"{value:{'+' if sign else ''}.{1 if abs(value) >= 1 else 2}f}") + " %"
 
 
 def signless(text: str) -> str:
