@@ -249,7 +249,7 @@ def _mode_at(tree: pygit2.Tree, path: tuple[str, ...]) -> int:
     try:
         mode: int = tree["/".join(path)].filemode
     except KeyError:
-        return FileMode.BLOB
+        mode = FileMode.BLOB
     return mode
 
 
