@@ -1,0 +1,140 @@
+"""One SQLite connection with the ledger's durability settings; its faults become `LedgerError`.
+
+Knows SQL's transport, knows no table. Invariant: a write that failed spoils its transaction, so that a caller who
+swallows the error cannot commit half of an operation.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from orgruntime.ledger.errors import LedgerError
+
+LOCK_WAIT_S = 60.0
+CHECKPOINT_PAGES = 4000  # 16 MiB: a checkpoint's two extra fsyncs come once in dozens of transactions
+
+_REMEDIES = {
+    "full": "Free some disk space, then resume the run.",
+    "disk i/o": "The disk refused the write; check its space and health, then resume the run.",
+    "readonly": "It was opened for reading only, or this user may not write it.",
+    "locked": f"Another process held it for more than {LOCK_WAIT_S:.0f} s; end that process and try again.",
+    "malformed": "The file is damaged; restore it from a copy.",
+}
+
+
+def _nothing() -> None:
+    """Nothing is gathered outside a transaction."""
+
+
+class Database:
+    """A connection in autocommit mode: transactions are begun and ended by name only."""
+
+    def __init__(self, path: Path, mode: Literal["ro", "rw", "immutable"] = "rw") -> None:
+        """Raises LedgerError when the file cannot be opened."""
+        self.path = path
+        self.spoiled = False
+        self.pending: Callable[[], None] = _nothing
+        """Writes out what the open transaction has gathered; reads from outside it call this first."""
+        query = "immutable=1" if mode == "immutable" else f"mode={mode}"
+        try:
+            self._link = sqlite3.connect(
+                f"file:{quote(str(path.absolute()))}?{query}", uri=True, timeout=LOCK_WAIT_S, isolation_level=None,
+                cached_statements=256,
+            )  # fmt: skip
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+        self._link.row_factory = sqlite3.Row
+
+    def tune(self) -> None:
+        """One fsync a commit, survives power loss; references are checked."""
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", f"wal_autocheckpoint = {CHECKPOINT_PAGES}"):
+            self.rows(f"PRAGMA {pragma}")
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """Every row of a statement; also runs writes with RETURNING. Raises LedgerError."""
+        try:
+            return self._link.execute(sql, values).fetchall()
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            self.spoiled = True
+            raise self._fault(error) from error
+
+    def row(self, sql: str, *values: object) -> Any | None:
+        """The first row, or None."""
+        found = self.rows(sql, *values)
+        return found[0] if found else None
+
+    def write(self, sql: str, *values: object) -> int:
+        """Runs one writing statement; returns how many rows it touched. Raises LedgerError."""
+        try:
+            return self._link.execute(sql, values).rowcount
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            self.spoiled = True
+            raise self._fault(error) from error
+
+    def insert(self, sql: str, *values: object) -> int:
+        """Runs one INSERT; returns the new row's number. Raises LedgerError."""
+        try:
+            return self._link.execute(sql, values).lastrowid or 0
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            self.spoiled = True
+            raise self._fault(error) from error
+
+    def write_many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        try:
+            self._link.executemany(sql, rows)
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            self.spoiled = True
+            raise self._fault(error) from error
+
+    def refuses(self, sql: str, values: Sequence[object]) -> str | None:
+        """Runs one writing statement. Name of the CHECK constraint that refused it (it wrote nothing), or None."""
+        try:
+            self._link.execute(sql, values)
+        except sqlite3.IntegrityError as error:
+            _, found, constraint = str(error).partition("CHECK constraint failed: ")
+            if found:
+                return constraint
+            self.spoiled = True
+            raise self._fault(error) from error
+        except (sqlite3.Error, OverflowError) as error:
+            self.spoiled = True
+            raise self._fault(error) from error
+        return None
+
+    def script(self, sql: str) -> None:
+        try:
+            self._link.executescript(sql)
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._link.in_transaction
+
+    def begin(self, how: Literal["IMMEDIATE", "DEFERRED"]) -> None:
+        self.rows(f"BEGIN {how}")
+        self.spoiled = False
+
+    def commit(self) -> None:
+        self.rows("COMMIT")
+        self.pending = _nothing
+
+    def rollback(self) -> None:
+        # A full disk makes SQLite roll back by itself; a second rollback would be an error.
+        self.pending = _nothing
+        with suppress(sqlite3.Error):
+            if self._link.in_transaction:
+                self._link.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _fault(self, error: Exception) -> LedgerError:
+        text = str(error)
+        remedy = next((advice for sign, advice in _REMEDIES.items() if sign in text.lower()), "")
+        return LedgerError(f"The ledger {self.path} refused: {text}. {remedy}".rstrip())

@@ -1,0 +1,32 @@
+"""What can go wrong with a ledger: one tree, each fault one sentence with its remedy."""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """The ledger refused, or could not be read or written. Nothing of the transaction was kept."""
+
+
+class Fenced(LedgerError):
+    """Another driver has taken over the run; this one must stop without writing."""
+
+    def __init__(self, held: int, current: int) -> None:
+        super().__init__(
+            f"Another driver has taken over this run (epoch {current}; here {held}), so this process must stop."
+        )
+        self.held = held
+        self.current = current
+
+
+class BudgetExceeded(LedgerError):
+    """A reservation does not fit into what is left. Nothing of it was written; the transaction may go on."""
+
+    def __init__(self, unit: str, left: int, wanted: int) -> None:
+        super().__init__(f"The budget has {left} {unit} left, {wanted} were wanted.")
+        self.unit = unit
+        self.left = left
+        self.wanted = wanted
+
+
+class NotARun(LedgerError):
+    """There is no ledger at the path, or not one that this version can read."""

@@ -1,0 +1,178 @@
+"""Reads of trials, proposals, verdicts, the lead, the champion and their evidence. O(answer)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from orgruntime.ledger.rows import (
+    AttemptRow,
+    CertificationRow,
+    ChampionRow,
+    LeadRow,
+    TrialRow,
+    TrialState,
+)
+from orgruntime.ledger.schema import columns
+from orgruntime.ledger.views import View, amounts_of
+from orgruntime.model.ids import AttemptId, ProposalId, RoleSlug, TreeId, TrialKey
+from orgruntime.model.research import Certificate, EvidenceState, Proposal, Verdict, VerdictWord
+from orgruntime.model.status import TrialCounts
+from orgruntime.model.step import PastTrial
+from orgruntime.model.trial import Purpose, Score, TrialIdentity
+
+_RUNNING = (
+    f"SELECT t.key, t.identity, t.commit_id, t.purpose, t.proposal, t.inquiry, a.n, a.epoch, {columns('a.cap')}"
+    " FROM attempts a JOIN trials t ON t.n = a.trial WHERE a.state = 'running' ORDER BY a.trial"
+)
+_PAST = (
+    "SELECT p.body, p.species, p.metric_sum, p.metric_n, p.verdict, v.reason, i.state AS inquiry"
+    " FROM proposals p JOIN inquiries i ON i.id = p.inquiry LEFT JOIN verdicts v ON v.proposal = p.id"
+)
+
+
+class ScienceViews(View):
+    """What was tried, and what it means."""
+
+    def trial(self, key: TrialKey) -> TrialRow | None:
+        row = self._row("SELECT * FROM trials WHERE key = ?", key)
+        return _trial(row) if row else None
+
+    def trials(self, after: int = 0) -> list[TrialRow]:
+        """Done and failed trials with a number above `after`, in order of settlement."""
+        return [_trial(row) for row in self._rows("SELECT * FROM trials WHERE number > ? ORDER BY number", after)]
+
+    def trials_of(self, proposal: ProposalId) -> list[TrialRow]:
+        """Every trial that a proposal paid for, in order of first reservation."""
+        return [_trial(row) for row in self._rows("SELECT * FROM trials WHERE proposal = ? ORDER BY n", proposal)]
+
+    def running_attempts(self) -> list[AttemptRow]:
+        """Attempts that were reserved and not settled, oldest trial first."""
+        return [_attempt(row) for row in self._rows(_RUNNING)]
+
+    def settled_trials(self) -> int:
+        """Trials that are done or failed: the highest number given."""
+        return self._counted("trials.settled")
+
+    def verification_trials(self) -> int:
+        """Those of the settled ones that served a certification or its lap."""
+        return self._counted("trials.verification")
+
+    def counts(self) -> TrialCounts:
+        words = {str(word): self._counted(f"verdict.{word}") for word in VerdictWord}
+        return TrialCounts(total=self.settled_trials(), running=self._counted("trials.running"), **words)
+
+    def proposal(self, id: ProposalId) -> Proposal | None:
+        return self._proposal("SELECT body FROM proposals WHERE id = ?", id)
+
+    def proposal_by_tree(self, tree: TreeId) -> Proposal | None:
+        """The oldest proposal with the same code."""
+        return self._proposal("SELECT body FROM proposals WHERE tree = ? ORDER BY n LIMIT 1", tree)
+
+    def proposals(self) -> list[Proposal]:
+        """All of them, oldest first."""
+        return [
+            Proposal.model_validate_json(row["body"]) for row in self._rows("SELECT body FROM proposals ORDER BY n")
+        ]
+
+    def verdict(self, proposal: ProposalId) -> Verdict | None:
+        row = self._row("SELECT * FROM verdicts WHERE proposal = ?", proposal)
+        return _verdict(row) if row else None
+
+    def past(self, limit: int, role: RoleSlug | None = None) -> list[PastTrial]:
+        """The newest `limit` proposals (of one role), oldest first.
+
+        `metric` is the mean over the measured screen trials so far; `running` says that the proposal has no verdict
+        yet and its inquiry is open.
+        """
+        if role is None:
+            rows = self._rows(f"{_PAST} ORDER BY p.n DESC LIMIT ?", limit)
+        else:
+            rows = self._rows(f"{_PAST} WHERE p.role = ? ORDER BY p.n DESC LIMIT ?", role, limit)
+        return [_past(row) for row in reversed(rows)]
+
+    def lead(self) -> LeadRow | None:
+        """None until the lead was set for the first time."""
+        row = self._row("SELECT * FROM leads ORDER BY n DESC LIMIT 1")
+        return _lead(row) if row else None
+
+    def lead_history(self) -> list[LeadRow]:
+        return [_lead(row) for row in self._rows("SELECT * FROM leads ORDER BY n")]
+
+    def champion(self) -> ChampionRow | None:
+        """None until the base is set."""
+        row = self._row("SELECT * FROM champions ORDER BY n DESC LIMIT 1")
+        return _champion(row) if row else None
+
+    def champion_history(self) -> list[ChampionRow]:
+        """The base first."""
+        return [_champion(row) for row in self._rows("SELECT * FROM champions ORDER BY n")]
+
+    def open_certification(self) -> CertificationRow | None:
+        row = self._row("SELECT * FROM certifications WHERE state = 'running'")
+        return _certification(row) if row else None
+
+    def certifications(self) -> list[CertificationRow]:
+        """Every test of the run, in order."""
+        return [_certification(row) for row in self._rows("SELECT * FROM certifications ORDER BY number")]
+
+    def _proposal(self, sql: str, value: str) -> Proposal | None:
+        row = self._row(sql, value)
+        return Proposal.model_validate_json(row["body"]) if row else None
+
+
+def _trial(row: Any) -> TrialRow:
+    return TrialRow(
+        key=row["key"], identity=TrialIdentity.model_validate_json(row["identity"]), commit=row["commit_id"],
+        purpose=Purpose(row["purpose"]), proposal=row["proposal"], inquiry=row["inquiry"],
+        state=TrialState(row["state"]), score=Score(row["score"]) if row["score"] else None, metric=row["metric"],
+        figures=json.loads(row["figures"]), progress=tuple((at, value) for at, value in json.loads(row["progress"])),
+        wall_s=row["wall_s"], cpu_s=row["cpu_s"], memory_mb=row["memory_mb"], node=row["node"],
+        isolation=row["isolation"], attempts=row["attempts"], number=row["number"], reason=row["reason"],
+    )  # fmt: skip
+
+
+def _attempt(row: Any) -> AttemptRow:
+    return AttemptRow(
+        attempt=AttemptId(f"{row['key']}.{row['n']}"), key=row["key"], cap=amounts_of(row, "cap"),
+        identity=TrialIdentity.model_validate_json(row["identity"]), commit=row["commit_id"],
+        purpose=Purpose(row["purpose"]), proposal=row["proposal"], inquiry=row["inquiry"], epoch=row["epoch"],
+    )  # fmt: skip
+
+
+def _verdict(row: Any) -> Verdict:
+    return Verdict(
+        proposal=row["proposal"], word=VerdictWord(row["word"]), reason=row["reason"], gain=row["gain"],
+        evidence=tuple(json.loads(row["evidence"])),
+    )  # fmt: skip
+
+
+def _past(row: Any) -> PastTrial:
+    body = json.loads(row["body"])
+    verdict = f" — {row['verdict']}: {row['reason']}" if row["verdict"] else ""
+    return PastTrial(
+        settings=body["settings"], metric=row["metric_sum"] / row["metric_n"] if row["metric_n"] else None,
+        running=row["verdict"] is None and row["inquiry"] == "open", species=row["species"],
+        text=" ".join(f"{body['hypothesis']}{verdict}".split()),
+    )  # fmt: skip
+
+
+def _lead(row: Any) -> LeadRow:
+    return LeadRow(
+        commit=row["commit_id"], metric=row["metric"], estimate=row["estimate"], since_number=row["at_trial"],
+        gain=row["gain"], proposal=row["proposal"], reason=row["reason"],
+    )  # fmt: skip
+
+
+def _champion(row: Any) -> ChampionRow:
+    text = row["certificate"]
+    return ChampionRow(row["commit_id"], Certificate.model_validate_json(text) if text else None, row["at_trial"])
+
+
+def _certification(row: Any) -> CertificationRow:
+    return CertificationRow(
+        id=row["id"], champion=row["champion"], lead=row["lead"], number=row["number"], threshold=row["threshold"],
+        delta=row["delta"], scale=row["scale"], max_pairs=row["max_pairs"], inquiry=row["inquiry"],
+        state=EvidenceState(row["state"]), e_value=row["e_value"], reason=row["reason"],
+        opened_at_trial=row["opened_at_trial"], closed_at_trial=row["closed_at_trial"],
+    )  # fmt: skip
