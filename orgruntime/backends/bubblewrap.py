@@ -1,0 +1,160 @@
+"""The words of the sandbox, and the proof that it holds on this node. Standard library only.
+
+Works on paths of this node; does not know trials. What bubblewrap gives: own user, process, network, mount, IPC and
+host name spaces; a read-only system; a writable fresh tree; no capabilities; no way to make further user namespaces.
+What it does not give: a memory limit (the shepherd watches), protection of a GPU's driver from the code that uses the
+GPU. Invariant: `probe` returns `strict` only after code inside has tried, and failed, to reach a listener, a secret
+file and a frozen file of this very node.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+WORKSPACE = "/workspace"
+TEMPORARY_MB = 512
+"""Size of /tmp and of /dev/shm; both live in memory."""
+
+NOTHING = ""
+
+
+def words(folder: str) -> list[str]:
+    """bwrap and its options up to the trial's own mounts; `{work}` stands for the trial's tree. `folder` takes the few
+    files of /etc that programs ask for."""
+    size = str(TEMPORARY_MB << 20)
+    return [
+        shutil.which("bwrap") or "bwrap",
+        # For root, --unshare-all alone makes no user namespace.
+        "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--cap-drop", "ALL",
+        *_system(), *_etc(folder),
+        "--proc", "/proc", "--dev", "/dev",
+        "--size", size, "--perms", "1777", "--tmpfs", "/tmp", "--size", size, "--perms", "1777", "--tmpfs", "/dev/shm",
+        *_python(),
+        "--bind", "{work}", WORKSPACE,
+    ]  # fmt: skip
+
+
+def tail_words(gpus: Sequence[str]) -> list[str]:
+    """The options after the tree's mounts: the devices of the assigned GPUs, and nothing else of them."""
+    return [*_devices(gpus), "--remount-ro", "/", "--chdir", WORKSPACE, "--hostname", "trial"]
+
+
+def probe(folder: str) -> tuple[str, str]:
+    """(`strict` or `none`, why). Runs one hostile Python inside; about 0.1 s."""
+    if shutil.which("bwrap") is None:
+        return "none", "bubblewrap (bwrap) is not installed on the node"
+    with tempfile.TemporaryDirectory(dir=folder) as place, socket.create_server(("127.0.0.1", 0)) as listener:
+        os.makedirs(f"{place}/work")
+        for name in ("secret", "frozen"):
+            with open(f"{place}/{name}", "w") as file:
+                file.write(name)
+        hostile = _HOSTILE.format(port=listener.getsockname()[1], secret=f"{place}/secret")
+        argv = [word.replace("{work}", f"{place}/work") for word in words(folder)]
+        argv += [
+            "--ro-bind",
+            f"{place}/frozen",
+            f"{WORKSPACE}/frozen",
+            *tail_words(()),
+            "--",
+            sys.executable,
+            "-c",
+            hostile,
+        ]
+        try:
+            done = subprocess.run(
+                argv, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"}, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return "none", f"bubblewrap did not start: {error}"
+        listener.settimeout(0)
+        if done.returncode == 0 and done.stdout.strip() == "held":
+            return "strict", NOTHING
+        return "none", (done.stdout.strip() or done.stderr.strip() or f"exit code {done.returncode}")[:300]
+
+
+_HOSTILE = """
+import os, socket
+def tries(what, *args):
+    try:
+        what(*args)
+    except OSError:
+        return False
+    return True
+reached = [name for name, done in (
+    ("the network", tries(socket.create_connection, ("127.0.0.1", {port}), 2)),
+    ("a file outside", tries(open, {secret!r})),
+    ("a frozen file", tries(open, "frozen", "w")),
+    ("the place of a frozen file", tries(os.rename, "frozen", "gone")),
+    ("the system", tries(open, "/usr/mark", "w")),
+) if done]
+open("own", "w").close()
+print("the sandbox let code reach " + " and ".join(reached) if reached else "held")
+"""
+
+
+def _system() -> list[str]:
+    found = ["--ro-bind", "/usr", "/usr"]
+    for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
+        if os.path.islink(name):
+            found += ["--symlink", os.readlink(name), name]
+        elif os.path.isdir(name):
+            found += ["--ro-bind", name, name]
+    for name in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/ssl/certs", "/nix/store"):
+        found += ["--ro-bind-try", name, name]
+    return found
+
+
+def _etc(folder: str) -> list[str]:
+    """Enough for getpwuid and getaddrinfo("localhost"), nothing of the node's own accounts."""
+    user, group = os.getuid(), os.getgid()
+    files = {
+        "passwd": f"trial:x:{user}:{group}:trial:/tmp:/bin/sh\n",
+        "group": f"trial:x:{group}:\n",
+        "hosts": "127.0.0.1 localhost trial\n::1 localhost\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    }
+    place = os.path.join(folder, "etc")
+    os.makedirs(place, exist_ok=True)
+    found = []
+    for name, text in files.items():
+        path = os.path.join(place, name)
+        if not os.path.exists(path):
+            with open(path, "w") as file:
+                file.write(text)
+        found += ["--ro-bind", path, f"/etc/{name}"]
+    return found
+
+
+def _python() -> list[str]:
+    """The interpreter's own folders, wherever they are (a virtual environment in a home, a pyenv, …), and no more."""
+    found: list[str] = []
+    for prefix in dict.fromkeys(
+        (sys.base_prefix, os.path.realpath(sys.base_prefix), sys.prefix, os.path.realpath(sys.prefix))
+    ):
+        if prefix != "/" and not prefix.startswith("/usr"):
+            found += ["--ro-bind", prefix, prefix]
+    return found
+
+
+def _devices(gpus: Sequence[str]) -> list[str]:
+    if not gpus:
+        return []
+    there = sorted(
+        (name for name in os.listdir("/dev") if re.fullmatch(r"nvidia\d+", name)), key=lambda name: int(name[6:])
+    )
+    mine = [there[int(gpu)] for gpu in gpus if gpu.isdigit() and int(gpu) < len(there)]
+    # Ids that are no indices (MIG, UUID) cannot be told apart by device file: CUDA_VISIBLE_DEVICES alone separates
+    # those.
+    names = mine if len(mine) == len(gpus) else there
+    shared = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps", "kfd", "dri")
+    # Without /sys the driver's initialisation fails, and most programs then fall back to the CPU in silence.
+    return [word for name in (*names, *shared) for word in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")] + [
+        "--ro-bind-try", "/sys", "/sys",
+    ]  # fmt: skip

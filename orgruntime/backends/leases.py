@@ -1,0 +1,113 @@
+"""Who has what of the cluster: the free room of nodes and leases, in numbers. Pure.
+
+Works on resource shapes; does not know Ray. A lease is what one agent holds of one node; trials of any shape are packed
+into it, so that shapes never compete by holding on to rooms. Invariant: a room's free amounts plus the shares that were
+taken from it are what it started with; a GPU's shares never pass 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orgruntime.model.fleet import Node
+from orgruntime.model.manifest import Resources
+
+MOST = 256
+"""Slots a room at most, for shapes that ask for next to nothing."""
+GRAIN = 1e-6
+"""Sums of fractions are off by less; reservations in Ray have a grain of 1e-4."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one trial holds. `devices` are indices of the lease's GPUs."""
+
+    cpus: float
+    memory_mb: float
+    devices: tuple[int, ...]
+    fraction: float
+    """Of each device."""
+
+
+class Room:
+    """Free amounts of a node or a lease."""
+
+    def __init__(self, cpus: float, gpus: int, memory_mb: float) -> None:
+        self.cpus = cpus
+        self.devices = [1.0] * gpus
+        self.memory_mb = memory_mb
+
+    def take(self, shape: Resources) -> Share | None:
+        """None when the shape does not fit now. Fractions go to the fullest device that has room, whole ones to free
+        devices."""
+        memory_mb = float(shape.memory_mb or 0)
+        if shape.cpus > self.cpus + GRAIN or memory_mb > self.memory_mb + GRAIN:
+            return None
+        devices = self._pick(shape.gpus)
+        if devices is None:
+            return None
+        share = Share(shape.cpus, memory_mb, devices, min(1.0, shape.gpus))
+        self.cpus -= share.cpus
+        self.memory_mb -= share.memory_mb
+        for device in devices:
+            self.devices[device] -= share.fraction
+        return share
+
+    def give(self, share: Share) -> None:
+        self.cpus += share.cpus
+        self.memory_mb += share.memory_mb
+        for device in share.devices:
+            self.devices[device] += share.fraction
+
+    def slots(self, shape: Resources) -> int:
+        """How many of the shape fit beside what is there."""
+        counts = [MOST]
+        if shape.cpus > 0:
+            counts.append(_floor(self.cpus / shape.cpus))
+        if shape.memory_mb:
+            counts.append(_floor(self.memory_mb / shape.memory_mb))
+        if shape.gpus >= 1:
+            whole = sum(free > 1 - GRAIN for free in self.devices)
+            counts.append(whole // int(shape.gpus) if is_possible(shape) else 0)
+        elif shape.gpus > 0:
+            counts.append(sum(_floor(free / shape.gpus) for free in self.devices))
+        return max(0, min(counts))
+
+    def _pick(self, gpus: float) -> tuple[int, ...] | None:
+        order = sorted(range(len(self.devices)), key=lambda device: self.devices[device])
+        if gpus <= 0:
+            return ()
+        if gpus < 1:
+            return next(((device,) for device in order if self.devices[device] >= gpus - GRAIN), None)
+        whole = [device for device in sorted(order) if self.devices[device] > 1 - GRAIN]
+        return tuple(whole[: int(gpus)]) if len(whole) >= gpus else None
+
+
+def is_possible(shape: Resources) -> bool:
+    """Whether GPUs of this number exist at all: a fraction of one, or whole ones."""
+    return shape.gpus <= 1 or shape.gpus == int(shape.gpus)
+
+
+def suits(node: Node, shape: Resources) -> bool:
+    """Whether the node, were it empty, could hold the shape."""
+    if shape.accelerator and (node.accelerator or "").casefold() != shape.accelerator.casefold():
+        return False
+    return is_possible(shape) and Room(node.cpus, int(node.gpus), node.memory_mb).slots(shape) > 0
+
+
+def room_for(shapes: Sequence[Resources]) -> Room:
+    """The smallest room with whole GPUs that holds all of these at once."""
+    whole = sum(int(shape.gpus) for shape in shapes if shape.gpus >= 1)
+    parts = Room(math.inf, 0, math.inf)
+    for shape in sorted((shape for shape in shapes if 0 < shape.gpus < 1), key=lambda shape: -shape.gpus):
+        if parts.take(shape) is None:
+            parts.devices.append(1.0)
+            parts.take(shape)
+    memory_mb = sum(float(shape.memory_mb or 0) for shape in shapes)
+    return Room(sum(shape.cpus for shape in shapes), whole + len(parts.devices), memory_mb)
+
+
+def _floor(value: float) -> int:
+    return int(value + GRAIN)

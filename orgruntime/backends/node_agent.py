@@ -1,0 +1,288 @@
+"""The agent of one lease on one node: an actor that feeds the node's zygote and holds outcomes until they are taken.
+
+Works on JSON orders and packed trees; does not know the ledger, and imports nothing that a bare Ray node lacks,
+because its code travels to the node by value. Invariant: an outcome stays in the outbox until the driver has said
+that it holds it, so a reply that is lost on the way is sent again, and a launch that is sent twice starts once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import select
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from typing import Any
+
+from orgruntime.backends import bubblewrap, trial_layout
+
+PROCESSES = 512
+"""Processes and no more, a trial."""
+
+Order = dict[str, Any]
+
+
+class NodeAgent:
+    """Methods are coroutines on the actor's one loop; everything here is touched by that loop only."""
+
+    def __init__(self, config: Order) -> None:
+        """`config`: `run` (a name), `folder` or null, `code` (module name → source), `editable`, `setup`,
+        `setup_limit_s`, `sandbox`, `spool`."""
+        self.config = config
+        self.outbox: dict[int, bytes] = {}
+        self.last = 0
+        self.known: set[str] = set()
+        self.cancelled: set[str] = set()
+        self.trees: dict[str, asyncio.Task[None]] = {}
+        self.setups: dict[str, asyncio.Task[Order]] = {}
+        self.waiting: dict[str, asyncio.Future[Order]] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.closing = False
+
+    async def ready(self) -> Order:
+        """Starts the zygote and probes the sandbox. Returns `isolation`, `detail` and the `gpus` of the lease."""
+        self.loop = asyncio.get_running_loop()
+        self.news = asyncio.Event()
+        self.folder = node_folder(self.config)
+        self.own = os.path.join(self.folder, "agents", uuid.uuid4().hex[:8])
+        os.makedirs(self.own, mode=0o700)
+        for name in ("trees", "setup"):
+            os.makedirs(os.path.join(self.folder, name), exist_ok=True)
+        level, detail = ("none", "not asked for")
+        if self.config["sandbox"]:
+            level, detail = await asyncio.to_thread(bubblewrap.probe, self.own)
+        self.box = bubblewrap.words(self.own) if level == "strict" else None
+        self._start_zygote()
+        threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+        import ray
+
+        return {"isolation": level, "detail": detail, "gpus": [str(gpu) for gpu in ray.get_gpu_ids()]}
+
+    async def launch(self, orders: list[bytes], packs: Order) -> None:
+        """Starts attempts; `packs` maps tree → object reference of its tar. Attempts that are known are left alone."""
+        for data in orders:
+            order = json.loads(data)
+            if order["attempt"] in self.known:
+                continue
+            self.known.add(order["attempt"])
+            task = self.trees.get(order["tree"])
+            if task is not None and task.done() and task.exception() is None:
+                self._launch(order)
+                continue
+            if task is None or task.done():
+                task = self.trees[order["tree"]] = self.loop.create_task(self._prepare(order["tree"], packs))
+            waiter = self.loop.create_task(self._launch_after(task, order))
+            self.tasks.add(waiter)
+            waiter.add_done_callback(self.tasks.discard)
+
+    async def poll(self, after: int) -> tuple[int, list[bytes]]:
+        """Waits for outcomes past number `after`; those up to it are forgotten. Returns the last number and the
+        outcomes."""
+        for number in [number for number in self.outbox if number <= after]:
+            del self.outbox[number]
+        while not self.outbox:
+            self.news.clear()
+            await self.news.wait()
+        return self.last, list(self.outbox.values())
+
+    async def cancel(self, attempts: list[str]) -> None:
+        self.cancelled.update(attempts)
+        for attempt in attempts:
+            self._order({"op": "cancel", "attempt": attempt})
+
+    async def close(self, keep: bool) -> None:
+        """Ends every trial and the zygote; `keep` leaves trees and products on the node for a next lease."""
+        self.closing = True
+        if keep:
+            self._order({"op": "keep"})
+        os.close(self.orders)
+        await asyncio.to_thread(self.reader.join, 15)
+
+    def _start_zygote(self) -> None:
+        code = os.path.join(self.own, "code", "orgruntime", "backends")
+        os.makedirs(code)
+        for name, source in {"__init__": "", "../__init__": "", **self.config["code"]}.items():
+            with open(os.path.join(code, f"{name}.py"), "w") as file:
+                file.write(source)
+        start = f"import sys; sys.path.insert(0, {os.path.join(self.own, 'code')!r}); "
+        start += "from orgruntime.backends.shepherd import main; main()"
+        options = {"root": self.own, "watch": [os.getpid(), os.getppid()], "spool": self.config["spool"]}
+        orders_r, self.orders = os.pipe()
+        outcomes, outcomes_w = os.pipe()
+        argv = [sys.executable, "-I", "-S", "-c", start, json.dumps(options)]
+        env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        subprocess.run(argv, stdin=orders_r, stdout=outcomes_w, env=env, cwd="/", check=True)
+        os.close(orders_r)
+        os.close(outcomes_w)
+        self.reader = threading.Thread(target=self._read, args=(outcomes,), daemon=True)
+        self.reader.start()
+
+    def _read(self, fd: int) -> None:
+        with open(fd, "rb") as lines:
+            for line in lines:
+                self.loop.call_soon_threadsafe(self._heard, line)
+        if not self.closing:
+            # The zygote is gone and its trials with it: the lease is worth nothing, and the driver must hear so.
+            os._exit(1)
+
+    def _heard(self, line: bytes) -> None:
+        if self.waiting and (attempt := json.loads(line)["attempt"]) in self.waiting:
+            self.waiting.pop(attempt).set_result(json.loads(line))
+            return
+        self.last += 1
+        self.outbox[self.last] = line
+        self.news.set()
+
+    def _order(self, order: Order) -> None:
+        data = json.dumps(order).encode() + b"\n"
+        while data:
+            data = data[os.write(self.orders, data) :]
+
+    async def _launch_after(self, tree: asyncio.Task[None], order: Order) -> None:
+        try:
+            await asyncio.shield(tree)
+        except SetupFailed as failure:
+            self._settle(order, **failure.outcome, detail="the set-up command failed")
+        except Exception as error:
+            self._settle(order, ending="infrastructure", detail=f"the node could not lay out the tree: {error}")
+        else:
+            self._launch(order)
+
+    def _launch(self, order: Order) -> None:
+        if order["attempt"] in self.cancelled:
+            self._settle(order, ending="cancelled", detail="before it started")
+            return
+        self._order({"op": "launch", **self._command(order), "tree": order["tree"]})
+
+    def _command(self, order: Order) -> Order:
+        argv = [sys.executable if order["argv"][0] in ("python", "python3") else order["argv"][0], *order["argv"][1:]]
+        command = {
+            "attempt": order["attempt"], "argv": argv, "env": _environment(order, boxed=self.box is not None),
+            "limit_s": order["limit_s"], "memory_mb": order["memory_mb"], "processes": PROCESSES,
+        }  # fmt: skip
+        if self.box is not None:
+            command |= {"box": self.box, "tail": bubblewrap.tail_words(order["gpus"])}
+        return command
+
+    def _settle(self, order: Order, **outcome: Any) -> None:
+        whole = {"attempt": order["attempt"], "wall_s": 0.0, "isolation": "strict" if self.box else "none", **outcome}
+        self._heard(json.dumps(whole).encode())
+
+    async def _prepare(self, tree: str, packs: Order) -> None:
+        base = os.path.join(self.folder, "trees", tree)
+        if not os.path.isdir(base):
+            pack: bytes = await packs[tree]
+            await asyncio.to_thread(self._unpack, pack, base)
+        if self.config["setup"]:
+            await self._add_products(base)
+        layout = await asyncio.to_thread(
+            trial_layout.lay_out, base, self.config["editable"], sandbox=self.box is not None
+        )
+        self._order({
+            "op": "tree", "id": tree, "base": base, "folders": layout.folders, "files": layout.files,
+            "watched": layout.watched, "binds": layout.binds,
+        })  # fmt: skip
+
+    def _unpack(self, pack: bytes, base: str) -> None:
+        trial_layout.unpack(pack, base, os.path.join(self.folder, "blobs"))
+
+    async def _add_products(self, base: str) -> None:
+        paths = await asyncio.to_thread(trial_layout.walk, base)
+        frozen = await asyncio.to_thread(trial_layout.frozen_digest, base, paths, self.config["editable"])
+        key = hashlib.sha256(f"{self.config['setup']}\0{frozen}".encode()).hexdigest()[:32]
+        if key not in self.setups:
+            self.setups[key] = self.loop.create_task(self._set_up(key, base, paths))
+        made = await asyncio.shield(self.setups[key])
+        await asyncio.to_thread(trial_layout.add_products, made["folder"], base, made["paths"])
+
+    async def _set_up(self, key: str, base: str, paths: list[str]) -> Order:
+        """Runs the set-up command once a node and set of frozen files. Raises SetupFailed."""
+        done = os.path.join(self.folder, "setup", key)
+        lock = os.open(done + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            if not os.path.isdir(done):
+                await self._run_set_up(key, base, paths, done)
+        finally:
+            os.close(lock)
+        made = await asyncio.to_thread(trial_layout.walk, done)
+        return {"folder": done, "paths": sorted(set(made) - set(paths))}
+
+    async def _run_set_up(self, key: str, base: str, paths: list[str], done: str) -> None:
+        work = done + ".work"
+        await asyncio.to_thread(shutil.rmtree, work, True)
+        os.mkdir(work)
+        await asyncio.to_thread(trial_layout.copy_tree, base, work, paths)
+        order = {
+            "attempt": f"set-up {key}", "argv": shlex.split(self.config["setup"]), "env": {}, "cpus": 1.0, "gpus": [],
+            "limit_s": self.config["setup_limit_s"], "memory_mb": None,
+        }  # fmt: skip
+        self.waiting[order["attempt"]] = ended = self.loop.create_future()
+        self._order({"op": "launch", **self._command(order), "work": work})
+        outcome = await ended
+        if outcome["ending"] != "exited" or outcome["exit_code"] != 0:
+            raise SetupFailed(outcome)
+        os.rename(work, done)
+
+
+class SetupFailed(Exception):
+    def __init__(self, outcome: Order) -> None:
+        super().__init__("the set-up command failed")
+        self.outcome = {name: value for name, value in outcome.items() if name not in ("attempt", "wall_s", "detail")}
+
+
+def node_folder(config: Order) -> str:
+    """The run's folder on this node, shared by its agents there."""
+    return config["folder"] or os.path.join(tempfile.gettempdir(), f"orgrun-{config['run']}")
+
+
+def has_gpu_devices() -> bool:
+    return any(os.path.exists(f"/dev/{name}") for name in ("nvidiactl", "kfd", "dxg", "accel"))
+
+
+def remove_node_folder(config: Order) -> None:
+    """What leases that were given back had left for a next one."""
+    shutil.rmtree(node_folder(config), ignore_errors=True)
+
+
+def survey(config: Order) -> Order:
+    """The isolation that this node can give, without a lease."""
+    with tempfile.TemporaryDirectory(prefix="orgrun-probe-") as place:
+        level, detail = bubblewrap.probe(place) if config["sandbox"] else ("none", "not asked for")
+    return {"isolation": level, "detail": detail, "simulated": not has_gpu_devices()}
+
+
+def _environment(order: Order, *, boxed: bool) -> dict[str, str]:
+    threads = str(max(1, int(order["cpus"])))
+    return {
+        "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp" if boxed else tempfile.gettempdir(),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": ",".join(order["gpus"]),
+        **order["env"],
+    }
+
+
+def _die_with(raylet: int) -> None:
+    """A worker outlives a raylet that was killed; its lease does not."""
+    try:
+        fd = os.pidfd_open(raylet)
+    except OSError:
+        os._exit(1)
+    select.select([fd], [], [])
+    os._exit(1)

@@ -1,0 +1,170 @@
+"""One Ray cluster for one run: an embedded one that ends with this process, or a running one that is joined.
+
+Works on addresses and folders; does not know trials. Invariants: an embedded cluster asks for a token that only this
+user can read, writes below one temporary folder that `close` removes, and loses its processes when this process is
+killed, however it is killed (Ray ties them to the *thread* that started it, so one thread is kept for Ray until
+`close`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from orgruntime.model.fleet import Node
+from orgruntime.runtime.ports import ExecutorError
+
+OBJECT_STORE_BYTES = 200 << 20
+"""Packed trees go through it, nothing else of size does."""
+LONGEST_FOLDER = 40
+"""A Unix socket's path holds 107 bytes, and Ray adds up to 65 of its own."""
+
+T = TypeVar("T")
+_token = secrets.token_hex(32)
+"""One for the life of the process: Ray reads it once."""
+
+
+@dataclass
+class Cluster:
+    """`call` runs a function on Ray's thread; everything that starts or stops Ray goes through it."""
+
+    embedded: bool
+    folder: Path | None
+    """The embedded cluster's own folder, in the machine's temporary folder."""
+    _thread: ThreadPoolExecutor
+    _closed: bool = field(default=False)
+
+    def call(self, function: Callable[[], T]) -> T:
+        return self._thread.submit(function).result()
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that are alive, in the order of their ids."""
+        import ray
+
+        return tuple(sorted((_node(entry) for entry in ray.nodes() if entry["Alive"]), key=lambda node: node.id))
+
+    def available(self) -> dict[str, Mapping[str, float]]:
+        """Node id → what nobody has reserved; a second or so old."""
+        from ray._private.state import available_resources_per_node
+
+        found: dict[str, Mapping[str, float]] = available_resources_per_node()
+        return found
+
+    def close(self) -> None:
+        """Leaves the cluster; ends and removes an embedded one. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        import ray
+
+        self.call(ray.shutdown)
+        self._thread.shutdown()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def connect(address: str | None, *, cpus: float | None = None, gpus: float | None = None) -> Cluster:
+    """Starts an embedded cluster (`address` None) with so many logical CPUs and GPUs (None: the machine's), or joins
+    the one at `auto` or `host:port`. Takes 3 to 12 s. Raises ExecutorError with the remedy."""
+    if address is not None:
+        _check(address)
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ray")
+    folder = None
+    try:
+        if address is None:
+            folder = _folder()
+            options = _embedded(folder, cpus, gpus)
+        else:
+            options = {"address": address}
+        thread.submit(_init, options).result()
+    except ExecutorError:
+        _undo(thread, folder)
+        raise
+    except Exception as error:
+        _undo(thread, folder)
+        raise ExecutorError(_sentence(address, error)) from error
+    return Cluster(address is None, folder, thread)
+
+
+def _check(address: str) -> None:
+    if address.startswith("ray://"):
+        raise ExecutorError(
+            f"cannot join {address}: a Ray Client connection is too slow for many short trials; use --address "
+            "http://HEAD:8265 to submit the run as a job, or --address auto on a machine of the cluster"
+        )
+    if address != "auto" and not re.fullmatch(r"[^\s/:]+:\d+|\[[0-9a-fA-F:]+\]:\d+", address):
+        raise ExecutorError(f"cannot join {address!r}: an address is `auto` or host:port, for example 10.0.0.1:6379")
+
+
+def _folder() -> Path:
+    place = tempfile.gettempdir()
+    short = place if len(place) <= LONGEST_FOLDER else "/tmp"
+    return Path(tempfile.mkdtemp(prefix="orgrun-", dir=short))
+
+
+def _embedded(folder: Path, cpus: float | None, gpus: float | None) -> dict[str, Any]:
+    token = folder / "token"
+    token.touch(0o600)
+    token.write_text(_token)
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token))
+    return {
+        "address": "local",
+        "num_cpus": None if cpus is None else max(1, int(cpus)),
+        "num_gpus": None if gpus is None else int(gpus),
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_temp_dir": str(folder / "r"),
+        "_system_config": {"enable_worker_prestart": False},
+    }
+
+
+def _init(options: dict[str, Any]) -> None:
+    # A shape without GPUs must see none; unset, it would see them all.
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "1"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+
+    if ray.is_initialized():
+        raise ExecutorError("this process is connected to a Ray cluster already; close that run first")
+    ray.init(**options, include_dashboard=None if options["address"] != "local" else False, **_QUIET)
+
+
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "namespace": "orgruntime"}
+
+
+def _undo(thread: ThreadPoolExecutor, folder: Path | None) -> None:
+    thread.shutdown()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sentence(address: str | None, error: Exception) -> str:
+    cause = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    if address is None:
+        return f"the embedded Ray cluster did not start: {cause}; see whether memory and /tmp have room"
+    if "token" in str(error).lower() or "authenticat" in str(error).lower():
+        return f"the Ray cluster at {address} refused us: {cause}; set RAY_AUTH_TOKEN_PATH to a file with its token"
+    return (
+        f"no Ray cluster answers at {address}: {cause}; run `ray status` there, or leave --address out for a local one"
+    )
+
+
+def _node(entry: Mapping[str, Any]) -> Node:
+    resources: Mapping[str, float] = entry["Resources"]
+    kinds = [name.partition(":")[2] for name in resources if name.startswith("accelerator_type:")]
+    return Node(
+        id=entry["NodeID"],
+        address=entry["NodeManagerAddress"],
+        cpus=resources.get("CPU", 0.0),
+        gpus=resources.get("GPU", 0.0),
+        memory_mb=int(resources.get("memory", 0) / 2**20),
+        accelerator=kinds[0] if kinds else None,
+        labels=dict(entry.get("Labels") or {}),
+    )

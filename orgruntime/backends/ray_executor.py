@@ -1,0 +1,453 @@
+"""Trials on Ray: the `Executor` port over one agent actor a lease.
+
+Works on attempts, shapes and outcomes; does not know proposals, metrics or budgets. An agent holds its lease of one
+node and runs trials back to back under it, which costs a tenth of what an actor a trial does. Invariants: every
+attempt that was submitted yields exactly one outcome while the executor lives (the attempt leaves `running` in the
+same step in which its outcome is queued); nothing is sent to Ray that the nodes' free room cannot start, since Ray
+would wait for ever in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orgruntime.backends import bubblewrap, leases, node_agent, processes, shepherd, trial_files, trial_layout
+from orgruntime.backends.leases import Room, Share
+from orgruntime.backends.ray_cluster import Cluster, connect
+from orgruntime.model.fleet import Fleet, Node
+from orgruntime.model.ids import AttemptId, TreeId
+from orgruntime.model.manifest import Resources
+from orgruntime.model.trial import Ending, TrialOutcome, TrialSpec
+from orgruntime.runtime.ports import ExecutorError, PackTree
+
+PACKS = 64
+"""Packed trees kept in the object store."""
+READY_S = 120.0
+"""A node that has not started an agent after so long is not going to."""
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """`address` None starts an embedded cluster with so many logical CPUs and GPUs."""
+
+    address: str | None = None
+    cpus: float | None = None
+    gpus: float | None = None
+    lease_idle_s: float = 10.0
+    """An idle lease of a joined cluster is given back after so long."""
+
+
+@dataclass(frozen=True)
+class TrialOptions:
+    """What all trials of a run share."""
+
+    editable: tuple[str, ...] = ()
+    setup: str | None = None
+    setup_limit_s: float = 1800.0
+    sandbox: bool = True
+    spool: Path | None = None
+    """A folder of this machine where each outcome is also written, as `<attempt>.json`, before it is reported."""
+
+
+@dataclass
+class Lease:
+    node: Node
+    room: Room
+    held: Room
+    """What was taken from the node."""
+    agent: Any
+    gpus: list[str] = field(default_factory=list)
+    ready: bool = False
+    running: dict[AttemptId, Running] = field(default_factory=dict)
+    idle_since: float = 0.0
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    spec: TrialSpec
+    share: Share
+    since: float
+
+
+class RayExecutor:
+    """Not thread-safe: to be used from one asyncio loop."""
+
+    def __init__(self, cluster: ClusterOptions, pack: PackTree, trials: TrialOptions | None = None) -> None:
+        """`pack` is called in the loop, once a tree."""
+        self._options = cluster
+        self._pack = pack
+        self._trials = trials or TrialOptions()
+        self._cluster: Cluster | None = None
+        self._fleet = Fleet(nodes=())
+        self._leases: list[Lease] = []
+        self._where: dict[AttemptId, Lease] = {}
+        self._elsewhere: dict[str, dict[str, float]] = {}
+        self._packs: OrderedDict[TreeId, Any] = OrderedDict()
+        self._done: list[TrialOutcome] = []
+        self._news = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._used: set[str] = set()
+        self._closed = False
+
+    async def start(self) -> Fleet:
+        options = self._options
+        if self._trials.spool is not None:
+            self._trials.spool.mkdir(parents=True, exist_ok=True)
+        self._cluster = await asyncio.to_thread(connect, options.address, cpus=options.cpus, gpus=options.gpus)
+        self._config = self._agent_config(self._cluster)
+        _travel_by_value()
+        nodes = self._cluster.nodes()
+        if not nodes:
+            raise ExecutorError("the Ray cluster has no node alive; run `ray status` on its head")
+        found = await self._survey(nodes)
+        self._fleet = Fleet(
+            nodes=nodes,
+            isolation="strict" if all(node["isolation"] == "strict" for node in found) else "none",
+            simulated=any(node.gpus for node in nodes) and any(node["simulated"] for node in found),
+        )
+        self._spawn(self._refresh())
+        return self._fleet
+
+    def fleet(self) -> Fleet:
+        return self._fleet
+
+    def fits(self, shape: Resources) -> bool:
+        return any(leases.suits(node, shape) for node in self._fleet.nodes)
+
+    def free_slots(self, shape: Resources) -> int:
+        if self._closed:
+            return 0
+        suited = {node.id: node for node in self._fleet.nodes if leases.suits(node, shape)}
+        held = sum(lease.room.slots(shape) for lease in self._leases if lease.node.id in suited)
+        return held + sum(self._unleased(node).slots(shape) for node in suited.values())
+
+    def submit(self, specs: Sequence[TrialSpec]) -> None:
+        homeless: dict[str, list[TrialSpec]] = {}
+        batches: dict[int, tuple[Lease, list[TrialSpec]]] = {}
+        for spec in specs:
+            lease = self._settle_in(spec)
+            if lease is None:
+                self._find_node(spec, homeless)
+            elif lease.ready:
+                batches.setdefault(id(lease), (lease, []))[1].append(spec)
+        nodes = {node.id: node for node in self._fleet.nodes}
+        for node, homeless_specs in homeless.items():
+            self._lease(nodes[node], homeless_specs)
+        for lease, batch in batches.values():
+            self._spawn(self._send(lease, batch))
+
+    async def outcomes(self) -> list[TrialOutcome]:
+        while not self._done:
+            if self._closed:
+                raise ExecutorError("the executor is closed")
+            self._news.clear()
+            await self._news.wait()
+        done, self._done = self._done, []
+        return done
+
+    async def cancel(self, attempts: Sequence[AttemptId]) -> None:
+        by_lease: dict[int, tuple[Lease, list[AttemptId]]] = {}
+        for attempt in attempts:
+            lease = self._where.get(attempt)
+            if lease is None:
+                continue
+            if lease.ready:
+                by_lease.setdefault(id(lease), (lease, []))[1].append(attempt)
+            else:
+                self._finish(lease, _outcome(attempt, Ending.CANCELLED, lease, detail="before it started"))
+        for lease, mine in by_lease.values():
+            self._spawn(_quietly(lease.agent.cancel.remote(mine)))
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._cluster is not None:
+            await self._give_back(self._leases, keep=False)
+            if not self._cluster.embedded:
+                await self._sweep()
+            await asyncio.to_thread(self._cluster.close)
+        self._news.set()
+
+    def _agent_config(self, cluster: Cluster) -> dict[str, Any]:
+        modules = (shepherd, processes, trial_files)
+        trials = self._trials
+        return {
+            "run": uuid.uuid4().hex[:12],
+            "folder": str(cluster.folder / "n") if cluster.folder else None,
+            "code": {module.__name__.rpartition(".")[2]: inspect.getsource(module) for module in modules},
+            "editable": list(trials.editable),
+            "setup": trials.setup,
+            "setup_limit_s": trials.setup_limit_s,
+            "sandbox": trials.sandbox,
+            "spool": None if trials.spool is None else str(trials.spool.absolute()),
+        }
+
+    async def _survey(self, nodes: Sequence[Node]) -> list[dict[str, Any]]:
+        """The isolation that each node gives; here it is asked directly, elsewhere by a task there."""
+        assert self._cluster is not None
+        if self._cluster.embedded:
+            return [await asyncio.to_thread(node_agent.survey, self._config)]
+        import ray
+
+        ask = ray.remote(num_cpus=0, max_retries=2)(node_agent.survey)
+        asked = [ask.options(scheduling_strategy=_pinned(node.id)).remote(self._config) for node in nodes]
+        return list(await asyncio.gather(*asked))
+
+    def _unleased(self, node: Node) -> Room:
+        """What nobody holds of the node. A view of others' reservations is a second old, so ours are never read from
+        it."""
+        held = [lease.held for lease in self._leases if lease.node.id == node.id]
+        others = self._elsewhere.get(node.id, {})
+        return Room(
+            max(0.0, node.cpus - sum(room.cpus for room in held) - others.get("CPU", 0.0)),
+            max(0, int(node.gpus - sum(len(room.devices) for room in held) - others.get("GPU", 0.0))),
+            max(0.0, node.memory_mb - sum(room.memory_mb for room in held) - others.get("memory", 0.0)),
+        )
+
+    def _settle_in(self, spec: TrialSpec) -> Lease | None:
+        """Gives the attempt a share of a lease that has room, fullest first, so that others can become idle."""
+        for lease in sorted(self._leases, key=lambda lease: -len(lease.running)):
+            if leases.suits(lease.node, spec.resources) and (share := lease.room.take(spec.resources)):
+                self._where[spec.attempt] = lease
+                lease.running[spec.attempt] = Running(spec, share, time.monotonic())
+                return lease
+        return None
+
+    def _find_node(self, spec: TrialSpec, homeless: dict[str, list[TrialSpec]]) -> None:
+        for node in self._fleet.nodes:
+            wanted = [*homeless.get(node.id, []), spec]
+            if leases.suits(node, spec.resources) and _holds(self._unleased(node), wanted):
+                homeless.setdefault(node.id, []).append(spec)
+                return
+        self._queue(_outcome(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster"))
+
+    def _lease(self, node: Node, specs: list[TrialSpec]) -> None:
+        import ray
+
+        assert self._cluster is not None
+        room = leases.room_for([spec.resources for spec in specs])
+        if self._cluster.embedded:
+            # Nobody else wants the rest, and a second agent would cost a second to start.
+            room = self._unleased(node)
+        make = ray.remote(node_agent.NodeAgent).options(
+            num_cpus=room.cpus,
+            num_gpus=len(room.devices),
+            memory=int(room.memory_mb * 2**20) or None,
+            scheduling_strategy=_pinned(node.id),
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=10_000,
+        )
+        held = Room(room.cpus, len(room.devices), room.memory_mb)
+        lease = Lease(node, room, held, make.remote(self._config))
+        self._leases.append(lease)
+        self._used.add(node.id)
+        for spec in specs:
+            if self._settle_in(spec) is None:
+                self._queue(_outcome(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster"))
+        lease.task = self._spawn(self._follow(lease))
+
+    async def _follow(self, lease: Lease) -> None:
+        """The life of a lease: wait for its agent, feed it what came meanwhile, take outcomes until it dies."""
+        import ray
+
+        last = 0
+        try:
+            found = await asyncio.wait_for(lease.agent.ready.remote(), READY_S)
+            lease.gpus, lease.ready = found["gpus"], True
+            await self._send(lease, [running.spec for running in lease.running.values()])
+            while True:
+                try:
+                    last, lines = await lease.agent.poll.remote(last)
+                except ray.exceptions.ActorUnavailableError:
+                    # Silence is not death: what it holds stays in its outbox.
+                    await asyncio.sleep(0.5)
+                    continue
+                for line in lines:
+                    self._heard(lease, line)
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            self._lost(lease, error)
+
+    async def _send(self, lease: Lease, specs: Sequence[TrialSpec]) -> None:
+        import ray
+
+        packs = {spec.tree: self._packed(spec.tree) for spec in specs}
+        orders = [self._order(lease, lease.running[spec.attempt]) for spec in specs if spec.attempt in lease.running]
+        while orders:
+            try:
+                await lease.agent.launch.remote(orders, packs)
+                return
+            except ray.exceptions.ActorUnavailableError:
+                await asyncio.sleep(0.5)
+            except ray.exceptions.RayError:
+                return  # `_follow` hears of it as well, and settles every attempt of the lease.
+
+    def _packed(self, tree: TreeId) -> Any:
+        import ray
+
+        if tree not in self._packs:
+            self._packs[tree] = ray.put(self._pack(tree))
+        self._packs.move_to_end(tree)
+        while len(self._packs) > PACKS:
+            self._packs.popitem(last=False)
+        return self._packs[tree]
+
+    def _order(self, lease: Lease, running: Running) -> bytes:
+        spec = running.spec
+        order = {
+            "attempt": spec.attempt,
+            "tree": spec.tree,
+            "argv": spec.argv,
+            "limit_s": spec.time_limit_s,
+            "memory_mb": spec.memory_mb,
+            "env": spec.env,
+            "cpus": spec.resources.cpus,
+            "gpus": [lease.gpus[device] for device in running.share.devices],
+        }
+        return json.dumps(order).encode()
+
+    def _heard(self, lease: Lease, line: bytes) -> None:
+        self._finish(lease, TrialOutcome(**{**json.loads(line), "node": lease.node.address}))
+
+    def _finish(self, lease: Lease, outcome: TrialOutcome) -> None:
+        running = lease.running.pop(outcome.attempt, None)
+        if running is None:
+            return
+        del self._where[outcome.attempt]
+        lease.room.give(running.share)
+        lease.idle_since = time.monotonic()
+        self._queue(outcome)
+
+    def _lost(self, lease: Lease, error: Exception) -> None:
+        if lease in self._leases:
+            self._leases.remove(lease)
+        started = lease.ready
+        ending = Ending.INFRASTRUCTURE if started else Ending.NEVER_STARTED
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        detail = f"the agent of node {lease.node.address} died: {reason}"
+        for attempt, running in list(lease.running.items()):
+            wall_s = time.monotonic() - running.since if started else 0.0
+            self._finish(lease, _outcome(attempt, ending, lease, wall_s=wall_s, detail=detail))
+
+    def _queue(self, outcome: TrialOutcome) -> None:
+        self._done.append(outcome)
+        self._news.set()
+
+    async def _refresh(self) -> None:
+        """Once a second: which nodes are there, what others hold, which leases are idle."""
+        assert self._cluster is not None
+        while True:
+            await asyncio.sleep(1.0)
+            nodes = await asyncio.to_thread(self._cluster.nodes)
+            if not self._cluster.embedded:
+                self._note_others(nodes, await asyncio.to_thread(self._cluster.available))
+                now = time.monotonic()
+                idle = [lease for lease in self._leases if lease.ready and not lease.running]
+                await self._give_back([x for x in idle if now - x.idle_since > self._options.lease_idle_s], keep=True)
+            self._fleet = self._fleet.model_copy(update={"nodes": nodes})
+
+    def _note_others(self, nodes: Sequence[Node], available: dict[str, Any]) -> None:
+        for node in nodes:
+            free = available.get(node.id, {})
+            held = [lease.held for lease in self._leases if lease.node.id == node.id]
+            self._elsewhere[node.id] = {
+                "CPU": max(0.0, node.cpus - free.get("CPU", 0.0) - sum(room.cpus for room in held)),
+                "GPU": max(0.0, node.gpus - free.get("GPU", 0.0) - sum(len(room.devices) for room in held)),
+                "memory": max(
+                    0.0, node.memory_mb - free.get("memory", 0.0) / 2**20 - sum(room.memory_mb for room in held)
+                ),
+            }
+
+    async def _give_back(self, idle: Sequence[Lease], *, keep: bool) -> None:
+        import ray
+
+        for lease in list(idle):
+            if lease in self._leases:
+                self._leases.remove(lease)
+            if lease.task is not None:
+                lease.task.cancel()
+        closing = [_quietly(lease.agent.close.remote(keep)) for lease in idle]
+        await asyncio.wait_for(asyncio.gather(*closing), 20) if closing else None
+        for lease in idle:
+            ray.kill(lease.agent)
+
+    async def _sweep(self) -> None:
+        import ray
+
+        alive = [node for node in self._fleet.nodes if node.id in self._used]
+        sweep = ray.remote(num_cpus=0, max_retries=0)(node_agent.remove_node_folder)
+        swept = [_quietly(sweep.options(scheduling_strategy=_pinned(node.id)).remote(self._config)) for node in alive]
+        if swept:
+            await asyncio.wait([asyncio.ensure_future(one) for one in swept], timeout=10)
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def read_spool(folder: Path) -> list[TrialOutcome]:
+    """The outcomes that a run's trials left on this machine, for a driver that resumes it. Half-written ones are no
+    outcomes."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(TrialOutcome.model_validate_json(path.read_bytes()))
+        except ValueError:
+            continue
+    return found
+
+
+def clear_spool(folder: Path, attempts: Sequence[AttemptId]) -> None:
+    """Forgets outcomes that the ledger has settled."""
+    for attempt in attempts:
+        (folder / f"{attempt}.json").unlink(missing_ok=True)
+
+
+def _holds(room: Room, specs: Sequence[TrialSpec]) -> bool:
+    return all(room.take(spec.resources) for spec in specs)
+
+
+def _outcome(
+    attempt: AttemptId, ending: Ending, lease: Lease | None, *, wall_s: float = 0.0, detail: str = ""
+) -> TrialOutcome:
+    node = lease.node.address if lease else ""
+    return TrialOutcome(attempt=attempt, ending=ending, wall_s=wall_s, node=node, detail=detail)
+
+
+def _pinned(node: str) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+
+
+def _travel_by_value() -> None:
+    """Nodes of a joined cluster need Ray and Python, not this package."""
+    from ray import cloudpickle
+
+    for module in (bubblewrap, trial_layout, node_agent):
+        cloudpickle.register_pickle_by_value(module)
+
+
+async def _quietly(reply: Awaitable[Any]) -> None:
+    import ray
+
+    try:
+        await reply
+    except ray.exceptions.RayError:
+        return
