@@ -1,9 +1,10 @@
 """Whether the cost of a settlement grows with the run: 64 trials settled and 64 reserved in one transaction.
 
-    python benchmarks/ledger_flat.py [--trials 100000] [--folder DIR]
+    python benchmarks/ledger_flat.py [--sizes 1000,10000,100000] [--rounds 60] [--folder DIR]
 
-Prints, around each of several run lengths, the median milliseconds of a transaction, how much of it is not the
-fsync (the same transactions with synchronous=OFF), and the cost of the reads that a tick makes.
+Grows one ledger to each size, then takes turns between them, so that whatever else the machine does meets all of
+them alike. Prints medians: milliseconds of a durable transaction, CPU milliseconds of it, CPU microseconds for a
+trial's whole life, and milliseconds of the reads that a tick makes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from orgruntime.ledger.audit import audit
@@ -32,6 +32,39 @@ def identity(n: int) -> TrialIdentity:
         tree=TreeId(f"{n:040x}"), command="python train.py --seed {seed} --budget {budget}", seed=n,
         evaluator="e" * 64, hardware="cpu:1",
     )  # fmt: skip
+
+
+class Grown:
+    """A ledger with its batch of running trials."""
+
+    def __init__(self, path: Path, trials: int) -> None:
+        self.path = path
+        self.ledger = Ledger.create(
+            path, run=RunId("r1"), manifest_hash="m", org="o", budget=Budget(cpu_ms=10**12), seed=1
+        )
+        self.ledger.take_over()
+        self.running: list[AttemptId] = []
+        self.batch = 0
+        with self.ledger.transaction() as tx:
+            tx.open_inquiry(InquiryId("q1"), tx.add_idea("x", "runtime"), RoleSlug("researcher"), None)
+        self.ledger.database.rows("PRAGMA synchronous = OFF")
+        while self.ledger.settled_trials() < trials:
+            self.step()
+        self.ledger.database.rows("PRAGMA synchronous = FULL")
+
+    def step(self) -> tuple[float, float]:
+        """(wall, CPU) milliseconds of one driver's tick of writes."""
+        propose(self.ledger, self.batch)
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.running = reserve(self.ledger, self.batch * BATCH, self.running)
+        self.batch += 1
+        return (time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000
+
+    def read(self) -> float:
+        """Milliseconds of one driver's tick of reads."""
+        began = time.perf_counter()
+        ticks(self.ledger)
+        return (time.perf_counter() - began) * 1000
 
 
 def reserve(ledger: Ledger, first: int, settle: list[AttemptId]) -> list[AttemptId]:
@@ -69,58 +102,32 @@ def ticks(ledger: Ledger) -> None:
     ledger.settled_trials(), ledger.open_inquiries(), ledger.queued_ideas(16), ledger.lead(), ledger.champion()
 
 
-def timed(action: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    action()
-    return (time.perf_counter() - began) * 1000
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--trials", type=int, default=100_000)
+    options.add_argument("--sizes", default="1000,10000,100000")
+    options.add_argument("--rounds", type=int, default=60)
     options.add_argument("--folder", type=Path, default=None, help="on the disk to be measured")
     given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        path = Path(folder) / "ledger.db"
-        ledger = Ledger.create(path, run=RunId("r1"), manifest_hash="m", org="o", budget=Budget(cpu_ms=10**12), seed=1)
-        ledger.take_over()
-        with ledger.transaction() as tx:
-            tx.open_inquiry(InquiryId("q1"), tx.add_idea("x", "runtime"), RoleSlug("researcher"), None)
-        measure(ledger, given.trials)
-        ledger.close()
-        print(f"audit: {audit(path) or 'clean'}, {timed(lambda: audit(path)):.0f} ms; {path.stat().st_size >> 20} MiB")
-
-
-def measure(ledger: Ledger, trials: int) -> None:
-    marks = [mark for mark in (1_000, 10_000, 30_000, 100_000, 300_000) if mark <= trials]
-    running: list[AttemptId] = []
-    durable: list[float] = []
-    fast: list[float] = []
-    tick: list[float] = []
-    print(f"{'trials':>8} {'FULL ms':>8} {'OFF ms':>8} {'us/trial':>9} {'tick ms':>8}  medians of {BATCH}+{BATCH}")
-    for n in range(trials // BATCH + 2):
-        near = any(0 <= mark - n * BATCH < 40 * BATCH for mark in marks)
-        ledger.database.rows(f"PRAGMA synchronous = {'FULL' if near and n % 2 else 'OFF'}")
-        propose(ledger, n)
-        settle, first = running, n * BATCH
-
-        def step(first: int = first, settle: list[AttemptId] = settle) -> None:
-            running[:] = reserve(ledger, first, list(settle))
-
-        took = timed(step)
-        if near:
-            (durable if n % 2 else fast).append(took)
-            tick.append(timed(lambda: ticks(ledger)))
-        elif durable:
-            print_row(n * BATCH, durable, fast, tick)
-            durable, fast, tick = [], [], []
-    if durable:
-        print_row(trials, durable, fast, tick)
-
-
-def print_row(trials: int, durable: list[float], fast: list[float], tick: list[float]) -> None:
-    full, off, reads = (statistics.median(series) for series in (durable, fast, tick))
-    print(f"{trials:>8} {full:>8.2f} {off:>8.2f} {off * 1000 / BATCH:>9.1f} {reads:>8.2f}")
+        grown = {int(size): Grown(Path(folder) / f"{size}.db", int(size)) for size in given.sizes.split(",")}
+        steps: dict[int, list[tuple[float, float]]] = {size: [] for size in grown}
+        reads: dict[int, list[float]] = {size: [] for size in grown}
+        for _ in range(given.rounds):
+            for size, one in grown.items():
+                steps[size].append(one.step())
+                reads[size].append(one.read())
+        print(f"{'trials':>8} {'wall ms':>8} {'CPU ms':>8} {'us/trial':>9} {'reads ms':>9}")
+        for size in grown:
+            wall, cpu = (statistics.median(column) for column in zip(*steps[size], strict=True))
+            print(
+                f"{size:>8} {wall:>8.2f} {cpu:>8.2f} {cpu * 1000 / BATCH:>9.1f} {statistics.median(reads[size]):>9.2f}"
+            )
+        for size, one in grown.items():
+            one.ledger.close()
+            began = time.perf_counter()
+            found = audit(one.path) or "clean"
+            took = time.perf_counter() - began
+            print(f"audit of {size}: {found} in {took:.2f} s, {one.path.stat().st_size / 2**20:.1f} MiB")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ _REMEDIES = {
     "disk i/o": "The disk refused the write; check its space and health, then resume the run.",
     "readonly": "It was opened for reading only, or this user may not write it.",
     "locked": f"Another process held it for more than {LOCK_WAIT_S:.0f} s; end that process and try again.",
+    "unable to open": "It, or its folder, may not be read by this user.",
     "malformed": "The file is damaged; restore it from a copy.",
 }
 

@@ -185,7 +185,9 @@ def _opened(path: Path, mode: Literal["ro", "rw"]) -> Database:
     _check_sqlite()
     if not path.is_file():
         raise NotARun(f"There is no ledger at {path}; `orgrun ls` lists the runs.")
-    db = Database(path, mode)
+    # SQLite keeps its index of the log beside the file; where it may not, and no log is there, nobody is writing.
+    alone = mode == "ro" and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    db = Database(path, "immutable" if alone else mode)
     try:
         _check_kind(db)
         db.tune()
@@ -200,7 +202,9 @@ def _check_kind(db: Database) -> None:
         kind = db.rows("PRAGMA application_id")[0][0]
         version = db.rows("PRAGMA user_version")[0][0]
     except LedgerError as error:
-        raise NotARun(f"{db.path} is not the ledger of a run: {error}") from error
+        if "not a database" not in str(error):
+            raise
+        raise NotARun(f"{db.path} is not the ledger of a run: the file is no database.") from error
     if kind != APPLICATION_ID:
         raise NotARun(f"{db.path} is not the ledger of a run; give the folder that `orgrun run` made.")
     if version > SCHEMA_VERSION:

@@ -30,6 +30,13 @@ _ATTEMPT = (
     f" {columns('a.cap')} FROM trials t JOIN attempts a ON a.trial = t.n AND a.n = ? WHERE t.key = ?"
 )
 
+_INTENT = f"INSERT INTO attempts(trial, n, epoch, state, {columns('cap')}) VALUES(?, ?, ?, 'running', ?, ?, ?, ?, ?)"
+_END = (
+    "UPDATE attempts SET state = ?, ending = ?, "
+    + ", ".join(f"used_{unit} = ?" for unit in UNITS)
+    + " WHERE trial = ? AND n = ?"
+)
+
 
 @dataclass(frozen=True)
 class _Served:
@@ -67,10 +74,7 @@ class TrialWrites(Money):
                 "UPDATE trials SET state = 'running', attempts = ?, commit_id = ?, purpose = ?, proposal = ?,"
                 " inquiry = ?, reason = '' WHERE n = ?", n, commit, purpose, proposal, inquiry, row,
             )  # fmt: skip
-        self._db.write(
-            f"INSERT INTO attempts(trial, n, epoch, state, {columns('cap')}) VALUES(?, ?, ?, 'running', ?, ?, ?, ?, ?)",
-            row, n, self._epoch, *vector(cap),
-        )  # fmt: skip
+        self._db.write(_INTENT, row, n, self._epoch, *vector(cap))
         self._count("trials.running")
         attempt = AttemptId(f"{key}.{n}")
         self._event("reserve", attempt, {"purpose": purpose, "proposal": proposal, "cap": known(cap)})
@@ -123,11 +127,7 @@ class TrialWrites(Money):
         return row
 
     def _end_attempt(self, row: Any, state: AttemptState, ending: Ending, used: Amounts) -> None:
-        assignments = ", ".join(f"used_{unit} = ?" for unit in UNITS)
-        self._db.write(
-            f"UPDATE attempts SET state = ?, ending = ?, {assignments} WHERE trial = ? AND n = ?",
-            state, ending, *vector(used), row["trial"], row["n"],
-        )  # fmt: skip
+        self._db.write(_END, state, ending, *vector(used), row["trial"], row["n"])
 
     def _finish(self, row: Any, outcome: TrialOutcome, reading: Reading) -> _Served:
         """The trial has its result."""

@@ -102,6 +102,14 @@ class RunViews(View):
         """Oldest first."""
         return [_inquiry(row) for row in self._rows("SELECT * FROM inquiries WHERE state = 'open' ORDER BY n")]
 
+    def inquiries_opened(self) -> int:
+        """The highest number of an inquiry `q<number>`; 0 before the first. For the start of a driver: it counts."""
+        return int(self._db.rows("SELECT count(*) FROM inquiries WHERE id GLOB 'q*' AND id NOT GLOB '*+*'")[0][0])
+
+    def inquiries_opened(self) -> int:
+        """How many were ever opened; closed ones count."""
+        return int(self._rows("SELECT coalesce(max(n), 0) AS n FROM inquiries")[0]["n"])
+
     def inquiry(self, id: InquiryId) -> InquiryRow | None:
         row = self._row("SELECT * FROM inquiries WHERE id = ?", id)
         return _inquiry(row) if row else None
