@@ -1,0 +1,96 @@
+"""Desks on a Ray cluster: one actor for each instance of a role, started on first use or ahead of it.
+
+Works on a cluster that the caller has joined. Does not know what a species does, and gives it nothing but the request:
+no handle of the cluster, no key. An actor reserves no CPU: desks think while trials hold the machine.
+
+Invariant: only bytes of JSON cross the wire, in both directions; and a step is asked at most twice, the second time
+of a fresh actor, because a species keeps no state between steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, served, unpacked
+from orgruntime.model.ids import RoleSlug
+from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.runtime.ports import StepError
+
+STEP_LIMIT_S = 600.0
+"""A step of a key-free species takes milliseconds; one that takes longer than this hangs, and its actor is replaced."""
+
+
+class Desk:
+    """The actor. Ray calls one method at a time."""
+
+    def __init__(self, species: str) -> None:
+        self._lookup = resolved(species)
+
+    def step(self, request: bytes) -> bytes:
+        return served(self._lookup, request)
+
+    def warm(self, species: str) -> None:
+        """Imports what the species needs."""
+        try:
+            self._lookup(species)
+        except StepError:
+            return
+
+
+class RayDesks:
+    """Implements `ports.Desks`. `species` names the lookup as `module:function`, importable on every node."""
+
+    def __init__(self, species: str = BUILTIN_SPECIES, *, limit_s: float = STEP_LIMIT_S) -> None:
+        self._species = species
+        self._limit_s = limit_s
+        self._actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(Desk)
+        self._desks: dict[tuple[RoleSlug, int], Any] = {}
+        self._closed = False
+
+    def warm(self, role: RoleSlug, desk: int, species: str) -> None:
+        """Starts the actor (about a second of work) without waiting for it."""
+        self._desk(role, desk).warm.remote(species)
+
+    async def step(self, request: StepRequest) -> StepReply:
+        data = packed(request)
+        for _ in range(2):
+            desk = self._desk(request.role, request.desk)
+            try:
+                return unpacked(await asyncio.wait_for(_awaited(desk.step.remote(data)), self._limit_s))
+            except TimeoutError as error:
+                self._bury(request.role, request.desk, desk)
+                message = f"{request.species} gave no answer within {self._limit_s:g} s"
+                raise StepError(message, retry=True) from error
+            except RayError:
+                self._bury(request.role, request.desk, desk)
+        raise StepError(f"the desk {request.role} {request.desk + 1} died twice at one step", retry=True)
+
+    async def close(self) -> None:
+        self._closed = True
+        for role, desk in list(self._desks):
+            self._bury(role, desk, self._desks[role, desk])
+
+    def _desk(self, role: RoleSlug, desk: int) -> Any:
+        if self._closed:
+            raise StepError("the desks are closed")
+        if not ray.is_initialized():
+            raise StepError("the Ray cluster is gone; resume the run")  # otherwise Ray would start one of its own
+        if (role, desk) not in self._desks:
+            self._desks[role, desk] = self._actor.remote(self._species)
+        return self._desks[role, desk]
+
+    def _bury(self, role: RoleSlug, desk: int, handle: Any) -> None:
+        """Ends an actor, unless another step has replaced it already."""
+        if self._desks.get((role, desk)) is handle:
+            del self._desks[role, desk]
+        if ray.is_initialized():
+            ray.kill(handle)
+
+
+async def _awaited(reference: Any) -> bytes:
+    answer: bytes = await reference
+    return answer
