@@ -104,11 +104,7 @@ class RunViews(View):
 
     def inquiries_opened(self) -> int:
         """The highest number of an inquiry `q<number>`; 0 before the first. For the start of a driver: it counts."""
-        return int(self._db.rows("SELECT count(*) FROM inquiries WHERE id GLOB 'q*' AND id NOT GLOB '*+*'")[0][0])
-
-    def inquiries_opened(self) -> int:
-        """How many were ever opened; closed ones count."""
-        return int(self._rows("SELECT coalesce(max(n), 0) AS n FROM inquiries")[0]["n"])
+        return int(self._rows("SELECT count(*) FROM inquiries WHERE id GLOB 'q*' AND id NOT GLOB '*+*'")[0][0])
 
     def inquiry(self, id: InquiryId) -> InquiryRow | None:
         row = self._row("SELECT * FROM inquiries WHERE id = ?", id)
