@@ -140,3 +140,10 @@ def test_the_text_names_every_block(manifest: Manifest, gpu_fleet: Fleet) -> Non
     assert "keys      ANTHROPIC_API_KEY" in text
     assert "at most 60 (30 %) for verification; a champion takes 22 or more" in text
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_an_org_without_edges_still_renders(manifest: Manifest) -> None:
+    alone = manifest.graph.model_copy(update={"handoffs": (), "cadences": ()})
+    text = render(plan_of(manifest, graph=alone))
+    assert "Workflow" not in text
+    assert "Authority" in text
