@@ -15,7 +15,7 @@ from typing import Any
 from orgruntime.model.manifest import Direction
 from orgruntime.report.canvas import LIGHT, Theme, drawing_rules, figure, png_of, svg_of
 from orgruntime.report.story import Champion, Point, PointStatus, RunStory
-from orgruntime.report.wording import clip, count, number, percent, plain
+from orgruntime.report.wording import clip, count, e_value, number, percent, plain
 
 SIZE = (16.0, 9.0)
 """Inches; with 100 dots an inch, 1600 × 900."""
@@ -57,8 +57,8 @@ class Scale:
 
 
 def scale_of(story: RunStory) -> Scale:
-    """The axis: what must be seen, and the points within Tukey's fences (1.5 quartile ranges on the worse side,
-    3 on the better), so that a diverged run, or a metric too good to be true, is marked at the edge and not drawn to scale."""
+    """The axis: what must be seen, and the points within Tukey's fences (1.5 quartile ranges on the worse side, 3 on
+    the better). So a diverged run, or a metric too good to be true, is marked at the edge and not drawn to scale."""
     must = _must_see(story)
     values = [point.metric for point in story.points if point.metric is not None]
     low, high = (min(must), max(must)) if must else (min(values, default=0.0), max(values, default=1.0))
@@ -238,7 +238,7 @@ def _champion_label(axes: Any, theme: Theme, story: RunStory, champion: Champion
 
     low, _, high = story.certified_at(champion)
     axes.annotate(
-        f"{percent(story.sign * champion.total_percent)}\ne = {number(champion.e_value, 3)}",
+        f"{percent(story.sign * champion.total_percent)}\ne = {e_value(champion.e_value)}",
         (champion.trial, low if story.sign < 0 else high), xytext=(8 if early else -6, 4 * story.sign),
         textcoords="offset points", ha="left" if early else "right", va="top" if story.sign < 0 else "bottom",
         size=12, color=theme.ink, weight="bold", linespacing=1.3, zorder=6,
@@ -307,7 +307,7 @@ def _titles(page: Any, theme: Theme, story: RunStory) -> None:
         color=theme.ink,
     )
     page.text(0.04, 0.904, _subtitle(story), size=13.5, color=theme.faint)
-    page.text(0.985, 0.018, clip(story.run, 40), size=10, color=theme.faint, ha="right")
+    page.text(0.985, 0.945, clip(story.run, 40), size=11, color=theme.faint, ha="right")
 
 
 def _subtitle(story: RunStory) -> str:

@@ -22,7 +22,7 @@ def plain(text: str) -> str:
 def plain_lines(text: str) -> str:
     """The same line by line: line breaks and indentation stay."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).split("\n")
-    return "\n".join("".join(char for char in line if unicodedata.category(char)[0] != "C").rstrip() for line in lines)
+    return "\n".join("".join(char for char in line if unicodedata.category(char)[0] != "C") for line in lines)
 
 
 def clip(text: str, limit: int) -> str:
@@ -47,6 +47,21 @@ def signed(value: float | None, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return f"+{number(value, digits)}" if value > 0 else number(value, digits)
+
+
+def interval(low: float, middle: float, high: float) -> str:
+    """A difference with its interval, to two digits of the half width: +0.054 (+0.040 to +0.068)."""
+    half = (high - low) / 2
+    if not all(map(math.isfinite, (low, middle, high))) or not 1e-7 < half < 1e9:
+        return f"{signed(middle)} ({signed(low)} to {signed(high)})"
+    decimals = max(0, 1 - math.floor(math.log10(half)))
+    first, best, last = (signless(f"{value:+,.{decimals}f}") for value in (low, middle, high))
+    return f"{best} ({first} to {last})"
+
+
+def e_value(value: float) -> str:
+    """Evidence: whole from 10 on, since nobody reads 300.4 as more than 300."""
+    return f"{value:,.0f}" if 10 <= value < 1e9 else number(value, 2)
 
 
 def percent(value: float | None, sign: bool = True) -> str:
