@@ -1,0 +1,123 @@
+"""Rows, links and role files become roles. Knows kinds and defaults, nothing of conditions or cycles.
+
+Invariant: every role that the program names is there, with the slug of its file, whatever else is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orgruntime.compiler.authority import granted
+from orgruntime.compiler.fields import Fields
+from orgruntime.compiler.library import RoleRef
+from orgruntime.compiler.program import Program
+from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
+from orgruntime.compiler.species import resolve
+from orgruntime.compiler.tables import Needs, RoleRow, bind_needs, read_needs
+from orgruntime.compiler.words import count
+from orgruntime.diagnostics.codes import DUPLICATE_ROLE, NO_MODEL, ROLE_KIND_CLASH
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
+from orgruntime.model.ids import RoleSlug
+from orgruntime.model.manifest import Resources, Role, RoleKind
+from orgruntime.orgfile.tree import ListNode, MapNode, ScalarNode
+
+
+@dataclass(frozen=True)
+class Named:
+    """A role that the program names: where it was named first, and its row if it has one."""
+
+    ref: RoleRef
+    span: Span
+    row: RoleRow | None = None
+
+
+def named_roles(
+    rows: Iterable[RoleRow], linked: Iterable[tuple[RoleRef, Span]], findings: Findings
+) -> tuple[Named, ...]:
+    """Every role of the program, rows first, each once. Two files with one slug are an error."""
+    found: dict[str, Named] = {row.ref.slug: Named(row.ref, row.span, row) for row in rows}
+    for ref, span in linked:
+        known = found.setdefault(ref.slug, Named(ref, span))
+        if known.ref.path != ref.path:
+            message = f"`{ref.source}` and `{known.ref.source}` are two roles of the same name `{ref.slug}`"
+            findings.add(DUPLICATE_ROLE, span, message, "link one file everywhere, or rename one")
+    return tuple(found.values())
+
+
+def read_named(named: Iterable[Named], findings: Findings) -> dict[str, RoleFile]:
+    return {one.ref.slug: read_role(one.ref.path, one.ref.shown, one.ref.slug, findings) for one in named}
+
+
+def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings) -> Role:
+    """The table's cells win over the hints of the role file."""
+    row = named.row
+    kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
+    needs = row.needs if row and row.needs.given else _hinted_needs(file.hints, findings)
+    desks = (row.count if row else None) or (file.hints.read("count", count) if file.hints else None)
+    role = Role(
+        slug=RoleSlug(named.ref.slug),
+        name=file.name,
+        kind=kind,
+        description=file.description,
+        prompt=file.body,
+        count=desks or 1,
+        species=_species(named, file, program, findings) if kind is RoleKind.AGENT else (),
+        tools=granted(_asked(file), program.tools, findings) if kind is RoleKind.AGENT else (),
+        resources=needs.resources if needs else Resources(),
+        minutes=needs.minutes if needs else None,
+        source=named.ref.source,
+    )
+    if kind is RoleKind.AGENT:
+        report_empty(file, findings)
+    _report_clash(row, kind, findings)
+    return role
+
+
+def _species(named: Named, file: RoleFile, program: Program, findings: Findings) -> tuple[str, ...]:
+    """The row's model; else the hint below `org:`; else `default`. A foreign `model:` is a wish, not a grant."""
+    cell = named.row.model if named.row else ()
+    if not cell and file.hints:
+        cell = file.hints.words("model", comma_string=True) or ()
+    if cell:
+        return resolve(cell, program.models, findings)
+    default = ScalarNode(named.span, "default")
+    if any(model.name == "default" for model in program.models):
+        return resolve((default,), program.models, findings)
+    help = "add `models: {default: …}`, or fill its cell `model`; `search/tpe` needs no key"
+    findings.add(NO_MODEL, named.span, f"nothing stands behind the role `{named.ref.slug}`: it has no model", help)
+    return ()
+
+
+def _asked(file: RoleFile) -> tuple[ScalarNode, ...] | None:
+    hinted = file.hints.words("tools", comma_string=True) if file.hints else None
+    return file.tools if hinted is None else hinted
+
+
+def _hinted_needs(hints: Fields | None, findings: Findings) -> Needs | None:
+    node = hints.value("resources") if hints else None
+    if isinstance(node, ScalarNode):
+        return read_needs(node, "org.resources", findings)
+    if hints is None or node is None or isinstance(node, ListNode):
+        return None
+    inner = hints.mapping("resources", ("gpus", "cpus", "memory", "minutes", "accelerator"))
+    assert isinstance(node, MapNode)
+    values = {name.text: value for name, value in node.entries if isinstance(value, ScalarNode)}
+    return bind_needs(values, "org.resources", findings, node.span) if inner else None
+
+
+def _report_clash(row: RoleRow | None, kind: RoleKind, findings: Findings) -> None:
+    """Cells that the kind of the role has no use for."""
+    if row is None:
+        return
+    measures = kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER)
+    if row.model and kind is not RoleKind.AGENT:
+        message = f"a role of kind `{kind}` has no model"
+        findings.add(ROLE_KIND_CLASH, row.model[0].span, message, "leave the cell empty")
+    if row.needs.given and row.needs.span and not measures:
+        message = f"a role of kind `{kind}` runs no trials, so its resources are not used"
+        findings.add(ROLE_KIND_CLASH, row.needs.span, message, "give them to the role of kind `experiment`")
+    if row.count and row.count > 1 and row.count_span and kind is not RoleKind.AGENT:
+        message = f"a role of kind `{kind}` has no desks to count: the cluster decides how many trials run at once"
+        findings.add(ROLE_KIND_CLASH, row.count_span, message, "leave the cell empty")

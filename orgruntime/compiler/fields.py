@@ -1,0 +1,160 @@
+"""Typed reading of a front-matter mapping. Knows nodes and findings, nothing of what the keys mean.
+
+Invariant: every fault is reported at the key or value that has it, and reading goes on; a getter returns None for what
+is absent or faulty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import TypeVar
+
+from orgruntime.compiler.words import OutOfRange, Unclear
+from orgruntime.diagnostics.codes import BAD_VALUE, MISSING_KEY, OUT_OF_RANGE, UNKNOWN_KEY, WRONG_TYPE
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+class Fields:
+    """One mapping whose keys are a closed set. `where` is its name in messages, empty for the top level."""
+
+    def __init__(self, node: MapNode, where: str, known: Iterable[str], findings: Findings) -> None:
+        self.node, self.where, self._findings = node, where, findings
+        self._report_unknown(tuple(known))
+
+    def has(self, key: str) -> bool:
+        return self.node.get(key) is not None
+
+    def value(self, key: str) -> Node | None:
+        return self.node.get(key)
+
+    def span(self, key: str) -> Span:
+        """Of the value, or of the mapping where the key is absent."""
+        value = self.node.get(key)
+        return value.span if value is not None else self.node.span
+
+    def scalar(self, key: str) -> ScalarNode | None:
+        """A non-empty scalar; anything else is reported."""
+        value = self.node.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, ScalarNode):
+            self._wrong(value.span, key, "one value", value)
+            return None
+        if value.is_null or not value.text.strip():
+            self._findings.add(BAD_VALUE, self._key_span(key), f"`{self.path(key)}` is empty", "give it a value")
+            return None
+        return value
+
+    def text(self, key: str) -> str | None:
+        node = self.scalar(key)
+        return node.text.strip() if node else None
+
+    def read(self, key: str, reader: Callable[[str], T]) -> T | None:
+        """The scalar through `reader`; what it raises as Unclear is reported."""
+        node = self.scalar(key)
+        return convert(node.text.strip(), node.span, self.path(key), reader, self._findings) if node else None
+
+    def choice(self, key: str, kinds: type[E]) -> E | None:
+        return self.read(key, lambda text: one_of(text, kinds))
+
+    def words(self, key: str, *, comma_string: bool = False) -> tuple[ScalarNode, ...] | None:
+        """A list of scalars. A single scalar counts as a list of one, or of several parted by commas."""
+        value = self.node.get(key)
+        if value is None:
+            return None
+        if isinstance(value, ScalarNode):
+            return split_commas(value) if comma_string else () if value.is_null else (value,)
+        if isinstance(value, MapNode):
+            self._wrong(value.span, key, "a list", value)
+            return None
+        good = tuple(item for item in value.items if isinstance(item, ScalarNode) and not item.is_null)
+        for item in value.items:
+            if item not in good:
+                self._findings.add(WRONG_TYPE, item.span, f"`{self.path(key)}` is a list of words")
+        return good
+
+    def mapping(self, key: str, known: Iterable[str]) -> Fields | None:
+        value = self.node.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, MapNode):
+            self._wrong(value.span, key, "a mapping", value)
+            return None
+        return Fields(value, self.path(key), known, self._findings)
+
+    def require(self, *keys: str) -> None:
+        """Reports each key that is absent."""
+        for key in keys:
+            if self.node.get(key) is None:
+                self._findings.add(MISSING_KEY, self._start(), f"`{self.path(key)}` is missing", f"add `{key}:`")
+
+    def path(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
+
+    def _key_span(self, key: str) -> Span:
+        name = self.node.key(key)
+        return name.span if name else self.node.span
+
+    def _start(self) -> Span:
+        if self.node.entries:
+            return self.node.entries[0][0].span
+        span = self.node.span
+        return Span(span.file, span.line, span.column, span.line, span.column + 1)
+
+    def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
+        message = f"`{self.path(key)}` must be {wanted}, not {kind_of(found)}"
+        self._findings.add(WRONG_TYPE, span, message)
+
+    def _report_unknown(self, known: tuple[str, ...]) -> None:
+        for name, _ in self.node.entries:
+            if name.text not in known:
+                place = f" in `{self.where}`" if self.where else ""
+                help = did_you_mean(name.text, known)
+                self._findings.add(UNKNOWN_KEY, name.span, f"unknown key `{name.text}`{place}", help)
+
+
+def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:
+    """`reader(text)`, or None with the fault reported at `span`."""
+    try:
+        return reader(text)
+    except OutOfRange as error:
+        findings.add(OUT_OF_RANGE, span, f"`{path}`: {error.fault}", error.help)
+    except Unclear as error:
+        findings.add(BAD_VALUE, span, f"`{path}`: {error.fault}", error.help)
+    return None
+
+
+def one_of(text: str, kinds: type[E]) -> E:
+    """The member with this value. Raises Unclear with the nearest."""
+    for kind in kinds:
+        if kind.value == text.casefold():
+            return kind
+    raise Unclear(f"`{text}` is not known", did_you_mean(text, [kind.value for kind in kinds]))
+
+
+def split_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:
+    """The parts of a comma string, each with its span. Commas in parentheses do not part: `Bash(git log, git diff)`."""
+    parts: list[ScalarNode] = []
+    depth, begin = 0, 0
+    for at, char in enumerate(node.text + ","):
+        depth += (char == "(") - (char == ")")
+        if char == "," and (depth <= 0 or at == len(node.text)):
+            raw = node.text[begin:at]
+            start = begin + len(raw) - len(raw.lstrip())
+            if word := raw.strip():
+                parts.append(ScalarNode(node.part(start, start + len(word)), word, node.plain))
+            begin = at + 1
+    return tuple(parts)
+
+
+def kind_of(node: Node) -> str:
+    if isinstance(node, ScalarNode):
+        return "empty" if node.is_null else "one value"
+    return "a list" if isinstance(node, ListNode) else "a mapping"

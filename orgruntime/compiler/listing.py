@@ -1,0 +1,94 @@
+"""What each markdown file of an org or of a folder of roles is, so that nothing is ever silently left out.
+
+Invariant: every `.md` below the folder of roles is in the listing once, with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from orgruntime.compiler.library import RoleLinks
+from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role, report_empty, slug_of
+from orgruntime.diagnostics.codes import NOT_AN_ORG, UNUSED_ROLE_FILE
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
+from orgruntime.model.manifest import RoleKind
+
+_DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "claude", "code_of_conduct")
+"""37 of the 76 files beside real roles that are not roles are read-mes, the others of these kinds."""
+
+
+def list_files(
+    program: str, links: RoleLinks, named: Collection[str], files: Mapping[str, RoleFile], findings: Findings
+) -> tuple[FileReport, ...]:
+    """The program, the roles that it names, and the other files below `roles/`."""
+    reports = [FileReport(program, "program", None, "the program")]
+    for slug, file in files.items():
+        reports.append(FileReport(file.shown, "role", slug, "the program names it"))
+    listed = {report.path for report in reports}
+    for ref in links.own_files():
+        if ref.shown in listed:
+            continue
+        unread = Findings()
+        file = read_role(ref.path, ref.shown, ref.slug, unread)
+        if file.has_front_matter and ref.slug not in named:
+            findings.add(UNUSED_ROLE_FILE, Span(ref.shown), "the program does not name this role, so it has no work")
+            reports.append(
+                FileReport(ref.shown, "role", ref.slug, "it has front matter, but the program does not name it")
+            )
+        else:
+            reports.append(FileReport(ref.shown, "not-a-role", None, _why_not(file)))
+    return tuple(sorted(reports, key=lambda report: (report.kind != "program", report.path)))
+
+
+def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileReport, ...], tuple[RoleFile, ...]]:
+    """Reads role files, and folders of them. A file that is named is a role unless its name says it is a document."""
+    reports: list[FileReport] = []
+    roles: list[RoleFile] = []
+    for path in paths:
+        for file_path, slug, is_named in _found(path, findings):
+            shown = Path(os.path.normpath(file_path)).as_posix()
+            if any(report.path == shown for report in reports):
+                continue
+            own = Findings()
+            file = read_role(file_path, shown, slug, own)
+            is_role = file.has_front_matter or file.broken or (is_named and _is_not_document(file_path))
+            if not is_role:
+                reports.append(FileReport(shown, "not-a-role", None, _why_not(file)))
+                continue
+            for one in own:
+                findings.keep(one)
+            if file.kind in (None, RoleKind.AGENT):
+                report_empty(file, findings)
+            why = "it has front matter" if file.has_front_matter else "it was named"
+            reports.append(FileReport(shown, "role", slug, why))
+            roles.append(file)
+    return tuple(reports), tuple(roles)
+
+
+def _found(path: Path, findings: Findings) -> list[tuple[Path, str, bool]]:
+    """(file, slug, whether it was named itself)."""
+    try:
+        if path.is_dir():
+            files = sorted(one for one in path.rglob("*.md") if one.is_file())
+            if not files:
+                message = f"the folder `{path.as_posix()}` has no markdown files"
+                findings.add(NOT_AN_ORG, Span(path.as_posix()), message, "give a folder of role files, or an org")
+            return [(one, slug_of(one.relative_to(path).as_posix()), False) for one in files]
+        if path.exists():
+            return [(path, slug_of(path.name), True)]
+        reason = "does not exist"
+    except (OSError, ValueError) as error:
+        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    findings.add(NOT_AN_ORG, Span(path.as_posix()), f"`{path.as_posix()}` {reason}", "check the path")
+    return []
+
+
+def _is_not_document(path: Path) -> bool:
+    return path.stem.casefold() not in _DOCUMENTS
+
+
+def _why_not(file: RoleFile) -> str:
+    return "it cannot be read" if file.broken else "it has no front matter, and the program does not name it"

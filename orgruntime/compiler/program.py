@@ -1,0 +1,115 @@
+"""The front matter of `program.md`, bound strictly: the contract. Knows the keys, nothing of roles or edges.
+
+Invariant: a value that is there and good is bound even where its neighbours are not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgruntime.compiler import words
+from orgruntime.compiler.authority import bind_tools
+from orgruntime.compiler.fields import Fields
+from orgruntime.compiler.risk import bind_risk
+from orgruntime.compiler.species import bind_models
+from orgruntime.compiler.workspace import bind_workspace
+from orgruntime.diagnostics.codes import BAD_METRIC_NAME, MISSING_FRONT_MATTER, UNKNOWN_FORMAT
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.model.amounts import Budget
+from orgruntime.model.appetite import Appetite
+from orgruntime.model.manifest import Direction, ModelSpec, Objective, WorkspaceSpec
+from orgruntime.orgfile.document import Document
+from orgruntime.orgfile.tree import ScalarNode
+
+FORMAT = "orgruntime/1"
+KEYS = ("format", "objective", "workspace", "risk", "budget", "models", "tools", "imports")
+OBJECTIVE_KEYS = ("metric", "direction", "target", "min_effect")
+BUDGET_KEYS = ("trials", "gpu_hours", "cpu_hours", "usd", "tokens", "wall_clock")
+
+_METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_.@/-]*")
+
+
+@dataclass(frozen=True)
+class Program:
+    """The bound front matter. None is a part that has errors."""
+
+    fields: Fields
+    objective: Objective | None
+    workspace: WorkspaceSpec | None
+    appetite: Appetite
+    budget: Budget
+    models: tuple[ModelSpec, ...]
+    tools: tuple[str, ...]
+    imports: tuple[ScalarNode, ...]
+
+
+def bind_program(document: Document, org: Path, findings: Findings) -> Program | None:
+    """The program's contract; None where there is no front matter to bind."""
+    source = document.source
+    if document.front is None:
+        if not document.front_is_broken:
+            help = "begin with `---`, `format: orgruntime/1`, `objective:`, `workspace:`, `budget:` and `---`"
+            findings.add(MISSING_FRONT_MATTER, source.span(0), "the program has no front matter", help)
+        return None
+    fields = Fields(document.front, "", KEYS, findings)
+    fields.require("format", "objective", "workspace")
+    _check_format(fields, findings)
+    return Program(
+        fields=fields,
+        objective=_objective(fields, findings),
+        workspace=bind_workspace(fields, org, findings),
+        appetite=bind_risk(fields, findings),
+        budget=_budget(fields),
+        models=bind_models(fields, findings),
+        tools=bind_tools(fields),
+        imports=fields.words("imports") or (),
+    )
+
+
+def _check_format(fields: Fields, findings: Findings) -> None:
+    node = fields.scalar("format")
+    if node is not None and node.text.strip() != FORMAT:
+        message = f"unknown format `{node.text.strip()}`"
+        findings.add(UNKNOWN_FORMAT, node.span, message, f"this release reads `{FORMAT}`")
+
+
+def _objective(parent: Fields, findings: Findings) -> Objective | None:
+    fields = parent.mapping("objective", OBJECTIVE_KEYS)
+    if fields is None:
+        return None
+    fields.require("metric", "direction")
+    metric, direction = fields.scalar("metric"), fields.choice("direction", Direction)
+    target, effect = fields.read("target", words.number), fields.read("min_effect", words.not_negative)
+    if metric is not None and not _METRIC.fullmatch(metric.text.strip()):
+        help = "name it as the run prints it, one word such as `val_loss`"
+        findings.add(BAD_METRIC_NAME, metric.span, f"`{metric.text.strip()}` is not the name of a metric", help)
+        metric = None
+    if metric is None or direction is None:
+        return None
+    return Objective(metric=metric.text.strip(), direction=direction, target=target, min_effect=effect or 0.0)
+
+
+def _budget(parent: Fields) -> Budget:
+    fields = parent.mapping("budget", BUDGET_KEYS)
+    if fields is None:
+        return Budget()
+    gpu, cpu = fields.read("gpu_hours", words.hours), fields.read("cpu_hours", words.hours)
+    usd, wall = fields.read("usd", words.not_negative), fields.read("wall_clock", words.duration)
+    return Budget(
+        trials=fields.read("trials", words.count),
+        gpu_ms=_thousandths(gpu, 3_600),
+        cpu_ms=_at_least_one(_thousandths(cpu, 3_600)),
+        tokens=fields.read("tokens", words.whole),
+        usd_micro=_thousandths(usd, 1_000),
+        wall_ms=_at_least_one(_thousandths(wall, 1)),
+    )
+
+
+def _thousandths(value: float | None, factor: float) -> int | None:
+    return None if value is None else round(value * factor * 1000)
+
+
+def _at_least_one(value: int | None) -> int | None:
+    return None if value is None else max(1, value)

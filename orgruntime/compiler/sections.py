@@ -1,0 +1,55 @@
+"""The sections of a program: which are read by the compiler, and which are words for the agents.
+
+Invariant: each second-level section is one or the other, and a near miss of a read one is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orgruntime.diagnostics.codes import DUPLICATE_SECTION, LIKELY_TYPO
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.orgfile.document import Document, Section
+from orgruntime.orgfile.inline import links
+
+READ = ("roles", "workflow", "payloads")
+
+
+@dataclass(frozen=True)
+class Parts:
+    mission: str
+    guidance: dict[str, str]
+    roles: Section | None = None
+    workflow: Section | None = None
+    payloads: Section | None = None
+
+
+def part_sections(document: Document, findings: Findings) -> Parts:
+    """Reserved sections by name, case ignored; all others are guidance. The lead, else `## Mission`, is the mission."""
+    reserved: dict[str, Section] = {}
+    guidance: dict[str, Section] = {}
+    for section in document.sections():
+        key = section.title.strip("*_` ").casefold()
+        home = reserved if key in READ else guidance
+        name = key if key in READ else section.title
+        if name in home:
+            line = document.heading_span(home[name]).line
+            message = f"the section `{section.title}` is there twice; the first is in line {line}"
+            findings.add(DUPLICATE_SECTION, document.heading_span(section), message, "join the two")
+            continue
+        home[name] = section
+        if home is guidance:
+            _report_near(document, section, key, findings)
+    words = {title: document.text_of(section) for title, section in guidance.items()}
+    mission = document.lead() or next((text for title, text in words.items() if title.casefold() == "mission"), "")
+    return Parts(mission, words, reserved.get("roles"), reserved.get("workflow"), reserved.get("payloads"))
+
+
+def _report_near(document: Document, section: Section, key: str, findings: Findings) -> None:
+    """`## Workflows` with role links in it was surely meant to be read; `## Rules` without them was not."""
+    near = next((name for name in READ if edit_distance(key, name) <= 2), None)
+    begin = section.heading.end
+    if near and any(link.href.endswith(".md") for link in links(document.source.text, begin, section.end)):
+        message = f"the section `{section.title}` is read as words for the agents"
+        findings.add(LIKELY_TYPO, document.heading_span(section), message, f"did you mean `## {near.capitalize()}`?")

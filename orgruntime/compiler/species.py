@@ -1,0 +1,100 @@
+"""Models and species: the `models:` key, and what stands behind a role's model cell. Calls no model.
+
+Invariant: a key of a model server is never in a file; only the name of its environment variable is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from orgruntime.compiler.fields import Fields
+from orgruntime.diagnostics.codes import BAD_VALUE, LIKELY_TYPO, UNKNOWN_SPECIES
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.nearest import did_you_mean, edit_distance, nearest
+from orgruntime.model.manifest import ModelSpec
+from orgruntime.orgfile.tree import MapNode, ScalarNode
+
+KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
+_FAMILIES = tuple(dict.fromkeys(name.split("/")[0] for name in KEY_FREE))
+_SPEC_KEYS = ("model", "base_url", "key_env")
+_VARIABLE = re.compile(r"[A-Za-z_]\w*")
+
+
+def bind_models(parent: Fields, findings: Findings) -> tuple[ModelSpec, ...]:
+    """The entries of `models:`, in order. Names are the org's own, so any key is known."""
+    value = parent.value("models")
+    if value is None:
+        return ()
+    names = [name.text for name, _ in value.entries] if isinstance(value, MapNode) else []
+    fields = parent.mapping("models", names)
+    found = [_model(fields, name, findings) for name in names] if fields else []
+    return tuple(model for model in found if model is not None)
+
+
+def _model(fields: Fields, name: str, findings: Findings) -> ModelSpec | None:
+    if isinstance(fields.value(name), ScalarNode):
+        node = fields.scalar(name)
+        if node is None:
+            return None
+        check_species(node, findings)
+        return ModelSpec(name=name, species=node.text.strip())
+    inner = fields.mapping(name, _SPEC_KEYS)
+    if inner is None:
+        return None
+    inner.require("model")
+    model, url, key = inner.scalar("model"), inner.text("base_url"), inner.scalar("key_env")
+    if url is not None and not re.match(r"https?://\S+$", url):
+        findings.add(BAD_VALUE, inner.span("base_url"), f"`{inner.path('base_url')}` is not an http address")
+    if key is not None and not _VARIABLE.fullmatch(key.text.strip()):
+        message = f"`{inner.path('key_env')}` is not the name of an environment variable"
+        findings.add(BAD_VALUE, key.span, message, "name the variable that holds the key, never the key")
+    if model is None:
+        return None
+    if url is None:
+        check_species(model, findings)
+    return ModelSpec(name=name, species=model.text.strip(), base_url=url, key_env=key.text.strip() if key else None)
+
+
+def check_species(node: ScalarNode, findings: Findings) -> None:
+    """Reports a name of a key-free family that does not exist. Other models are checked when they are called."""
+    text = node.text.strip()
+    if "/" in text and text.split("/")[0].casefold() in _FAMILIES and text not in KEY_FREE:
+        near = nearest(text, KEY_FREE)
+        help = f"did you mean `{near}`?" if near else did_you_mean(text, KEY_FREE)
+        findings.add(UNKNOWN_SPECIES, node.span, f"unknown species `{text}`", help)
+    elif "/" not in text and (near := _bare_family(text)):
+        findings.add(UNKNOWN_SPECIES, node.span, f"unknown species `{text}`", f"did you mean `{near}`?")
+
+
+def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings: Findings) -> tuple[str, ...]:
+    """A panel's names as species. An entry with a server of its own keeps its name, because the server hangs on it."""
+    known = {model.name: model for model in models}
+    found: list[str] = []
+    for node in cell:
+        text = node.text.strip()
+        model = known.get(text)
+        if model is None:
+            check_species(node, findings)
+            _report_near_name(node, tuple(known), findings)
+            found.append(text)
+        else:
+            found.append(model.name if model.base_url or model.key_env else model.species)
+    return tuple(found)
+
+
+def species_behind(name: str, models: tuple[ModelSpec, ...]) -> str:
+    return next((model.species for model in models if model.name == name), name)
+
+
+def _bare_family(text: str) -> str | None:
+    """`tpe` for `search/tpe`: the last part alone."""
+    return next((name for name in KEY_FREE if name.split("/")[1] == text.casefold()), None)
+
+
+def _report_near_name(node: ScalarNode, known: tuple[str, ...], findings: Findings) -> None:
+    text = node.text.strip()
+    near = nearest(text, known)
+    if near and "/" not in text and len(text) > 3 and edit_distance(text.casefold(), near.casefold()) <= 2:
+        message = f"`{text}` is not in `models:` and is taken as the name of a model"
+        findings.add(LIKELY_TYPO, node.span, message, f"did you mean `{near}`?")

@@ -1,0 +1,158 @@
+"""Words with units as numbers: `60s`, `4 GiB`, `1 in 20`, `40 %`, `5M`. Pure; knows nothing of files or keys.
+
+Invariant: each reader returns a finite number or raises Unclear with one sentence and a remedy.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+
+class Unclear(ValueError):
+    """The text cannot be read. `fault` completes "`KEY`: …", `help` says what to write."""
+
+    def __init__(self, fault: str, help: str = "") -> None:
+        super().__init__(fault)
+        self.fault, self.help = fault, help
+
+
+class OutOfRange(Unclear):
+    """The text is a number, but not one that may stand here."""
+
+
+_NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_PLAIN = re.compile(_NUMBER)
+_NOT_FINITE = re.compile(r"[+-]?\.?(nan|inf|infinity)", re.IGNORECASE)
+_MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
+_SECONDS = {
+    unit: seconds
+    for units, seconds in (
+        (("ms",), 0.001),
+        (("s", "sec", "secs", "second", "seconds"), 1.0),
+        (("m", "min", "mins", "minute", "minutes"), 60.0),
+        (("h", "hr", "hrs", "hour", "hours"), 3600.0),
+        (("d", "day", "days"), 86400.0),
+    )
+    for unit in units
+}
+_BYTES = {
+    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
+    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+}  # fmt: skip
+_PAIR = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]+)\s*")
+
+
+def number(text: str) -> float:
+    """A finite number: `0.005`, `1e-3`, `1_000`."""
+    if _NOT_FINITE.fullmatch(text):
+        raise OutOfRange(f"`{text}` is not a finite number", "write a finite number")
+    if not _PLAIN.fullmatch(text):
+        raise Unclear(f"`{text}` is not a number", "write a number such as `0.005`")
+    return _finite(float(text.replace("_", "")), text)
+
+
+def positive(text: str) -> float:
+    value = number(text)
+    if value <= 0:
+        raise OutOfRange(f"`{text}` is not above 0", "write a number above 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    value = number(text)
+    if value < 0:
+        raise OutOfRange(f"`{text}` is below 0", "write 0 or more")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number of things, at least 1: `200`, `5M`, `250k`."""
+    value = whole(text)
+    if value < 1:
+        raise OutOfRange(f"`{text}` is below 1", "write a whole number of at least 1")
+    return value
+
+
+def whole(text: str) -> int:
+    """A whole number of at least 0, with the multiples k, M and B."""
+    if _NOT_FINITE.fullmatch(text):
+        raise OutOfRange(f"`{text}` is not a finite number", "leave the key out for no bound")
+    match = re.fullmatch(rf"({_NUMBER})\s*([kKMBG]?)", text)
+    if not match:
+        raise Unclear(f"`{text}` is not a whole number", "write a whole number such as `200` or `5M`")
+    value = _finite(float(match[1].replace("_", "")) * _MULTIPLES[match[2]], text)
+    if value < 0:
+        raise OutOfRange(f"`{text}` is below 0", "write 0 or more")
+    if value != int(value):
+        raise Unclear(f"`{text}` is not a whole number", "write a whole number such as `200` or `5M`")
+    return int(value)
+
+
+def duration(text: str) -> float:
+    """Seconds, above 0: `60s`, `8h`, `1h30m`, `2 days`."""
+    if _PLAIN.fullmatch(text):
+        raise Unclear(f"`{text}` has no unit", f"write `{text}s`, `{text}m` or `{text}h`")
+    if _NOT_FINITE.fullmatch(text):
+        raise OutOfRange(f"`{text}` is not a finite time", "write a time such as `60s`")
+    seconds = _sum_of_pairs(text, _SECONDS, "a time", "write a time such as `60s`, `15m`, `8h` or `2d`")
+    if seconds <= 0:
+        raise OutOfRange(f"`{text}` is not above 0", "write a time such as `60s`")
+    return seconds
+
+
+def hours(text: str) -> float:
+    """Hours: a bare number, or a time with its unit."""
+    return not_negative(text) if _PLAIN.fullmatch(text) or _NOT_FINITE.fullmatch(text) else duration(text) / 3600
+
+
+def mebibytes(text: str) -> int:
+    """Memory in MiB, rounded up: `512 MiB`, `2.5 GiB`, `4GB`."""
+    if _PLAIN.fullmatch(text):
+        raise Unclear(f"`{text}` has no unit", f"write `{text} MiB` or `{text} GiB`")
+    match = _PAIR.fullmatch(text)
+    if not match or match[2].lower() not in _BYTES:
+        raise Unclear(f"`{text}` is not an amount of memory", "write an amount such as `512 MiB` or `2.5 GiB`")
+    size = _finite(float(match[1].replace("_", "")) * _BYTES[match[2].lower()], text)
+    if size <= 0:
+        raise OutOfRange(f"`{text}` is not above 0", "write an amount such as `512 MiB`")
+    return math.ceil(size / 2**20)
+
+
+def share(text: str) -> float:
+    """A part of one: `40%`, `30 %`, `1 in 20`, `1/3`, `0.3`."""
+    if match := re.fullmatch(rf"({_NUMBER})\s*(?:%|percent|per cent)", text):
+        return number(match[1]) / 100
+    if match := re.fullmatch(rf"({_NUMBER})\s*(?:in|/|of)\s*({_NUMBER})", text):
+        below = number(match[2])
+        if below == 0:
+            raise OutOfRange(f"`{text}` divides by 0", "write a share such as `1 in 20`")
+        return number(match[1]) / below
+    if _NOT_FINITE.fullmatch(text) or _PLAIN.fullmatch(text):
+        return number(text)
+    raise Unclear(f"`{text}` is not a share", "write a share such as `40%`, `1 in 20` or `0.4`")
+
+
+def times_noise(text: str) -> float:
+    """A multiple of the noise floor: `0.5`, `0.5x`, `0.5 × noise`."""
+    match = re.fullmatch(rf"({_NUMBER})\s*[x×]?\s*(?:noise)?", text)
+    return number(match[1] if match else text)
+
+
+def _sum_of_pairs(text: str, units: dict[str, float], what: str, help: str) -> float:
+    total, at = 0.0, 0
+    while at < len(text):
+        match = _PAIR.match(text, at)
+        if not match or match[2] not in units:
+            raise Unclear(f"`{text}` is not {what}", help)
+        total += float(match[1].replace("_", "")) * units[match[2]]
+        at = match.end()
+    if not at:
+        raise Unclear(f"`{text}` is not {what}", help)
+    return _finite(total, text)
+
+
+def _finite(value: float, text: str) -> float:
+    if not math.isfinite(value):
+        raise OutOfRange(f"`{text}` is not a finite number", "write a smaller number")
+    return value

@@ -1,0 +1,277 @@
+"""The `## Workflow` list: its closed grammar. Knows links and words, nothing of kinds or payload types.
+
+    item    = link ("→" | "asks") link ["×" N] ":" `payload` {"," clause} | link "every" period ":" `payload`
+    clause  = "when" WORD ["is" WORD] | "otherwise" | "at most" N "times"
+    period  = N "trials" | TIME
+
+Invariant: an item gives an edge or exactly one fault, at the word where the reading stopped.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from orgruntime.compiler import words
+from orgruntime.compiler.library import RoleLinks, RoleRef
+from orgruntime.diagnostics.codes import WORKFLOW_SYNTAX
+from orgruntime.diagnostics.diagnostic import Code, Findings
+from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.span import Span
+from orgruntime.model.manifest import HandoffKind
+from orgruntime.orgfile.document import Cell, Document, Section
+from orgruntime.orgfile.inline import PieceKind, links, pieces
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One item of the list. `number` counts from 1. A cadence has no target."""
+
+    number: int
+    span: Span
+    source: RoleRef
+    source_span: Span
+    payload: str
+    payload_span: Span
+    target: RoleRef | None = None
+    target_span: Span | None = None
+    kind: HandoffKind = HandoffKind.TRANSFER
+    fan_out: int = 1
+    when: str | None = None
+    when_span: Span | None = None
+    otherwise: bool = False
+    at_most: int | None = None
+    every_trials: int | None = None
+    every_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Workflow:
+    edges: tuple[Edge, ...]
+    complete: bool
+    """Whether every item could be read, so that rules over the whole graph mean something."""
+
+
+def read_workflow(document: Document, section: Section, role_links: RoleLinks, findings: Findings) -> Workflow:
+    edges: list[Edge] = []
+    complete, number = True, 0
+    for block in section.blocks:
+        if block.kind == "paragraph" and _looks_like_edge(document, block.start, block.end):
+            span = document.source.span(block.start, document.source.line_end(block.start))
+            message = "a handoff outside the list is not read"
+            findings.add(WORKFLOW_SYNTAX, span, message, "begin the line with `1. `, after an empty line")
+            complete = False
+        if block.kind != "list":
+            continue
+        for item in document.items(block):
+            number += 1
+            try:
+                edges.append(_Reader(document, item, role_links).edge(number))
+            except _Stopped as stop:
+                complete = False
+                findings.add(stop.code, stop.span, stop.message, stop.help)
+    return Workflow(tuple(edges), complete)
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    """link, code, arrow, times, punct, word, end"""
+    text: str
+    start: int
+    end: int
+    href: str = ""
+    href_start: int = 0
+
+
+class _Stopped(Exception):
+    def __init__(self, code: Code, span: Span, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.code, self.span, self.message, self.help = code, span, message, help
+
+
+_TOKEN = re.compile(
+    r"(?P<arrow>→|⟶|⇒|->|-->|=>)|(?P<times>[×xX]\s*\d+(?![\w.]))|(?P<punct>[:,;.])(?=\s|$)|(?P<word>[^\s:,;→⟶⇒×]+)|(?P<other>\S)"
+)
+_WORDS = ("every", "asks")
+_CLAUSES = ("when", "otherwise", "at most")
+_MOST = 10_000
+
+
+class _Reader:
+    """Reads one item from left to right."""
+
+    def __init__(self, document: Document, item: Cell, role_links: RoleLinks) -> None:
+        self._source, self._links = document.source, role_links
+        self._item = item
+        self._tokens = _tokens(document.source.text, item)
+        self._at = 0
+
+    def edge(self, number: int) -> Edge:
+        source, source_span = self._role("a handoff begins with a link to a role")
+        verb = self._next()
+        if verb.kind == "word" and verb.text.casefold() == "every":
+            made = self._cadence(number, source, source_span)
+        elif verb.kind == "arrow" or (verb.kind == "word" and verb.text.casefold() == "asks"):
+            kind = HandoffKind.TRANSFER if verb.kind == "arrow" else HandoffKind.ASK
+            made = self._handoff(number, source, source_span, kind)
+        else:
+            raise self._stop(verb, "expected `→`, `asks` or `every` after the role", did_you_mean(verb.text, _WORDS))
+        if self._peek().kind == "punct" and self._peek().text == ".":
+            self._next()
+        if self._peek().kind != "end":
+            raise self._stop(self._peek(), f"`{self._peek().text}` is not understood here", self._near_clause())
+        return made
+
+    def _handoff(self, number: int, source: RoleRef, source_span: Span, kind: HandoffKind) -> Edge:
+        target, target_span = self._role(f"expected a link to a role after `{'→' if kind == 'transfer' else 'asks'}`")
+        fan_out = 1
+        if self._peek().kind == "times":
+            token = self._next()
+            fan_out = self._count(replace(token, text=token.text[1:].strip()))
+        payload, payload_span = self._payload()
+        made = Edge(
+            number, self._item_span(), source, source_span, payload, payload_span, target, target_span, kind, fan_out
+        )
+        while self._more():
+            made = self._clause(made)
+        return made
+
+    def _cadence(self, number: int, source: RoleRef, source_span: Span) -> Edge:
+        token = self._next()
+        unit = self._peek()
+        trials: int | None = None
+        seconds: float | None = None
+        if unit.kind == "word" and unit.text.casefold() in ("trial", "trials"):
+            trials = self._count(token)
+            self._next()
+        else:
+            text = token.text
+            if unit.kind == "word":
+                text = f"{text} {self._next().text}"
+            seconds = self._time(token, text)
+        payload, payload_span = self._payload()
+        made = Edge(number, self._item_span(), source, source_span, payload, payload_span)
+        return replace(made, every_trials=trials, every_s=seconds)
+
+    def _clause(self, made: Edge) -> Edge:
+        token = self._next()
+        word = token.text.casefold() if token.kind == "word" else ""
+        if word == "when" and made.when is None and not made.otherwise:
+            when, span = self._condition()
+            return replace(made, when=when, when_span=span)
+        if word == "otherwise" and made.when is None and not made.otherwise:
+            return replace(made, otherwise=True, when_span=self._span(token))
+        if word == "at" and made.at_most is None:
+            return replace(made, at_most=self._bound())
+        if word in ("when", "otherwise", "at"):
+            raise self._stop(token, f"`{token.text}` does not fit a second condition", "write a second item")
+        raise self._stop(token, f"`{token.text}` is not a condition", did_you_mean(token.text, _CLAUSES))
+
+    def _condition(self) -> tuple[str, Span]:
+        first = self._next()
+        if first.kind not in ("word", "code"):
+            raise self._stop(first, "expected a word after `when`", "write, for example, `when promising`")
+        if self._peek().text.casefold() != "is":
+            return first.text, self._span(first)
+        self._next()
+        last = self._next()
+        if last.kind not in ("word", "code"):
+            raise self._stop(last, "expected a choice after `is`")
+        return f"{first.text} is {last.text}", self._source.span(first.start, last.end)
+
+    def _bound(self) -> int:
+        most = self._next()
+        if most.text.casefold() != "most":
+            raise self._stop(most, "expected `at most N times`")
+        token = self._next()
+        once = {"once": 1, "twice": 2}.get(token.text.casefold())
+        if once:
+            return once
+        bound = self._count(token)
+        times = self._next()
+        if times.text.casefold() not in ("time", "times"):
+            raise self._stop(times, "expected `times` after the number")
+        return bound
+
+    def _payload(self) -> tuple[str, Span]:
+        token = self._next()
+        if token.kind == "punct" and token.text == ":":
+            token = self._next()
+        if token.kind != "code":
+            help = "write it as `: ` and its name in backticks"
+            raise self._stop(token, "expected the payload that is handed over", help)
+        return token.text, self._source.span(token.start + 1, token.end - 1)
+
+    def _role(self, missing: str) -> tuple[RoleRef, Span]:
+        token = self._next()
+        if token.kind != "link":
+            raise self._stop(token, missing, "write a role as `[Researcher](roles/researcher.md)`")
+        found = self._links.resolve(token.href)
+        if not isinstance(found, RoleRef):
+            span = self._source.span(token.href_start, max(token.href_start + len(token.href), token.href_start + 1))
+            raise _Stopped(found.code, span, found.message, found.help)
+        return found, self._span(token)
+
+    def _count(self, token: _Token) -> int:
+        try:
+            value = words.count(token.text)
+        except words.Unclear as error:
+            raise self._stop(token, error.fault, error.help) from error
+        if value > _MOST:
+            raise self._stop(token, f"`{token.text}` is above {_MOST}", "write a smaller number")
+        return value
+
+    def _time(self, token: _Token, text: str) -> float:
+        try:
+            return words.duration(text)
+        except words.Unclear as error:
+            raise self._stop(token, error.fault, "write `every 20 trials` or `every 2h`") from error
+
+    def _more(self) -> bool:
+        if self._peek().kind == "punct" and self._peek().text in ",;":
+            self._next()
+            return True
+        return self._peek().kind == "word"
+
+    def _near_clause(self) -> str:
+        return "the workflow's grammar is closed: `orgrun explain ORG124` shows it"
+
+    def _peek(self) -> _Token:
+        return self._tokens[min(self._at, len(self._tokens) - 1)]
+
+    def _next(self) -> _Token:
+        token = self._peek()
+        self._at += 1
+        return token
+
+    def _stop(self, token: _Token, message: str, help: str = "") -> _Stopped:
+        return _Stopped(WORKFLOW_SYNTAX, self._span(token), message, help or self._near_clause())
+
+    def _span(self, token: _Token) -> Span:
+        return self._source.span(token.start, max(token.end, token.start + 1))
+
+    def _item_span(self) -> Span:
+        return self._source.span(self._item.start, max(self._item.end, self._item.start + 1))
+
+
+def _tokens(text: str, item: Cell) -> tuple[_Token, ...]:
+    found: list[_Token] = []
+    for piece in pieces(text, item.start, item.end):
+        if piece.kind is PieceKind.LINK:
+            found.append(_Token("link", piece.text, piece.start, piece.end, piece.href, piece.href_start))
+        elif piece.kind is PieceKind.CODE:
+            found.append(_Token("code", piece.text, piece.start, piece.end))
+        else:
+            for match in _TOKEN.finditer(text, piece.start, piece.end):
+                if match.group().strip("*_"):
+                    found.append(_Token(str(match.lastgroup), match.group(), match.start(), match.end()))
+    found.append(_Token("end", "the end of the item", max(item.start, item.end - 1), item.end))
+    return tuple(found)
+
+
+def _looks_like_edge(document: Document, start: int, end: int) -> bool:
+    text = document.source.text[start:end]
+    return bool(re.search(r"→|->|=>|\basks\b|\bevery\b", text)) and any(
+        ".md" in link.href for link in links(document.source.text, start, end)
+    )

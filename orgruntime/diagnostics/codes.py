@@ -1,0 +1,88 @@
+"""Every rule of the language: one constant a rule. Knows nothing of how a rule is checked.
+
+Groups: 1xx reading, 2xx references and graph, 3xx payloads, 4xx limits and risk, 5xx authority.
+Invariant: an id is never reused; each has a page in `orgruntime/compiler/pages` and an example in `tests/spec`.
+"""
+
+from __future__ import annotations
+
+from orgruntime.diagnostics.diagnostic import Code, Severity
+
+CODES: dict[str, Code] = {}
+
+
+def _rule(number: int, name: str, severity: Severity) -> Code:
+    code = Code(f"ORG{number}", name, severity)
+    assert code.id not in CODES, code.id
+    CODES[code.id] = code
+    return code
+
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+NOT_AN_ORG = _rule(101, "not-an-org", _E)
+UNREADABLE_FILE = _rule(102, "unreadable-file", _E)
+NOT_UTF8 = _rule(103, "not-utf8", _E)
+BYTE_ORDER_MARK = _rule(104, "byte-order-mark", _I)
+CARRIAGE_RETURNS = _rule(105, "carriage-returns", _I)
+UNTERMINATED_FRONT_MATTER = _rule(106, "unterminated-front-matter", _E)
+MISSING_FRONT_MATTER = _rule(107, "missing-front-matter", _E)
+INVALID_YAML = _rule(108, "invalid-yaml", _E)
+REPAIRED_FRONT_MATTER = _rule(109, "repaired-front-matter", _W)
+YAML_FEATURE = _rule(110, "yaml-feature", _E)
+DUPLICATE_KEY = _rule(111, "duplicate-key", _E)
+FRONT_MATTER_TOO_BIG = _rule(112, "front-matter-too-big", _E)
+UNKNOWN_KEY = _rule(113, "unknown-key", _E)
+FOREIGN_KEY = _rule(114, "foreign-key", _I)
+MISSING_KEY = _rule(115, "missing-key", _E)
+WRONG_TYPE = _rule(116, "wrong-type", _E)
+BAD_VALUE = _rule(117, "bad-value", _E)
+HIDDEN_CHARACTER = _rule(118, "hidden-character", _W)
+BIDI_CONTROL = _rule(119, "bidi-control", _E)
+EMPTY_ROLE = _rule(120, "empty-role", _E)
+UNKNOWN_FORMAT = _rule(121, "unknown-format", _E)
+LIKELY_TYPO = _rule(122, "likely-typo", _W)
+BAD_TABLE = _rule(123, "bad-table", _E)
+WORKFLOW_SYNTAX = _rule(124, "workflow-syntax", _E)
+DUPLICATE_SECTION = _rule(125, "duplicate-section", _E)
+
+DUPLICATE_ROLE = _rule(201, "duplicate-role", _E)
+UNREACHABLE_ROLE = _rule(202, "unreachable-role", _E)
+NO_AGENT_ROLE = _rule(203, "no-agent-role", _E)
+UNKNOWN_ROLE = _rule(204, "unknown-role", _E)
+UNBOUNDED_CYCLE = _rule(205, "unbounded-cycle", _E)
+SHADOWED_HANDOFF = _rule(206, "shadowed-handoff", _E)
+SECOND_OTHERWISE = _rule(207, "second-otherwise", _E)
+HUMAN_HANDOFF = _rule(208, "human-handoff", _E)
+CADENCE_NEEDS_AGENT = _rule(209, "cadence-needs-agent", _E)
+DEFAULT_ADDED = _rule(210, "default-added", _I)
+UNUSED_ROLE_FILE = _rule(211, "unused-role-file", _I)
+NO_MODEL = _rule(212, "no-model", _E)
+UNKNOWN_SPECIES = _rule(213, "unknown-species", _E)
+OUTSIDE_THE_ORG = _rule(214, "outside-the-org", _E)
+UNKNOWN_IMPORT = _rule(215, "unknown-import", _E)
+ROLE_KIND_CLASH = _rule(216, "setting-of-another-kind", _W)
+
+UNKNOWN_PAYLOAD = _rule(301, "unknown-payload", _E)
+PAYLOAD_NOT_PRODUCED = _rule(302, "payload-not-produced", _E)
+PAYLOAD_NOT_ACCEPTED = _rule(303, "payload-not-accepted", _E)
+UNKNOWN_CONDITION = _rule(304, "unknown-condition", _E)
+BAD_PAYLOAD = _rule(305, "bad-payload", _E)
+
+NO_BUDGET = _rule(401, "no-budget", _W)
+TRIAL_OVER_BUDGET = _rule(402, "trial-over-budget", _E)
+GPUS_WITHOUT_BUDGET = _rule(403, "gpus-without-budget", _W)
+OVER_BLAST_RADIUS = _rule(404, "over-blast-radius", _W)
+NOTHING_EDITABLE = _rule(405, "nothing-editable", _E)
+MISSING_WORKSPACE = _rule(406, "missing-workspace", _E)
+MISSING_EDITABLE = _rule(407, "missing-editable", _E)
+SHELL_SYNTAX = _rule(408, "shell-syntax", _E)
+UNKNOWN_PLACEHOLDER = _rule(409, "unknown-placeholder", _E)
+NO_SEED = _rule(410, "no-seed", _W)
+OUT_OF_RANGE = _rule(411, "out-of-range", _E)
+BAD_METRIC_NAME = _rule(412, "bad-metric-name", _E)
+MISSING_SCRIPT = _rule(413, "missing-script", _E)
+
+TOOL_NOT_GRANTED = _rule(501, "tool-not-granted", _I)
+SECRET_IN_FILE = _rule(502, "secret-in-file", _E)
+EDITABLE_ESCAPES = _rule(503, "editable-escapes", _E)

@@ -1,0 +1,69 @@
+"""A fault in a file, as a value: collected, never raised.
+
+Knows nothing of markdown or roles. Invariant: a diagnostic names its code, its place and its fault in one
+sentence that reads without the excerpt; `help` says what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orgruntime.diagnostics.span import Span
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A rule: `id` is never reused, `name` is for reading."""
+
+    id: str
+    name: str
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    code: str
+    name: str
+    severity: Severity
+    span: Span
+    message: str
+    help: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Findings:
+    """Collects the diagnostics of one compilation."""
+
+    def __init__(self) -> None:
+        self._all: dict[Diagnostic, None] = {}
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self._all)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(found.severity is Severity.ERROR for found in self._all)
+
+    def add(self, code: Code, span: Span, message: str, help: str = "", notes: tuple[str, ...] = ()) -> None:
+        """Adds one finding; an equal one is kept once."""
+        found = Diagnostic(code.id, code.name, code.severity, span, message, help, notes)
+        self.keep(found)
+
+    def keep(self, found: Diagnostic) -> None:
+        self._all.setdefault(found)
+
+    def sorted(self) -> tuple[Diagnostic, ...]:
+        return in_order(self._all)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """One order for all outputs: by file, place, code, message."""
+    return tuple(sorted(diagnostics, key=lambda found: (found.span, found.code, found.message)))

@@ -1,0 +1,84 @@
+"""The blocks of a markdown text with their offsets. Knows CommonMark and tables through mistune, nothing of sections.
+
+mistune's tokens carry no positions; its block state is subclassed to mark each token as it is appended. Invariant: the
+blocks are in order and each begins where its text begins; only top-level blocks are given, because nested ones
+are parsed from re-indented copies. The seams used are semi-public: a test pins them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import mistune
+from mistune.block_parser import BlockParser
+from mistune.core import BlockState
+from mistune.plugins.table import table
+
+
+@dataclass(frozen=True)
+class Block:
+    """`kind` is mistune's: heading, paragraph, list, table, block_code, block_quote, block_html, thematic_break.
+
+    [start, end) are offsets; `end` is where the next block begins, without trailing blank lines.
+    """
+
+    kind: str
+    start: int
+    end: int
+    level: int = 0
+    """Of a heading."""
+    text: str = ""
+    """Of a heading: its words as written."""
+
+
+def parse_blocks(text: str, start: int = 0) -> tuple[Block, ...]:
+    """The top-level blocks of text[start:], with offsets into `text`. `text` has `\\n` line ends."""
+    body = text[start:]
+    markdown = mistune.Markdown(renderer=None, block=_SpanParser(), inline=mistune.InlineParser())
+    table(markdown)
+    state = _SpanState()
+    state.process(body if body.endswith("\n") else body + "\n")
+    markdown.block.parse(state, markdown.block.rules)
+    tokens = [token for token in state.tokens if token["type"] != "blank_line"]
+    edges = [token["start"] for token in tokens] + [len(body)]
+    return tuple(_block(token, body, edges[i + 1], start) for i, token in enumerate(tokens))
+
+
+class _SpanState(BlockState):
+    def add_paragraph(self, text: str) -> None:
+        before = len(self.tokens)
+        super().add_paragraph(text)
+        for token in self.tokens[before:]:
+            token["start"] = self.cursor
+
+    def append_token(self, token: dict[str, Any]) -> None:
+        token.setdefault("start", self.cursor)
+        token["approx"] = True
+        super().append_token(token)
+
+
+class _SpanParser(BlockParser):
+    state_cls = _SpanState
+
+    def parse_method(self, m: re.Match[str], state: BlockState) -> int | None:
+        before = len(state.tokens)
+        end = super().parse_method(m, state)
+        for token in state.tokens[before:]:
+            if token.pop("approx", False) or "start" not in token:
+                token["start"] = m.start()
+        return end
+
+
+_INDENT = re.compile(r"[ \t\n]*")
+
+
+def _block(token: dict[str, Any], body: str, next_start: int, offset: int) -> Block:
+    match = _INDENT.match(body, token["start"])
+    begin = token["start"] if match is None or token["type"] == "block_code" else match.end()
+    begin = min(begin, max(token["start"], next_start - 1))
+    end = begin + len(body[begin:next_start].rstrip())
+    level = int(token.get("attrs", {}).get("level", 0)) if token["type"] == "heading" else 0
+    text = str(token.get("text", "")).strip() if level else ""
+    return Block(token["type"], offset + begin, offset + end, level, text)

@@ -1,0 +1,155 @@
+"""A markdown file as a document: front matter, sections, tables, list items. Knows markdown, nothing of roles.
+
+Invariant: every node points back at its exact place in the source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile.blocks import Block, parse_blocks
+from orgruntime.orgfile.frontmatter import cut
+from orgruntime.orgfile.source import Source
+from orgruntime.orgfile.tree import MapNode
+
+
+@dataclass(frozen=True)
+class Cell:
+    """[start, end) are offsets of the trimmed text."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Table:
+    header: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """A second-level heading and what stands below it, up to the next heading of its level or above."""
+
+    title: str
+    heading: Block
+    blocks: tuple[Block, ...]
+    end: int
+
+
+@dataclass(frozen=True)
+class Document:
+    source: Source
+    front: MapNode | None
+    front_is_broken: bool
+    body_start: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def body(self) -> str:
+        """Everything below the front matter, without blank lines around it."""
+        return self.source.text[self.body_start :].strip()
+
+    @property
+    def title(self) -> str | None:
+        """The text of the first top-level heading."""
+        return next((block.text for block in self.blocks if block.level == 1), None)
+
+    def lead(self) -> str:
+        """The first paragraph before any section, on one line a line of the file; empty where there is none."""
+        for block in self.blocks:
+            if block.level >= 2:
+                break
+            if block.kind == "paragraph":
+                return self.source.text[block.start : block.end]
+        return ""
+
+    def sections(self) -> tuple[Section, ...]:
+        found: list[Section] = []
+        for i, block in enumerate(self.blocks):
+            if block.level != 2:
+                continue
+            inside: list[Block] = []
+            for later in self.blocks[i + 1 :]:
+                if 0 < later.level <= 2:
+                    break
+                inside.append(later)
+            end = inside[-1].end if inside else block.end
+            found.append(Section(block.text, block, tuple(inside), end))
+        return tuple(found)
+
+    def text_of(self, section: Section) -> str:
+        """What stands below the section's heading, as markdown."""
+        begin = section.blocks[0].start if section.blocks else section.end
+        return self.source.text[begin : section.end].strip()
+
+    def heading_span(self, section: Section) -> Span:
+        return self.source.span(section.heading.start, section.heading.end)
+
+    def table(self, block: Block) -> Table:
+        """The cells of a table block."""
+        lines = list(_lines(self.source.text, block.start, block.end))
+        rows = [_cells(self.source.text, start, end) for start, end in lines]
+        return Table(rows[0], tuple(rows[2:]), block.start, block.end)
+
+    def items(self, block: Block) -> tuple[Cell, ...]:
+        """The top-level items of a list block; nested text belongs to its item."""
+        text = self.source.text
+        marks = [match for match in _MARKER.finditer(text, block.start, block.end) if _is_top(match, text, block)]
+        ends = [match.start() for match in marks[1:]] + [block.end]
+        return tuple(_trimmed(text, mark.end(), end) for mark, end in zip(marks, ends, strict=True))
+
+
+def parse_document(source: Source, findings: Findings, *, repair: Sequence[str] | None = None) -> Document:
+    """Reads a file. Faults of the front matter go to `findings`; `repair` as in `frontmatter.cut`."""
+    front = cut(source, findings, repair=repair)
+    return Document(source, front.tree, front.broken, front.body, parse_blocks(source.text, front.body))
+
+
+_MARKER = re.compile(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$))", re.MULTILINE)
+_CELL_END = re.compile(r"(?<!\\)\|")
+
+
+def _is_top(match: re.Match[str], text: str, block: Block) -> bool:
+    """Nested items are indented to the text of the first item; CommonMark allows top-level ones up to 3 spaces."""
+    line_start = text.rfind("\n", 0, block.start) + 1
+    first_indent = block.start - line_start
+    return len(match["indent"]) <= max(first_indent + 1, 1) if match.start() > block.start else True
+
+
+def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    while start < end:
+        stop = text.find("\n", start, end)
+        stop = end if stop < 0 else stop
+        if text[start:stop].strip():
+            found.append((start, stop))
+        start = stop + 1
+    return found
+
+
+def _cells(text: str, start: int, end: int) -> tuple[Cell, ...]:
+    line = text[start:end].rstrip()
+    begin = start + len(line) - len(line.lstrip())
+    end = start + len(line)
+    if text[begin:end].startswith("|"):
+        begin += 1
+    if text[begin:end].endswith("|") and not text[begin:end].endswith("\\|"):
+        end -= 1
+    bars = [match.start() for match in _CELL_END.finditer(text, begin, end)]
+    starts, ends = [begin, *(bar + 1 for bar in bars)], [*bars, end]
+    return tuple(_trimmed(text, a, b) for a, b in zip(starts, ends, strict=True))
+
+
+def _trimmed(text: str, start: int, end: int) -> Cell:
+    raw = text[start:end]
+    begin = start + len(raw) - len(raw.lstrip())
+    stop = max(begin, start + len(raw.rstrip()))
+    return Cell(text[begin:stop], min(begin, end), min(stop, end) if stop > begin else min(begin, end))

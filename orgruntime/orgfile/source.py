@@ -1,0 +1,124 @@
+"""One text file in memory, and the way from offsets to spans. Knows nothing of markdown.
+
+Works on bytes. Invariant: `Source.text` is valid text with `\\n` line ends and no byte-order mark, and its lines and
+columns are those that an editor shows for the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orgruntime.diagnostics.codes import (
+    BIDI_CONTROL,
+    BYTE_ORDER_MARK,
+    CARRIAGE_RETURNS,
+    HIDDEN_CHARACTER,
+    NOT_UTF8,
+    UNREADABLE_FILE,
+)
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
+
+MAX_FILE_BYTES = 1 << 20
+"""The largest of 2,089 role files in the wild has 41,000 characters."""
+
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_HIDDEN = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FLAG = "\U0001f3f4"
+"""Tag characters are honest in one place: after the black flag, where they spell a region."""
+
+
+@dataclass(frozen=True)
+class Source:
+    file: str
+    """The path as it is shown."""
+    text: str
+    sha256: str = ""
+    """Of the bytes as they are on disk."""
+    starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        starts = [0, *(match.end() for match in re.finditer("\n", self.text))]
+        object.__setattr__(self, "starts", tuple(starts))
+
+    def span(self, start: int, end: int | None = None) -> Span:
+        """The span of the characters [start, end); one character if `end` is not given."""
+        line, column = self.place(start)
+        end_line, end_column = self.place(max(start, end if end is not None else start + 1))
+        return Span(self.file, line, column, end_line, end_column)
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """(line, column) of an offset, both from 1."""
+        line = bisect_right(self.starts, offset)
+        return line, offset - self.starts[line - 1] + 1
+
+    def line_end(self, offset: int) -> int:
+        """Offset of the end of the line that holds `offset`, without its line end."""
+        end = self.text.find("\n", offset)
+        return len(self.text) if end < 0 else end
+
+
+def read_source(path: Path, shown: str, findings: Findings) -> Source | None:
+    """The file at `path`, or None with an error in `findings`."""
+    here = Span(shown)
+    try:
+        if not path.is_file():
+            findings.add(UNREADABLE_FILE, here, f"`{shown}` is not a regular file", "replace it with a text file")
+            return None
+        if path.stat().st_size > MAX_FILE_BYTES:
+            findings.add(UNREADABLE_FILE, here, f"`{shown}` is larger than 1 MiB", "keep data out of markdown files")
+            return None
+        data = path.read_bytes()
+    except OSError as error:
+        findings.add(
+            UNREADABLE_FILE, here, f"cannot read `{shown}`: {error.strerror or error}", "check its permissions"
+        )
+        return None
+    return decode(data, shown, findings)
+
+
+def decode(data: bytes, shown: str, findings: Findings) -> Source | None:
+    """Bytes as a Source. UTF-8 faults, byte-order marks, carriage returns and hidden characters are reported."""
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        good = Source(shown, data[: error.start].decode("utf-8", errors="replace").lstrip("\ufeff"))
+        message = f"byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8"
+        findings.add(NOT_UTF8, good.span(len(good.text)), message, "save the file as UTF-8")
+        return None
+    if data.startswith(b"\xef\xbb\xbf"):
+        findings.add(BYTE_ORDER_MARK, Span(shown), "the file begins with a byte-order mark, which is skipped")
+    if "\r" in text:
+        findings.add(CARRIAGE_RETURNS, Span(shown), "the file has carriage returns, which are read as line ends")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    source = Source(shown, text, digest)
+    _report_hidden(source, findings)
+    return source
+
+
+def _report_hidden(source: Source, findings: Findings) -> None:
+    seen: dict[str, int] = {}
+    for pattern in (_BIDI, _HIDDEN):
+        for match in pattern.finditer(source.text):
+            if pattern is _HIDDEN and _FLAG in source.text[max(0, match.start() - 7) : match.start()]:
+                continue
+            char = match.group()
+            seen[char] = seen.get(char, 0) + 1
+            if seen[char] == 1:
+                _report_one(source, match.start(), findings)
+
+
+def _report_one(source: Source, at: int, findings: Findings) -> None:
+    char = source.text[at]
+    point = f"U+{ord(char):04X}"
+    if _BIDI.match(char):
+        message = f"direction control {point} makes the text read differently from what is in the file"
+        findings.add(BIDI_CONTROL, source.span(at), message, "delete the character")
+    else:
+        message = f"invisible character {point}: what people see is not what a model reads"
+        findings.add(HIDDEN_CHARACTER, source.span(at), message, "delete the character")

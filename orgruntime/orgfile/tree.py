@@ -1,0 +1,205 @@
+"""Front matter as a tree of nodes with exact spans. Knows YAML, and nothing of keys or their meaning.
+
+Works on the event stream of the YAML parser, so nothing is expanded or constructed. Invariant: every scalar is text; no
+anchors, aliases, tags, merge keys, directives or duplicate keys get through, and depth and size are bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from orgruntime.diagnostics.codes import DUPLICATE_KEY, FRONT_MATTER_TOO_BIG, INVALID_YAML, YAML_FEATURE
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile.source import Source
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 12
+
+
+@dataclass(frozen=True)
+class ScalarNode:
+    span: Span
+    text: str
+    plain: bool = True
+    """Written without quotes."""
+    inner: int | None = None
+    """Offset of `text` in the span where the two agree character by character (0 plain, 1 quoted); else None."""
+
+    @property
+    def is_null(self) -> bool:
+        return self.plain and self.text in ("", "~", "null", "Null", "NULL")
+
+    def part(self, start: int, end: int) -> Span:
+        """Span of the characters [start, end) of the text; the whole node where they cannot be told apart."""
+        return self.span if self.inner is None else self.span.part(start + self.inner, end + self.inner)
+
+
+@dataclass(frozen=True)
+class ListNode:
+    span: Span
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class MapNode:
+    span: Span
+    entries: tuple[tuple[ScalarNode, Node], ...]
+
+    def get(self, key: str) -> Node | None:
+        for name, value in self.entries:
+            if name.text == key:
+                return value
+        return None
+
+    def key(self, key: str) -> ScalarNode | None:
+        for name, _ in self.entries:
+            if name.text == key:
+                return name
+        return None
+
+
+Node = ScalarNode | ListNode | MapNode
+
+
+class _Refused(Exception):
+    """The text cannot be made a tree; the reason is in the findings."""
+
+
+def compose(source: Source, start: int, end: int, findings: Findings) -> MapNode | None:
+    """The mapping in source.text[start:end], or None with errors in `findings`. An empty text is an empty mapping."""
+    if len(source.text[start:end].encode()) > MAX_BYTES:
+        message = f"front matter is larger than {MAX_BYTES // 1024} KiB"
+        findings.add(FRONT_MATTER_TOO_BIG, source.span(start), message, "move words below the second `---`")
+        return None
+    try:
+        return _Composer(source, start, end, findings).mapping()
+    except _Refused:
+        return None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = start + min(mark.index if mark else 0, max(0, end - start - 1))
+        findings.add(INVALID_YAML, source.span(at), f"front matter is not YAML: {_reworded(error)}", _remedy(error))
+    except yaml.reader.ReaderError as error:
+        at = start + error.position
+        findings.add(
+            INVALID_YAML, source.span(at), "front matter holds a character that YAML does not allow", "delete it"
+        )
+    return None
+
+
+def _reworded(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or "it cannot be parsed"
+    if "mapping values are not allowed here" in problem:
+        return "a second `: ` in one line"
+    if "found character '\\t'" in problem:
+        return "a tab where spaces are wanted"
+    return problem
+
+
+def _remedy(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or ""
+    if "mapping values" in problem:
+        return "put the value in quotes"
+    if "\\t" in problem:
+        return "indent with spaces"
+    return "quote values that hold `: `, `#`, brackets or begin with a sign such as `*`, `&`, `@` or `%`"
+
+
+class _Composer:
+    def __init__(self, source: Source, start: int, end: int, findings: Findings) -> None:
+        self._source, self._offset, self._findings = source, start, findings
+        self._events: Iterator[yaml.Event] = yaml.parse(source.text[start:end], Loader=yaml.SafeLoader)
+
+    def mapping(self) -> MapNode:
+        root: Node | None = None
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if event.version or event.tags or root is not None:
+                    self._refuse(event, "a YAML directive or a second document")
+                root = self._node(next(self._events), 1)
+        if root is None or (isinstance(root, ScalarNode) and root.is_null):
+            return MapNode(self._source.span(self._offset, self._offset), ())
+        if not isinstance(root, MapNode):
+            self._findings.add(INVALID_YAML, root.span, "front matter must be a list of `key: value` lines")
+            raise _Refused
+        return root
+
+    def _node(self, event: yaml.Event, depth: int) -> Node:
+        self._check(event, depth)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        start = _begin(event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Node] = []
+            for inner in self._events:
+                if isinstance(inner, yaml.SequenceEndEvent):
+                    return ListNode(self._span(start, _finish(inner)), tuple(items))
+                items.append(self._node(inner, depth + 1))
+        return self._entries(start, depth)
+
+    def _entries(self, start: int, depth: int) -> MapNode:
+        entries: list[tuple[ScalarNode, Node]] = []
+        end = start
+        for event in self._events:
+            end = _finish(event)
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            key = self._node(event, depth + 1)
+            if not isinstance(key, ScalarNode) or key.is_null:
+                self._findings.add(INVALID_YAML, key.span, "a key must be a word")
+                raise _Refused
+            value = self._node(next(self._events), depth + 1)
+            self._keep(entries, key, value)
+        return MapNode(self._span(start, end), tuple(entries))
+
+    def _keep(self, entries: list[tuple[ScalarNode, Node]], key: ScalarNode, value: Node) -> None:
+        if key.text == "<<" and key.plain:
+            self._findings.add(YAML_FEATURE, key.span, "merge keys (`<<`) are not allowed", "write the keys out")
+            return
+        for name, _ in entries:
+            if name.text == key.text:
+                message = f"`{key.text}` is given twice; the first is in line {name.span.line}"
+                self._findings.add(DUPLICATE_KEY, key.span, message, "keep one of them")
+                return
+        entries.append((key, value))
+
+    def _check(self, event: yaml.Event, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            span = self._span(_begin(event), _begin(event) + 1)
+            self._findings.add(FRONT_MATTER_TOO_BIG, span, f"front matter is nested deeper than {MAX_DEPTH} levels")
+            raise _Refused
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse(event, f"the YAML alias `*{anchor}`")
+        if anchor:
+            self._refuse(event, f"the YAML anchor `&{anchor}`")
+        if tag:
+            self._refuse(event, f"the YAML tag `{tag}`")
+
+    def _refuse(self, event: yaml.Event, what: str) -> None:
+        span = self._span(_begin(event), max(_begin(event) + 1, _finish(event)))
+        help = "write the value out, or put it in quotes if it is text"
+        self._findings.add(YAML_FEATURE, span, f"{what} is not allowed in front matter", help)
+        raise _Refused
+
+    def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
+        start, end = _begin(event), _finish(event)
+        raw = self._source.text[self._offset + start : self._offset + end]
+        plain = event.style is None
+        inner = 0 if raw == event.value else 1 if raw[1:-1] == event.value else None
+        return ScalarNode(self._span(start, end), event.value, plain, inner)
+
+    def _span(self, start: int, end: int) -> Span:
+        return self._source.span(self._offset + start, self._offset + max(start, end))
+
+
+def _begin(event: yaml.Event) -> int:
+    return event.start_mark.index if event.start_mark else 0
+
+
+def _finish(event: yaml.Event) -> int:
+    return event.end_mark.index if event.end_mark else 0
