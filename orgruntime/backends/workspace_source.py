@@ -26,6 +26,8 @@ SKIPPED_SUFFIX = ".pyc"
 LARGEST_SOURCE = 512 * 1024 * 1024
 """Bytes. Every node unpacks the tree and every trial gets a copy: larger data belongs in the set-up command."""
 
+_LARGE_FILE_POINTER = b"version https://git-lfs.github.com/spec/"
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -154,6 +156,8 @@ def _tree_files(repository: pygit2.Repository, root: pygit2.Tree) -> Iterator[So
         for path, entry in _entries(root, ""):
             if entry.filemode == FileMode.LINK:
                 entry = _linked(root, path, entry)
+            if entry.data.startswith(_LARGE_FILE_POINTER):
+                raise WorkspaceError(f"workspace.source: {path} is kept in Git LFS; give a plain copy of the folder")
             total += entry.size
             _check_total(total)
             yield SourceFile(path, entry.data, executable=entry.filemode == FileMode.BLOB_EXECUTABLE)
