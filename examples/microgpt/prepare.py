@@ -26,7 +26,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -41,7 +41,7 @@ HOLDOUT_NAMES = 2000
 QUICK_NAMES = 500  # for the progress lines
 PROGRESS_MARKS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
 
-FULL_BUDGET = 3.6e10
+FULL_BUDGET = 5e10  # operations: 2 to 3 CPU seconds on one core of 2024
 OPERATIONS_PER_OUTPUT = 40.0
 OPERATIONS_PER_PRODUCT = 3e5
 
@@ -68,7 +68,10 @@ class Split(NamedTuple):
     holdout: Names
 
 
-def load_names(path: Path = Path(__file__).with_name("data") / "surnames.txt") -> Split:
+SURNAMES = Path(__file__).with_name("data") / "surnames.txt"
+
+
+def load_names(path: Path = SURNAMES) -> Split:
     """The three disjoint sets of names.
 
     The order is by checksum of the spelling: fixed for ever, unrelated to the alphabet or to how common a name is,
@@ -200,21 +203,24 @@ class Trial:
     """One run of train.py: what it may use (names, seed, compute) and what it has to report."""
 
     def __init__(self, seed: int, budget: float, split: str = "val") -> None:
+        split_names = load_names()
         self.seed = seed
-        self.split = split
-        self.names = load_names()
+        self.names = split_names.train
         self.compute = Compute(budget)
+        self._split = split
+        self._val = split_names.val
+        self._judged_on = split_names.holdout if split == "holdout" else split_names.val
         self._marks = list(PROGRESS_MARKS)
 
     @classmethod
     def from_command_line(cls, script: str) -> Trial:
-        """Reads --seed, --budget, --split, and refuses a script that computes beside the meter."""
+        """Reads --seed, --budget, --split, and refuses a script that does what `find_foul` finds."""
         parser = argparse.ArgumentParser(description="Train a tiny GPT on surnames and print its loss.")
         parser.add_argument("--seed", type=int, required=True, help="luck: weights and order of the names")
         parser.add_argument("--budget", type=_fraction, required=True, help="share of the full compute, in (0, 1]")
         parser.add_argument("--split", choices=("val", "holdout"), default="val", help="names to be judged on")
         options = parser.parse_args()
-        complaint = find_unmetered(Path(script).read_text(encoding="utf-8"))
+        complaint = find_foul(Path(script).read_text(encoding="utf-8"))
         if complaint:
             fail(complaint)
         return cls(options.seed, options.budget, options.split)
@@ -226,53 +232,56 @@ class Trial:
         while self._marks and self.compute.fraction >= self._marks[0]:
             mark = self._marks.pop(0)
         with self.compute.unmetered():
-            loss = self._judged(predict, self.names.val.first(QUICK_NAMES))
+            loss = _judge(predict, self._val.first(QUICK_NAMES))
         print(f"progress {mark:g} val_loss {loss:.4f}", flush=True)
 
     def report(self, predict: Predict, steps: int, params: int) -> None:
         """Prints the closing block. With --split holdout, val_loss is the loss on the held-out names."""
         with self.compute.unmetered():
-            judged_on = self.names.holdout if self.split == "holdout" else self.names.val
-            loss = self._judged(predict, judged_on, causal=True)
-            train_loss = self._judged(predict, self.names.train.first(VALIDATION_NAMES))
-        print(f"# judged on the {self.split} names")
+            loss = _judge(predict, self._judged_on, causal=True)
+            train_loss = _judge(predict, self.names.first(VALIDATION_NAMES))
+        print(f"# judged on the {self._split} names")
         print("---")
-        for name, value in (("val_loss", f"{loss:.6f}"), ("train_loss", f"{train_loss:.6f}")):
-            print(f"{name + ':':<18}{value}")
-        for name, value in (("steps", f"{steps}"), ("params", f"{params}")):
-            print(f"{name + ':':<18}{value}")
-        sys.stdout.flush()
-
-    def _judged(self, predict: Predict, names: Names, *, causal: bool = False) -> float:
-        try:
-            if causal:
-                check_causal(predict, names)
-            return evaluate(predict, names)
-        except UnfairModel as error:
-            fail(f"{error}.")
+        print(f"val_loss:         {loss:.6f}")
+        print(f"train_loss:       {train_loss:.6f}")
+        print(f"steps:            {steps}")
+        print(f"params:           {params}", flush=True)
 
 
-def fail(sentence: str) -> None:
+def _judge(predict: Predict, names: Names, *, causal: bool = False) -> float:
+    """The loss; a model that cannot be judged ends the trial as a crash."""
+    try:
+        if causal:
+            check_causal(predict, names)
+        return evaluate(predict, names)
+    except UnfairModel as error:
+        fail(f"The model cannot be judged: {error}.")
+
+
+def fail(sentence: str) -> NoReturn:
     """Ends the trial as a crash: one sentence, no metric, exit code 1."""
     print(sentence, file=sys.stderr, flush=True)
     raise SystemExit(1)
 
 
-_UNMETERED = {"matmul", "dot", "vdot", "inner", "einsum", "tensordot", "convolve", "correlate", "linalg", "unmetered"}
+_PRODUCTS = {"matmul", "dot", "vdot", "vecdot", "inner", "einsum", "tensordot", "convolve", "correlate", "linalg"}
+_JUDGE_ONLY = {"unmetered", "spent", "limit", "load_names", "FULL_BUDGET", "SURNAMES", "_judged_on", "_val"}
 
 
-def find_unmetered(source: str) -> str:
-    """A complaint about the first matrix product of the source that does not go through the meter, or ''."""
+def find_foul(source: str) -> str:
+    """A complaint about a line of the source that computes beside the meter or reaches for the judge's things, or ''.
+
+    It catches mistakes and temptations; it is no defence against somebody who means to hide."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.MatMult):
             name = "@"
-        elif isinstance(node, ast.Attribute) and node.attr in _UNMETERED:
-            name = node.attr
-        elif isinstance(node, ast.Name) and node.id in _UNMETERED:
-            name = node.id
         else:
-            continue
-        return f"line {node.lineno}: `{name}` computes beside the meter; use compute.product instead."
+            name = getattr(node, "attr", "") or getattr(node, "id", "")
+        line = getattr(node, "lineno", 0)
+        if name == "@" or name in _PRODUCTS:
+            return f"train.py line {line}: `{name}` computes beside the meter; use compute.product instead."
+        if name in _JUDGE_ONLY:
+            return f"train.py line {line}: `{name}` belongs to the judge; train.py may not use it."
     return ""
 
 

@@ -12,6 +12,10 @@ After the idea of Andrej Karpathy's microgpt: the whole algorithm in one file th
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import prepare  # before numpy, because it sets the number of threads
 
 # isort: split
@@ -34,6 +38,8 @@ USE_TRIGRAM = False  # False | True ; an embedding of the last two letters, adde
 USE_EMA = False  # False | True ; judge a moving average of the weights instead of the last ones
 
 Array = np.ndarray
+Backward = Callable[[Array], Any]
+"""Takes the gradient of the loss in a function's result back to the gradient in its input, and notes the weights' own."""
 
 
 # ------------------------------------------------------------------------------------------------------------------
@@ -79,7 +85,7 @@ class GPT:
         backward(slope)
         return loss, self.gradients
 
-    def forward(self, inputs: Array):
+    def forward(self, inputs: Array) -> tuple[Array, Backward]:
         stream, embed_back = self.embed(inputs)
         stream, norm_back = rms_norm(stream)
         layers_back = []
@@ -103,7 +109,7 @@ class GPT:
 
         return logits, backward
 
-    def embed(self, inputs: Array):
+    def embed(self, inputs: Array) -> tuple[Array, Backward]:
         """The sum of what the letter, the place and, with USE_TRIGRAM, the pair of letters contribute."""
         positions = np.broadcast_to(np.arange(inputs.shape[1]), inputs.shape)
         lookups = [self.lookup("letter", inputs), self.lookup("position", positions)]
@@ -118,7 +124,7 @@ class GPT:
 
         return sum(rows for rows, _ in lookups), backward
 
-    def residual(self, block, layer: int, stream: Array):
+    def residual(self, block: Callable[..., Any], layer: int, stream: Array) -> tuple[Array, Backward]:
         """stream + block(norm(stream)): each block only adds to what is already known."""
         normed, norm_back = rms_norm(stream)
         added, block_back = block(layer, normed)
@@ -128,7 +134,7 @@ class GPT:
 
         return stream + added, backward
 
-    def attention(self, layer: int, x: Array):
+    def attention(self, layer: int, x: Array) -> tuple[Array, Backward]:
         """Every position looks back at itself and the ones before it, and takes a weighted mean of what they offer."""
         names, length, width = x.shape
         size = width // HEADS
@@ -154,10 +160,10 @@ class GPT:
 
         return out, backward
 
-    def perceptron(self, layer: int, x: Array):
+    def perceptron(self, layer: int, x: Array) -> tuple[Array, Backward]:
         """Each position thinks by itself, in a space four times as wide."""
         hidden, up_back = self.linear(f"{layer}.up", x)
-        active, activate_back = ACTIVATIONS[ACTIVATION](hidden)
+        active, activate_back = {"relu": relu, "relu2": relu2, "gelu": gelu}[ACTIVATION](hidden)
         out, down_back = self.linear(f"{layer}.down", active)
 
         def backward(slope: Array) -> Array:
@@ -165,7 +171,7 @@ class GPT:
 
         return out, backward
 
-    def linear(self, name: str, x: Array):
+    def linear(self, name: str, x: Array) -> tuple[Array, Backward]:
         """x @ W, for x of shape (names, positions, inputs)."""
         weight = self.parameters[name]
         flat = x.reshape(-1, x.shape[-1])
@@ -177,7 +183,7 @@ class GPT:
 
         return self.product(flat, weight).reshape(*x.shape[:-1], -1), backward
 
-    def lookup(self, name: str, index: Array):
+    def lookup(self, name: str, index: Array) -> tuple[Array, Backward]:
         """Rows of a table."""
         table = self.parameters[name]
 
@@ -187,7 +193,7 @@ class GPT:
         return table[index], backward
 
 
-def rms_norm(x: Array):
+def rms_norm(x: Array) -> tuple[Array, Backward]:
     """x divided by its root mean square over the last axis."""
     scale = 1 / np.sqrt((x * x).mean(axis=-1, keepdims=True) + x.dtype.type(1e-5))
     y = x * scale
@@ -198,24 +204,21 @@ def rms_norm(x: Array):
     return y, backward
 
 
-def relu(x: Array):
+def relu(x: Array) -> tuple[Array, Backward]:
     positive = x > 0
     return x * positive, lambda slope: slope * positive
 
 
-def relu2(x: Array):
+def relu2(x: Array) -> tuple[Array, Backward]:
     positive = np.maximum(x, 0)
     return positive * positive, lambda slope: slope * 2 * positive
 
 
-def gelu(x: Array):
+def gelu(x: Array) -> tuple[Array, Backward]:
     """x times the logistic function of 1.702 x: the cheap approximation of Hendrycks and Gimpel (2016)."""
     steep = x.dtype.type(1.702)
     gate = 1 / (1 + np.exp(-steep * x))
     return x * gate, lambda slope: slope * gate * (1 + steep * x * (1 - gate))
-
-
-ACTIVATIONS = {"relu": relu, "relu2": relu2, "gelu": gelu}
 
 
 def softmax(x: Array) -> Array:
@@ -291,7 +294,7 @@ class Average:
             self.parameters[name] += share * (value - self.parameters[name])
 
 
-def shuffled_batches(count: int, rng: np.random.Generator):
+def shuffled_batches(count: int, rng: np.random.Generator) -> Iterator[Array]:
     """Endless rows of names: every name once before any comes again."""
     while True:
         order = rng.permutation(count)
@@ -302,14 +305,13 @@ def shuffled_batches(count: int, rng: np.random.Generator):
 def train(trial: prepare.Trial) -> tuple[GPT, int]:
     """Spends the compute. Returns the model to be judged and the number of steps taken."""
     model = GPT(trial.seed, trial.compute)
-    judged = GPT(trial.seed, trial.compute)
     optimizer = Adam(model.parameters)
     average = Average(model.parameters)
+    judged = copy.copy(model)
     judged.parameters = average.parameters
-    names = trial.names.train
-    for rows in shuffled_batches(len(names.inputs), model.rng):
+    for rows in shuffled_batches(len(trial.names.inputs), model.rng):
         try:
-            loss, gradients = model.loss_and_gradients(names.batch(rows))
+            loss, gradients = model.loss_and_gradients(trial.names.batch(rows))
         except prepare.OutOfCompute:
             break
         if not loss < 100:
@@ -322,7 +324,7 @@ def train(trial: prepare.Trial) -> tuple[GPT, int]:
 
 def main() -> None:
     trial = prepare.Trial.from_command_line(__file__)
-    with np.errstate(all="ignore"):  # a diverging run says so once, below, instead of in twenty warnings
+    with np.errstate(all="ignore"):  # a diverging run says so once instead of in twenty warnings
         model, steps = train(trial)
         trial.report(model.logits, steps, params=sum(value.size for value in model.parameters.values()))
 
