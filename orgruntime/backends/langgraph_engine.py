@@ -49,7 +49,8 @@ def lower(graph: AgentGraph, roles: Sequence[RoleSlug], step: StepRunner) -> Sta
     lowered: StateGraph[Any, Any, Any, Any] = StateGraph(ThreadState)
     for slug in roles:
         lowered.add_node(slug, _node(graph, slug, step))
-        lowered.add_conditional_edges(slug, _next, {**{to: to for to in ways_out(graph, slug)}, "": GRAPH_END})
+        ways: dict[Any, str] = {str(to): str(to) for to in ways_out(graph, slug)}
+        lowered.add_conditional_edges(slug, _next, {**ways, "": GRAPH_END})
     lowered.add_conditional_edges(START, _next, {slug: slug for slug in roles})
     return lowered
 

@@ -69,7 +69,7 @@ BUILTIN_PAYLOADS: dict[str, PayloadType] = {
         _builtin(
             "result",
             ("proposal", _S, True, "id of the proposal"),
-            ("outcome", _S, True, "one of: promising, kept, worse, crashed, conflicted, invalid, duplicate"),
+            ("outcome", _S, True, "one of: promising, kept, worse, crashed, conflicted, invalid, duplicate, unmeasured"),
             ("metric", _N, False, "the mean over its trials"),
             ("gain", _N, False, "mean improvement over the lead on the same seeds, positive is better"),
             ("reason", _S, True, "one sentence"),
@@ -86,7 +86,7 @@ BUILTIN_PAYLOADS: dict[str, PayloadType] = {
 }
 
 CONDITIONS: dict[str, tuple[str, ...]] = {
-    "result": ("promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate"),
+    "result": ("promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate", "unmeasured"),
     "verdict": ("certified", "discarded", "inconclusive", "crashed"),
 }
 """`when` words of the built-in payloads. For an org's own payload: the names of its boolean fields,

@@ -165,7 +165,7 @@ class StepRunner(Protocol):
     Idempotent for (inquiry, visit): a replayed step returns what was recorded.
     """
 
-    async def __call__(self, step: StepAddress, inbox: PayloadId | None) -> Handed: ...
+    async def __call__(self, address: StepAddress, inbox: PayloadId | None, /) -> Handed: ...
 
 
 @dataclass(frozen=True)

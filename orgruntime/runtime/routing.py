@@ -18,7 +18,7 @@ END = RoleSlug("")
 
 @dataclass(frozen=True)
 class Way:
-    """The next role (`END` for none), the edge taken (None when a call returns or the inquiry ends), and who waits for a return."""
+    """The next role (`END` for none), the edge taken (None: a call returns, or the end), and who waits for a return."""
 
     to: RoleSlug
     edge: Handoff | None
@@ -35,7 +35,8 @@ def way_on(
 ) -> Way:
     """The first edge of `role` that carries `payload`, whose condition holds and whose bound is not used up.
 
-    `payload` is a payload type ("" ends the inquiry). Without an edge a pending call returns to its caller, else the inquiry ends.
+    `payload` is a payload type ("" ends the inquiry). Without an edge a pending call returns to its caller, else the
+    inquiry ends.
     """
     if payload:
         for edge in graph.edges_from(role):

@@ -1,0 +1,88 @@
+"""Orgs as folders: compile, override, and say what is missing before anything starts."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from orgruntime.api.errors import FINDINGS, UserError
+from orgruntime.compiler import Compilation, compile_org
+from orgruntime.compiler.overrides import budget_entry
+from orgruntime.diagnostics.render import full
+from orgruntime.model.manifest import Manifest, Role, RoleKind
+from orgruntime.plan.keys import missing_keys
+
+KEY_REMEDY = (
+    "role {role} is served by {species}, which needs {env}, and that is not set: set it, "
+    "or use a species without a key, e.g. `--model {role}=search/tpe`"
+)
+
+
+def load_org(
+    path: Path, models: Mapping[str, str] | None = None, budget: Mapping[str, str] | None = None
+) -> tuple[Manifest, Compilation]:
+    """The org's sealed manifest with the command line's overrides. Raises UserError with all diagnostics rendered."""
+    compilation = compile_org(path)
+    if compilation.manifest is None:
+        raise UserError(full(compilation.diagnostics, compilation.texts).rstrip(), FINDINGS)
+    manifest = with_budget(with_models(compilation.manifest, models or {}), budget or {})
+    return manifest.sealed(), compilation
+
+
+def with_models(manifest: Manifest, models: Mapping[str, str]) -> Manifest:
+    """`--model ROLE=SPECIES[,SPECIES]`. Raises UserError for a role that is not there or takes no model."""
+    agents = {str(role.slug): role for role in manifest.roles if role.kind is RoleKind.AGENT}
+    replaced: dict[str, Role] = {}
+    for slug, names in models.items():
+        if slug not in agents:
+            raise UserError(f"--model {slug}={names}: there is no agent role {slug!r} (there are: {', '.join(agents)})")
+        species = tuple(name.strip() for name in names.split(",") if name.strip())
+        if not species:
+            raise UserError(f"--model {slug}=: name a species, e.g. --model {slug}=search/tpe")
+        known = tuple(manifest.species_of(name).species for name in species)
+        replaced[slug] = agents[slug].model_copy(update={"species": known})
+    if not replaced:
+        return manifest
+    return manifest.model_copy(update={"roles": tuple(replaced.get(role.slug, role) for role in manifest.roles)})
+
+
+def with_budget(manifest: Manifest, entries: Mapping[str, str]) -> Manifest:
+    """`--budget KEY=VALUE`, in the words of `budget:`. Raises UserError."""
+    if not entries:
+        return manifest
+    changed: dict[str, int] = {}
+    for key, value in entries.items():
+        try:
+            unit, amount = budget_entry(key, value)
+        except ValueError as error:
+            raise UserError(f"--budget {key}={value}: {error}") from error
+        changed[unit] = amount
+    return manifest.model_copy(update={"budget": manifest.budget.model_copy(update=changed)})
+
+
+def refuse_unready(manifest: Manifest, environ: Mapping[str, str] | None = None) -> None:
+    """What must be there before a run starts: a bound, keys, known species. Raises UserError with every lack."""
+    lacks = []
+    if not manifest.budget.is_bounded:
+        lacks.append(
+            f"{manifest.org} has no finite budget: add e.g. `budget: {{trials: 100}}` to its program.md, "
+            "or pass --budget trials=100"
+        )
+    keys = missing_keys(manifest, os.environ if environ is None else environ)
+    lacks += [KEY_REMEDY.format(role=key.role, species=key.species, env=key.env) for key in keys]
+    if lacks:
+        raise UserError("\n".join(lacks))
+
+
+def is_plan(path: Path) -> bool:
+    return path.is_file() and path.suffix == ".json"
+
+
+def read_json(path: Path) -> object:
+    """Raises UserError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON: {error}") from error

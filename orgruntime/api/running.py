@@ -1,0 +1,217 @@
+"""Run and resume: from a manifest to a finished run. The driver is the calling process.
+
+Invariant: whatever ends the driver, the folder that it leaves can be resumed, and its report is as new as its ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orgruntime.api.errors import FINDINGS, UserError
+from orgruntime.api.folders import DEFAULT_RUNS, RunFolder, find_run, new_folder
+from orgruntime.api.orgs import load_org, refuse_unready
+from orgruntime.api.planning import numbers_of, plan_file_manifest
+from orgruntime.api.reports import export_certificates, write_report
+from orgruntime.api.statuses import run_status
+from orgruntime.api.wiring import ClusterChoice, build_lab, open_desks, open_workspace, recovered
+from orgruntime.ledger.store import Ledger, LedgerError
+from orgruntime.model.ids import RunId
+from orgruntime.model.manifest import Manifest
+from orgruntime.model.status import RoleActivity, RunState, RunStatus
+from orgruntime.plan.make import make_plan
+from orgruntime.runtime.events import EventKind, RunEvent
+from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.ports import ExecutorError, WorkspaceError
+from orgruntime.runtime.settlement import settle
+from orgruntime.runtime.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What `orgrun run` can say beside the org."""
+
+    models: dict[str, str] = field(default_factory=dict)
+    budget: dict[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    run_id: str | None = None
+    runs: Path = DEFAULT_RUNS
+    cluster: ClusterChoice = ClusterChoice()
+
+
+class View:
+    """What is shown of a run while it goes on. The base shows nothing."""
+
+    def event(self, event: RunEvent) -> None:
+        """One thing that happened."""
+
+    def status(self, status: RunStatus) -> None:
+        """Where the run stands; about twice a second."""
+
+
+STATUS_S = 0.5
+
+
+def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
+    """Compiles, plans, runs to the end. `org` is a folder or a saved plan. Raises UserError."""
+    if org.is_file() and org.suffix == ".json":
+        manifest = plan_file_manifest(org, options.models, options.budget)
+    else:
+        manifest, _ = load_org(org, options.models, options.budget)
+    refuse_unready(manifest)
+    folder = new_folder(options.runs, manifest.org, options.run_id)
+    with folder.driving():
+        seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
+        ledger = _new_ledger(manifest, folder, seed, view)
+        return _drive(manifest, folder, ledger, options.cluster, view)
+
+
+def resume_run(runs: Path, name: str | None, cluster: ClusterChoice, view: View) -> RunStatus:
+    """Goes on with a run that was stopped, paused, or lost its driver. Raises UserError for one that is over."""
+    folder = find_run(runs, name)
+    manifest = folder.manifest()
+    with folder.driving():
+        ledger = folder.ledger(write=True)
+        state = ledger.run().state
+        if state.is_final:
+            reason = ledger.run().reason
+            ledger.close()
+            raise UserError(
+                f"run {folder.id} is over ({state.value}: {reason}); see it with `orgrun report {folder.id}`, "
+                "or start another with `orgrun run`"
+            )
+        refuse_unready(manifest)
+        return _drive(manifest, folder, ledger, cluster, view)
+
+
+def _new_ledger(manifest: Manifest, folder: RunFolder, seed: int, view: View) -> Ledger:
+    """Imports the workspace, then creates manifest, plan and ledger: the ledger last, it makes the folder a run."""
+    try:
+        workspace, notice = open_workspace(manifest, folder)
+    except WorkspaceError as error:
+        folder.path.rmdir()
+        raise UserError(str(error)) from error
+    if notice:
+        view.event(RunEvent(event=EventKind.NOTICE, text=notice))
+    _write(folder.manifest_file, manifest.model_dump_json(indent=1))
+    plan = make_plan(manifest, numbers_of(manifest), None, str(folder.path))
+    _write(folder.plan_file, plan.model_dump_json(indent=1))
+    ledger = Ledger.create(
+        folder.ledger_file,
+        run=RunId(folder.id),
+        manifest_hash=manifest.hash,
+        org=manifest.org,
+        budget=manifest.budget,
+        seed=seed,
+    )
+    base = workspace.base()
+    with ledger.transaction() as tx:
+        tx.set_base(base.id, base.tree)
+    workspace.move_branch("lead", base.id)
+    workspace.move_branch("champion", base.id)
+    return ledger
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _drive(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice: ClusterChoice, view: View) -> RunStatus:
+    try:
+        ledger.take_over()
+        asyncio.run(_driven(manifest, folder, ledger, choice, view))
+        status = run_status(manifest, ledger, folder)
+    except (ExecutorError, WorkspaceError) as error:
+        raise UserError(str(error), FINDINGS) from error
+    except LedgerError as error:
+        raise UserError(f"{error} The run can be resumed with `orgrun resume {folder.id}`.", FINDINGS) from error
+    finally:
+        ledger.close()
+    write_report(folder)
+    return status
+
+
+async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice: ClusterChoice, view: View) -> None:
+    def heard(event: RunEvent) -> None:
+        if event.event is EventKind.CHAMPION:
+            export_certificates(ledger, folder)
+        view.event(event)
+
+    lab = build_lab(manifest, numbers_of(manifest), folder, ledger, choice, heard)
+    supervisor = Supervisor(lab)
+    shown: asyncio.Task[None] | None = None
+    with _signals(supervisor.ask_stop):
+        try:
+            where = "a local Ray for this run" if choice.address is None else f"Ray at {choice.address}"
+            lab.tell(EventKind.STARTED, f"{folder.id}: starting {where}", run=folder.id, seed=lab.seed)
+            await _open_cluster(lab, folder)
+            shown = asyncio.create_task(_show(lab, folder, view))
+            state, reason = await supervisor.run()
+            export_certificates(ledger, folder)
+            kind = EventKind.PAUSED if state is RunState.PAUSED else EventKind.ENDED
+            lab.tell(kind, f"{state.value}: {reason}", state=state.value, reason=reason)
+        finally:
+            if shown is not None:
+                shown.cancel()
+            await lab.ports.desks.close()
+            await lab.ports.executor.close()
+
+
+async def _open_cluster(lab: Lab, folder: RunFolder) -> None:
+    """Starts or joins the cluster, settles what an earlier driver left, checks that trials can be placed."""
+    executor = lab.ports.executor
+    fleet = await executor.start()
+    open_desks(lab)
+    leftover = await recovered(lab.ledger, folder)
+    with lab.ledger.transaction() as tx:
+        tx.set_isolation(fleet.isolation)
+        for outcome in leftover:
+            settle(lab, tx, outcome)
+    if leftover:
+        lab.tell(EventKind.NOTICE, f"{len(leftover)} attempts of an earlier driver are settled", count=len(leftover))
+    if fleet.isolation != "strict":
+        lab.tell(
+            EventKind.NOTICE,
+            "NO SANDBOX: trials run with this user's rights; install bubblewrap and run again for isolation",
+            isolation=fleet.isolation,
+        )
+    nodes = len(fleet.nodes)
+    cpus, gpus = sum(node.cpus for node in fleet.nodes), sum(node.gpus for node in fleet.nodes)
+    size = f"{nodes} node{'s' * (nodes != 1)}, {cpus:g} CPUs, {gpus:g} GPUs{' (simulated)' * fleet.simulated}"
+    lab.tell(EventKind.STARTED, f"the cluster is ready: {size}, isolation {fleet.isolation}", nodes=nodes)
+    for role in (lab.experimenter, lab.verifier):
+        if not executor.fits(role.resources):
+            raise ExecutorError(
+                f"no node of the cluster can hold one trial of {role.slug} ({role.resources.cpus:g} CPUs, "
+                f"{role.resources.gpus:g} GPUs); see `orgrun plan`, or give the run a larger cluster"
+            )
+
+
+async def _show(lab: Lab, folder: RunFolder, view: View) -> None:
+    while True:
+        roles = tuple(RoleActivity(role=name, doing=doing) for name, doing in sorted(lab.doing.items()))
+        view.status(run_status(lab.manifest, lab.ledger, folder, roles))
+        await asyncio.sleep(STATUS_S)
+
+
+@contextmanager
+def _signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask the run to stop cleanly; a second Ctrl-C ends the driver at once."""
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        stop("interrupted")
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, stop, "terminated")
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)

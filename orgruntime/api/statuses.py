@@ -1,0 +1,82 @@
+"""The state of a run, from its ledger alone: what `status --json` promises.
+
+Invariant: reading it never writes, and works while a driver runs, after it died, and on another machine's copy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orgruntime.api.folders import RunFolder
+from orgruntime.ledger.store import Ledger
+from orgruntime.model.manifest import Manifest
+from orgruntime.model.status import ChampionStatus, Measured, NoiseStatus, RoleActivity, RunState, RunStatus
+
+STALE = "its driver is gone; go on with `orgrun resume {id}`"
+
+
+def status_of_run(folder: RunFolder) -> RunStatus:
+    """Raises UserError when the folder is no run."""
+    manifest = folder.manifest()
+    with folder.ledger() as ledger:
+        status = run_status(manifest, ledger, folder)
+    if status.state is RunState.RUNNING and not folder.has_driver():
+        return status.model_copy(update={"state": RunState.STOPPED, "reason": STALE.format(id=folder.id)})
+    return status
+
+
+def run_status(
+    manifest: Manifest, ledger: Ledger, folder: RunFolder, roles: tuple[RoleActivity, ...] = ()
+) -> RunStatus:
+    """One consistent reading of the ledger."""
+    run, noise = ledger.run(), ledger.noise()
+    lead = ledger.lead()
+    baseline = Measured(commit=run.base_commit, metric=noise.baseline) if run.base_commit and noise else None
+    return RunStatus(
+        run=run.id,
+        org=run.org,
+        state=run.state,
+        reason=run.reason,
+        objective={"metric": manifest.objective.metric, "direction": manifest.objective.direction.value},
+        noise=NoiseStatus(sd=noise.sd, pairs=noise.pairs, correlation=noise.correlation) if noise else None,
+        baseline=baseline,
+        lead=Measured(commit=lead.commit, metric=lead.metric) if lead else baseline,
+        champion=_champion(ledger),
+        ideas=ledger.idea_counts(),
+        trials=ledger.counts(),
+        spend=ledger.spend(),
+        budget=readable_budget(manifest),
+        isolation=run.isolation,
+        folder=str(folder.path),
+        roles=roles,
+    )
+
+
+def _champion(ledger: Ledger) -> ChampionStatus | None:
+    champion = ledger.champion()
+    if champion is None or champion.certificate is None:
+        return None
+    certificate = champion.certificate
+    return ChampionStatus(
+        commit=champion.commit,
+        metric=certificate.champion_metric,
+        gain=certificate.total_gain,
+        gain_interval=certificate.total_gain_interval,
+        gain_percent=certificate.total_gain_percent,
+        e_value=certificate.e_value,
+        certificate=f"certificates/{certificate.id}.json",
+    )
+
+
+def readable_budget(manifest: Manifest) -> dict[str, Any]:
+    """The bounds in the units of `program.md`; bounds that are not set are left out."""
+    budget = manifest.budget
+    scaled = {
+        "trials": (budget.trials, 1),
+        "gpu_hours": (budget.gpu_ms, 3_600_000),
+        "cpu_hours": (budget.cpu_ms, 3_600_000),
+        "tokens": (budget.tokens, 1),
+        "usd": (budget.usd_micro, 1_000_000),
+        "wall_seconds": (budget.wall_ms, 1000),
+    }
+    return {name: bound if unit == 1 else bound / unit for name, (bound, unit) in scaled.items() if bound is not None}

@@ -1,0 +1,165 @@
+"""Where ports meet adapters: builds the lab of a run. Opening this module's functions imports ray and langgraph.
+
+Invariant: the same run folder always yields the same lab, whoever drives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from orgruntime.api.folders import RunFolder
+from orgruntime.ledger.store import Ledger
+from orgruntime.model.manifest import Manifest, RoleKind
+from orgruntime.model.numbers import Numbers
+from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.model.trial import Ending, TrialOutcome
+from orgruntime.runtime.board import Board
+from orgruntime.runtime.events import Listener
+from orgruntime.runtime.lab import Lab, Ports, evaluator_hash
+from orgruntime.runtime.logs import TrialLogs
+from orgruntime.runtime.ports import Desks, Workspace
+
+RECOVERY_S = 3.0
+"""How long a resuming driver waits for outcomes that dying supervisors are still writing."""
+
+
+@dataclass(frozen=True)
+class ClusterChoice:
+    """Where trials run. `address` None: an embedded cluster with so many CPUs and GPUs (None: all)."""
+
+    address: str | None = None
+    cpus: float | None = None
+    gpus: float | None = None
+    sandbox: bool = True
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def open_workspace(manifest: Manifest, folder: RunFolder) -> tuple[Workspace, str]:
+    """The run's workspace, imported on the first call; and what a person should know about the import.
+
+    Raises WorkspaceError.
+    """
+    from orgruntime.backends.git_workspace import GitWorkspace
+
+    if folder.git_dir.exists():
+        return GitWorkspace.open(folder.git_dir), ""
+    workspace = GitWorkspace.create(folder.git_dir, manifest.workspace)
+    return workspace, workspace.notice
+
+
+def build_lab(
+    manifest: Manifest,
+    numbers: Numbers,
+    folder: RunFolder,
+    ledger: Ledger,
+    choice: ClusterChoice,
+    listener: Listener,
+) -> Lab:
+    """The lab of a run, with nothing started yet. Raises WorkspaceError."""
+    from orgruntime.backends.langgraph_engine import LangGraphEngine
+    from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions
+
+    workspace, _ = open_workspace(manifest, folder)
+    cluster = ClusterOptions(address=choice.address, cpus=choice.cpus, gpus=choice.gpus)
+    trials = TrialOptions(
+        editable=manifest.workspace.editable,
+        setup=manifest.workspace.setup,
+        sandbox=choice.sandbox,
+        spool=folder.outcomes,
+    )
+    executor = RayExecutor(cluster, workspace.pack, trials)
+    engine = LangGraphEngine(manifest, folder.graph_file)
+    ports = Ports(
+        clock=SystemClock(), workspace=workspace, desks=_LateDesks(manifest), executor=executor, engine=engine
+    )
+    lab = Lab(
+        manifest=manifest,
+        numbers=numbers,
+        ledger=ledger,
+        ports=ports,
+        board=Board(ledger.trial),
+        seed=ledger.run().seed,
+        evaluator="",
+        listener=listener,
+        logs=TrialLogs(folder.logs / "trials"),
+    )
+    editable = {path: lab.is_editable(path) for path in workspace.paths(workspace.base().id)}
+    lab.evaluator = evaluator_hash(workspace, editable, manifest.workspace.setup)
+    return lab
+
+
+class _LateDesks:
+    """Ray desks, made once the executor has joined the cluster."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._desks: Desks | None = None
+
+    def open(self) -> None:
+        """Starts every desk's actor without waiting for it: a second of work each that overlaps the baseline."""
+        from orgruntime.backends.ray_desks import RayDesks
+
+        desks = RayDesks()
+        for role in self._manifest.roles:
+            if role.kind is RoleKind.AGENT:
+                for desk in range(role.count):
+                    name = role.species[desk % len(role.species)]
+                    desks.warm(role.slug, desk, self._manifest.species_of(name).species)
+        self._desks = desks
+
+    async def step(self, request: StepRequest) -> StepReply:
+        assert self._desks is not None, "desks open once the cluster is there"
+        return await self._desks.step(request)
+
+    async def close(self) -> None:
+        if self._desks is not None:
+            await self._desks.close()
+
+
+def open_desks(lab: Lab) -> None:
+    """To be called once the executor has started."""
+    desks = lab.ports.desks
+    if isinstance(desks, _LateDesks):
+        desks.open()
+
+
+async def recovered(ledger: Ledger, folder: RunFolder) -> list[TrialOutcome]:
+    """Outcomes of the attempts that an earlier driver left running. Waits for them, up to three seconds.
+
+    What a supervisor wrote down is taken; the rest is lost and charged in full, since nothing tells how much of it ran.
+    """
+    from orgruntime.backends.ray_executor import read_spool
+
+    open_attempts = {row.attempt: row for row in ledger.running_attempts()}
+    deadline = time.monotonic() + RECOVERY_S
+    while True:
+        known = {outcome.attempt: outcome for outcome in read_spool(folder.outcomes)}
+        missing = [attempt for attempt in open_attempts if attempt not in known]
+        if not missing or time.monotonic() >= deadline:
+            break
+        await asyncio.sleep(0.1)
+    found = [outcome for attempt, outcome in known.items() if attempt in open_attempts]
+    for attempt in missing:
+        found.append(
+            TrialOutcome(
+                attempt=attempt,
+                ending=Ending.INFRASTRUCTURE,
+                wall_s=1e9,
+                detail="its driver died and it left no outcome; charged in full",
+            )
+        )
+    return found

@@ -1,0 +1,111 @@
+"""The board: trials that steps wait for, and writes that wait for the next transaction.
+
+Works on futures of one event loop. Does not know what a trial is for, nor when it may start: the supervisor reads the
+board, decides, and answers. Invariant: every wait ends, with a row of the ledger, a refusal, or the end of the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from orgruntime.ledger.rows import TrialRow
+from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.ids import CommitId, InquiryId, ProposalId, TrialKey
+from orgruntime.model.manifest import Resources
+from orgruntime.model.trial import Purpose, TrialIdentity
+
+T = TypeVar("T")
+
+
+class TrialDropped(Exception):
+    """A trial that will never be started: one sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A trial as a step asks for it."""
+
+    identity: TrialIdentity
+    commit: CommitId
+    purpose: Purpose
+    resources: Resources
+    time_limit_s: float
+    proposal: ProposalId | None
+    inquiry: InquiryId | None
+
+
+class Board:
+    """One a run. `on_change` is called whenever something was put on the board."""
+
+    def __init__(self, lookup: Callable[[TrialKey], TrialRow | None]) -> None:
+        self._lookup = lookup
+        self.on_change: Callable[[], None] = lambda: None
+        self._waits: dict[TrialKey, list[asyncio.Future[TrialRow]]] = {}
+        self.orders: dict[TrialKey, Order] = {}
+        """Waited for and not started, in order of arrival."""
+        self.started: dict[TrialKey, Order] = {}
+        self.writes: list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]] = []
+
+    async def measure(self, order: Order) -> TrialRow:
+        """The trial's row once it is settled: at once when the ledger has it, else after it ran.
+
+        Raises TrialDropped when it will never be started.
+        """
+        key = order.identity.key
+        row = self._lookup(key)
+        if row is not None and row.number is not None:
+            return row
+        done: asyncio.Future[TrialRow] = asyncio.get_running_loop().create_future()
+        self._waits.setdefault(key, []).append(done)
+        if key not in self.started and key not in self.orders:
+            self.orders[key] = order
+            self.on_change()
+        try:
+            return await done
+        finally:
+            self._leave(key, done)
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """Performs `change` within the supervisor's next transaction; returns when that is on disk.
+
+        `change` must not await, and must not fail for a reason that a user could cause.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.writes.append((change, done))
+        self.on_change()
+        return await done
+
+    def start(self, key: TrialKey) -> None:
+        self.started[key] = self.orders.pop(key)
+
+    def put_back(self, key: TrialKey) -> None:
+        """After an attempt that is tried again."""
+        order = self.started.pop(key, None)
+        if order is not None:
+            self.orders[key] = order
+            self.on_change()
+
+    def settle(self, row: TrialRow) -> None:
+        self.started.pop(row.key, None)
+        self.orders.pop(row.key, None)
+        for done in self._waits.pop(row.key, []):
+            if not done.done():
+                done.set_result(row)
+
+    def drop(self, key: TrialKey, reason: str) -> None:
+        self.orders.pop(key, None)
+        for done in self._waits.pop(key, []):
+            if not done.done():
+                done.set_exception(TrialDropped(reason))
+
+    def _leave(self, key: TrialKey, done: asyncio.Future[TrialRow]) -> None:
+        """A trial that nobody waits for any more is not started."""
+        waits = self._waits.get(key, [])
+        if done in waits:
+            waits.remove(done)
+        if not waits:
+            self._waits.pop(key, None)
+            self.orders.pop(key, None)

@@ -1,0 +1,15 @@
+"""Commands of a workspace: placeholders filled, words split. No shell ever sees them."""
+
+from __future__ import annotations
+
+import shlex
+
+
+def filled_command(command: str, *, seed: int, budget: float) -> tuple[str, ...]:
+    """The words of `command` with {seed} and {budget} (a fraction in (0, 1]) filled in after the split, so that
+    nothing that is filled in can become two words."""
+    values = {"{seed}": str(seed), "{budget}": f"{budget:g}"}
+    words = shlex.split(command)
+    for name, value in values.items():
+        words = [word.replace(name, value) for word in words]
+    return tuple(words)

@@ -1,0 +1,250 @@
+"""A step of an experiment role: screen one proposal against the lead with a couple of paired trials, and move the lead.
+
+Works on one proposal. Does not certify anything: a screen is loose on purpose. Invariants: a proposal that touches
+frozen files, exceeds the blast radius or repeats a tree is refused before a trial is spent on it; the lead only moves
+to a commit that was measured against the lead of that moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orgruntime.ledger.rows import TrialRow, TrialState
+from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.amounts import Amounts
+from orgruntime.model.appetite import Dial
+from orgruntime.model.ids import CommitId, InquiryId, PayloadId
+from orgruntime.model.manifest import Role
+from orgruntime.model.payload import Payload
+from orgruntime.model.research import Proposal, Verdict, VerdictWord
+from orgruntime.model.trial import Purpose, Score
+from orgruntime.runtime.board import TrialDropped
+from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.ports import Commit, Conflict, Handed, StepAddress
+from orgruntime.scheduler.screen import Screening, believed_gain, screen
+
+RESCREENS = 3
+"""How often a proposal is measured again since the lead moved under it; then it is taken for what it is: late."""
+
+
+class Outcome(StrEnum):
+    """What edges select a result by (`model.payload.CONDITIONS`)."""
+
+    PROMISING = "promising"
+    KEPT = "kept"
+    WORSE = "worse"
+    CRASHED = "crashed"
+    CONFLICTED = "conflicted"
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    UNMEASURED = "unmeasured"
+
+
+_VERDICTS = {
+    Outcome.PROMISING: VerdictWord.KEEP,
+    Outcome.KEPT: VerdictWord.KEEP,
+    Outcome.CRASHED: VerdictWord.CRASH,
+    Outcome.UNMEASURED: VerdictWord.INCONCLUSIVE,
+    Outcome.CONFLICTED: VerdictWord.INCONCLUSIVE,
+}
+
+
+@dataclass
+class Finding:
+    """What the screen of one proposal came to."""
+
+    outcome: Outcome
+    reason: str
+    gains: list[float] = field(default_factory=list)
+    metrics: list[float] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    commit: Commit | None = None
+    """What was measured: the proposal, or its merge with a lead that had moved."""
+    against: CommitId | None = None
+
+    @property
+    def gain(self) -> float | None:
+        return sum(self.gains) / len(self.gains) if self.gains else None
+
+    @property
+    def metric(self) -> float | None:
+        return sum(self.metrics) / len(self.metrics) if self.metrics else None
+
+
+async def experiment_step(lab: Lab, role: Role, address: StepAddress, inbox: Payload) -> Handed:
+    """Screens the proposal that `inbox` names; hands off a `result`."""
+    proposal = lab.ledger.proposal(inbox.body["proposal"])
+    assert proposal is not None, "a proposal payload is written together with its proposal"
+    name = f"{role.slug} {address.inquiry}"
+    lab.doing[name] = f"screening {proposal.hypothesis[:60]}"
+    try:
+        finding = refusal(lab, role, proposal) or await _screened(lab, role, address.inquiry, proposal)
+        return await _concluded(lab, role, address, proposal, finding)
+    finally:
+        lab.doing.pop(name, None)
+
+
+def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
+    """Why the proposal is not measured at all, if so."""
+    diff = lab.workspace.diff(proposal.base, proposal.commit)
+    frozen = sorted(path for path in diff.files if not lab.is_editable(path))
+    if frozen:
+        return Finding(Outcome.INVALID, f"touches frozen files: {', '.join(frozen[:3])}")
+    earlier = lab.ledger.proposal_by_tree(proposal.tree)
+    if earlier is not None and earlier.id != proposal.id and earlier.inquiry != proposal.inquiry:
+        verdict = lab.ledger.verdict(earlier.id)
+        told = f"{verdict.word.value}: {verdict.reason}" if verdict else "still being measured"
+        return Finding(Outcome.DUPLICATE, f"the same code as {earlier.id} ({told})")
+    if not diff.files:
+        return Finding(Outcome.DUPLICATE, "changes nothing")
+    return _blast(lab, role, len(diff.files), diff.lines)
+
+
+def _blast(lab: Lab, role: Role, files: int, lines: int) -> Finding | None:
+    radius = lab.numbers.blast_radius
+    for what, value, bound in (
+        ("files", files, radius.files),
+        ("lines", lines, radius.lines),
+        ("GPUs", role.resources.gpus, radius.gpus),
+    ):
+        if value > bound:
+            reason = f"changes more than the blast radius allows without approval: {value:g} {what}, at most {bound:g}"
+            return Finding(Outcome.INVALID, reason)
+    return None
+
+
+async def _screened(lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal) -> Finding:
+    commit, base = lab.workspace.get(proposal.commit), proposal.base
+    for _ in range(RESCREENS):
+        lead = lead_commit(lab)
+        if lead.id != base:
+            merged = lab.workspace.merge(base, lead.id, commit.id, message=f"{proposal.id} on {lead.id[:10]}")
+            if isinstance(merged, Conflict):
+                paths = ", ".join(merged.paths[:3])
+                return Finding(Outcome.CONFLICTED, f"the lead moved to {lead.id[:10]} and {paths} conflicts with it")
+            commit, base = merged, lead.id
+            if commit.tree == lead.tree:
+                return Finding(Outcome.DUPLICATE, "the lead already holds this change")
+        try:
+            finding = await _against(lab, role, inquiry, proposal, commit, lead)
+        except TrialDropped as error:
+            return Finding(Outcome.UNMEASURED, str(error))
+        if finding.outcome is not Outcome.KEPT or lead_commit(lab).id == lead.id:
+            return finding
+    return Finding(Outcome.CONFLICTED, f"the lead moved {RESCREENS} times while this was measured")
+
+
+def lead_commit(lab: Lab) -> Commit:
+    """The lead, which is the base commit until something moved it."""
+    lead = lab.ledger.lead()
+    return lab.base if lead is None else lab.workspace.get(lead.commit)
+
+
+async def _against(
+    lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal, commit: Commit, lead: Commit
+) -> Finding:
+    """Paired trials of `commit` and `lead` on seeds that belong to this lead, until the screen decides."""
+    finding = Finding(Outcome.WORSE, "", commit=commit, against=lead.id)
+    direction, metric = lab.manifest.objective.direction, lab.manifest.objective.metric
+    while (state := screen(finding.gains, lab.noise.sd)) is Screening.MORE:
+        seed = lab.seed_for("screen", lead.id, len(finding.gains))
+        ours, theirs = await asyncio.gather(
+            lab.board.measure(lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)),
+            lab.board.measure(lab.order(lead, role, Purpose.SCREEN, seed)),
+        )
+        finding.evidence += [ours.key, theirs.key]
+        if ours.metric is None:
+            return _failed(finding, ours)
+        if theirs.metric is None:
+            return Finding(Outcome.UNMEASURED, f"the lead itself failed on seed {seed}: {theirs.reason}")
+        finding.metrics.append(ours.metric)
+        finding.gains.append(direction.gain(theirs.metric, ours.metric))
+    pairs = "1 pair" if len(finding.gains) == 1 else f"{len(finding.gains)} pairs"
+    finding.reason = f"{metric} {finding.metric:.5g}, {finding.gain:+.4g} against the lead over {pairs}"
+    if state is Screening.PASS:
+        finding.outcome = Outcome.KEPT
+    return finding
+
+
+def _failed(finding: Finding, row: TrialRow) -> Finding:
+    if row.state is TrialState.FAILED:
+        finding.outcome, finding.reason = Outcome.UNMEASURED, f"the cluster lost it: {row.reason}"
+    elif row.score is Score.INVALID:
+        finding.outcome, finding.reason = Outcome.INVALID, row.reason
+    else:
+        finding.outcome, finding.reason = Outcome.CRASHED, row.reason
+    return finding
+
+
+async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Proposal, finding: Finding) -> Handed:
+    """Writes verdict, lead and result in one transaction, so that a crash leaves all of them or none."""
+    payload_id = PayloadId(f"{address.inquiry}.{address.visit}")
+    moved: list[str] = []
+
+    def change(tx: Transaction) -> tuple[str, ...]:
+        lead = lead_commit(lab)
+        if finding.outcome is Outcome.KEPT and lead.id != finding.against:
+            # Two screens against the same lead passed in the same instant: the first one moved it.
+            finding.outcome, finding.reason = Outcome.CONFLICTED, "another proposal moved the lead at the same time"
+        if finding.outcome is Outcome.KEPT:
+            moved.append(_move_lead(lab, tx, proposal, finding))
+        words = (finding.outcome.value, "kept") if finding.outcome is Outcome.PROMISING else (finding.outcome.value,)
+        payload = Payload(id=payload_id, type="result", body=_body(proposal, finding), source=role.slug)
+        tx.add_payload(payload, address.inquiry)
+        if tx.record_step(address.inquiry, address.visit, role.slug, payload_id, "result", words, Amounts()):
+            tx.set_verdict(_verdict(proposal, finding))
+        return words
+
+    words = await lab.board.write(change)
+    if moved and finding.commit is not None:
+        lab.workspace.move_branch("lead", finding.commit.id)
+        lab.tell(EventKind.LEAD, moved[0], commit=finding.commit.id, metric=finding.metric, gain=finding.gain)
+    return Handed(payload_id, "result", words)
+
+
+def _move_lead(lab: Lab, tx: Transaction, proposal: Proposal, finding: Finding) -> str:
+    assert finding.commit is not None
+    assert finding.gain is not None
+    lead = lab.ledger.lead()
+    estimate = (lead.estimate if lead else 0.0) + believed_gain(finding.gains)
+    tx.move_lead(
+        finding.commit.id,
+        metric=finding.metric,
+        gain=finding.gain,
+        estimate=estimate,
+        proposal=proposal.id,
+        reason=finding.reason,
+    )
+    facts: dict[str, float | int | str] = {"gain": finding.gain, "estimate": estimate}
+    tx.decide(Dial.SMALLEST_WIN, "move-lead", proposal.id, finding.reason, facts)
+    trigger = lab.numbers.trigger
+    if trigger is not None and estimate >= trigger:
+        finding.outcome = Outcome.PROMISING
+    return f"lead → {finding.metric:.5g}: {proposal.hypothesis}"
+
+
+def _body(proposal: Proposal, finding: Finding) -> dict[str, object]:
+    body: dict[str, object] = {
+        "proposal": proposal.id,
+        "outcome": finding.outcome.value,
+        "reason": finding.reason,
+        "settings": proposal.settings,
+    }
+    if finding.metric is not None:
+        body["metric"] = finding.metric
+    if finding.gain is not None:
+        body["gain"] = finding.gain
+    return body
+
+
+def _verdict(proposal: Proposal, finding: Finding) -> Verdict:
+    return Verdict(
+        proposal=proposal.id,
+        word=_VERDICTS.get(finding.outcome, VerdictWord.DISCARD),
+        reason=finding.reason,
+        gain=finding.gain,
+        evidence=tuple(dict.fromkeys(finding.evidence)),
+    )

@@ -1,0 +1,210 @@
+"""Inquiries: the threads of the graph that are open, and the step that each of them takes next.
+
+Works on tasks of one event loop. Does not schedule: the policy says how many to open. Invariants: an inquiry is in the
+ledger before its thread runs; a step that is recorded is answered from the record, never taken twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from orgruntime.ledger.rows import InquiryRow
+from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.amounts import Amounts
+from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
+from orgruntime.model.manifest import Cadence, Role, RoleKind
+from orgruntime.model.payload import Payload
+from orgruntime.model.research import IdeaState
+from orgruntime.runtime.agent_step import Call, DeskPool, agent_step
+from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.experiment_step import experiment_step
+from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.ports import Handed, StepAddress
+from orgruntime.runtime.verifier_step import Certifications, verifier_step
+from orgruntime.scheduler.decide import Decision
+
+STANDUP = "s"
+SIBLING = "+"
+"""In the id of an inquiry that a ×N handoff opened beside its first: `q7+2`."""
+
+
+class Inquiries:
+    """One a run."""
+
+    def __init__(self, lab: Lab, asks: Certifications, desks: DeskPool) -> None:
+        self._lab, self._asks, self._desks = lab, asks, desks
+        self._tasks: dict[InquiryId, asyncio.Task[None]] = {}
+        self._closing: list[tuple[InquiryId, str]] = []
+        self._in_test: set[InquiryId] = set()
+        self._failure: BaseException | None = None
+        self._opened = 0
+        self._turn = 0
+        self._spawned: list[InquiryRow] = []
+
+    @property
+    def exploring(self) -> int:
+        """Open inquiries but stand-ups and those that stand before the verifier."""
+        return sum(1 for id in self._tasks if not id.startswith(STANDUP) and id not in self._in_test)
+
+    def proposers(self) -> int:
+        """Desks at the entries whose species have something left to propose."""
+        roles = (self._lab.manifest.role(slug) for slug in self._lab.manifest.graph.entries)
+        return sum(f"{role.slug}#{desk}" not in self._lab.idle for role in roles for desk in range(role.count))
+
+    def reopen(self) -> None:
+        """Goes on with the inquiries that an earlier driver left open."""
+        lab = self._lab
+        rows = lab.ledger.open_inquiries()
+        self._opened = lab.ledger.inquiries_opened()
+        self.start([row for row in rows if row.id not in self._tasks])
+
+    def write_opened(self, tx: Transaction, decision: Decision) -> list[InquiryRow]:
+        """The next ideas of the queue, or standing invitations, become inquiries at the entries, in turn."""
+        ideas = self._lab.ledger.queued_ideas(decision.count)
+        rows = []
+        for n in range(decision.count):
+            idea = ideas[n].id if n < len(ideas) else tx.add_idea("", "runtime")
+            tx.set_idea(idea, IdeaState.OPEN)
+            self._opened += 1
+            at = self._lab.manifest.graph.entries[self._turn % len(self._lab.manifest.graph.entries)]
+            self._turn += 1
+            rows.append(self._row(tx, InquiryId(f"q{self._opened}"), idea, at))
+        if rows:
+            names = f"{rows[0].id}..{rows[-1].id}" if len(rows) > 1 else rows[0].id
+            tx.decide(decision.dial, decision.verb.value, names, decision.reason, {"count": len(rows)})
+        return rows
+
+    def write_standups(self, tx: Transaction) -> list[InquiryRow]:
+        """Stand-ups that are due. A role's next one waits for the one that is under way."""
+        spawned, self._spawned = self._spawned, []
+        rows = list(spawned)
+        for cadence in self._lab.manifest.graph.cadences:
+            number = self._due(cadence)
+            if number is None:
+                continue
+            id = InquiryId(f"{STANDUP}{cadence.id}.{number}")
+            if self._lab.ledger.inquiry(id) is None:
+                idea = tx.add_idea("", "runtime")
+                tx.set_idea(idea, IdeaState.OPEN)
+                rows.append(self._row(tx, id, idea, cadence.role))
+        return rows
+
+    def start(self, rows: Sequence[InquiryRow]) -> None:
+        for row in rows:
+            task = asyncio.create_task(self._lab.ports.engine.run(row.id, row.at, row.payload), name=row.id)
+            self._tasks[row.id] = task
+            task.add_done_callback(self._finished)
+
+    def write_closed(self, tx: Transaction) -> None:
+        """Closes the inquiries whose threads have ended."""
+        closing, self._closing = self._closing, []
+        for id, reason in closing:
+            row = self._lab.ledger.inquiry(id)
+            tx.close_inquiry(id, reason)
+            idea = self._lab.ledger.idea(row.idea) if row is not None else None
+            if idea is not None and idea.state is IdeaState.OPEN and SIBLING not in id:
+                tx.set_idea(idea.id, IdeaState.CLOSED, reason)
+        if closing:
+            self._forget([id for id, _ in closing])
+
+    def raise_failure(self) -> None:
+        """A step that failed for a reason of ours ends the run: better than losing an inquiry in silence."""
+        if self._failure is not None:
+            raise self._failure
+
+    async def close(self) -> None:
+        """Cancels the threads where they stand; they go on at the next resume."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def step(self, address: StepAddress, inbox: PayloadId | None) -> Handed:
+        """The engine's callback."""
+        recorded = self._lab.ledger.step(address.inquiry, address.visit)
+        if recorded is not None:
+            return Handed(recorded.payload, recorded.type, recorded.words)
+        role = self._lab.manifest.role(address.role)
+        payload = self._lab.ledger.payload(inbox) if inbox is not None else None
+        match role.kind:
+            case RoleKind.AGENT:
+                return await self._agent(role, address, payload)
+            case RoleKind.EXPERIMENT:
+                assert payload is not None
+                return await experiment_step(self._lab, role, address, payload)
+            case RoleKind.VERIFIER:
+                return await self._verifier(role, address)
+            case RoleKind.HUMAN:
+                return await self._human(role, address, payload)
+
+    async def _agent(self, role: Role, address: StepAddress, inbox: Payload | None) -> Handed:
+        row = self._lab.ledger.inquiry(address.inquiry)
+        assert row is not None
+        idea = self._lab.ledger.idea(row.idea)
+        await self._fan_out(role, row)
+        desk = await self._desks.take(role)
+        try:
+            call = Call(address, role, desk, inbox, row.idea, idea.text if idea is not None else "")
+            return await agent_step(self._lab, call)
+        finally:
+            self._desks.give(role, desk)
+
+    async def _fan_out(self, role: Role, row: InquiryRow) -> None:
+        """×N: N − 1 siblings take the same step of their own, each on its own way from here."""
+        width = max((edge.fan_out for edge in self._lab.manifest.graph.edges_from(role.slug)), default=1)
+        if width == 1 or SIBLING in row.id or row.id.startswith(STANDUP):
+            return
+        ids = [InquiryId(f"{row.id}{SIBLING}{n}") for n in range(2, width + 1)]
+
+        def change(tx: Transaction) -> list[InquiryRow]:
+            new = [id for id in ids if self._lab.ledger.inquiry(id) is None]
+            return [self._row(tx, id, row.idea, role.slug, row.payload) for id in new]
+
+        self._spawned += await self._lab.board.write(change)
+
+    async def _verifier(self, role: Role, address: StepAddress) -> Handed:
+        self._in_test.add(address.inquiry)
+        try:
+            return await verifier_step(self._lab, self._asks, role, address)
+        finally:
+            self._in_test.discard(address.inquiry)
+
+    async def _human(self, role: Role, address: StepAddress, payload: Payload | None) -> Handed:
+        text = str(payload.body.get("text") or payload.body.get("reason") or payload.type) if payload else ""
+        self._lab.tell(EventKind.NOTICE, f"for {role.name}: {text}", role=role.slug)
+        await self._lab.board.write(
+            lambda tx: tx.record_step(address.inquiry, address.visit, role.slug, None, "", (), Amounts())
+        )
+        return Handed(None)
+
+    def _row(
+        self, tx: Transaction, id: InquiryId, idea: IdeaId, at: RoleSlug, payload: PayloadId | None = None
+    ) -> InquiryRow:
+        tx.open_inquiry(id, idea, at, payload)
+        return InquiryRow(id, idea, at, payload, "open", "")
+
+    def _due(self, cadence: Cadence) -> int | None:
+        """The number of the stand-up that is due, counted from 1."""
+        if any(id.startswith(f"{STANDUP}{cadence.id}.") for id in self._tasks):
+            return None
+        if cadence.every_trials is not None:
+            return self._lab.ledger.settled_trials() // cadence.every_trials or None
+        assert cadence.every_s is not None
+        return int(self._lab.ledger.run().wall_ms / 1000 / cadence.every_s) or None
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        id = InquiryId(task.get_name())
+        self._tasks.pop(id, None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failure = error
+        else:
+            self._closing.append((id, "its way through the workflow ended"))
+        self._lab.board.on_change()
+
+    def _forget(self, ids: Sequence[InquiryId]) -> None:
+        task = asyncio.ensure_future(self._lab.ports.engine.forget(ids))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -1,0 +1,181 @@
+"""The lab: what every step of a run shares. Facts of the manifest, the ports, and how a trial is named.
+
+Does not decide and does not wait. Invariant: a trial's identity, and every seed, follow from the manifest, the run's
+seed and ids of the ledger alone, so a resumed run asks for the same trials again.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orgruntime.ledger.store import Ledger
+from orgruntime.model.fleet import Node
+from orgruntime.model.ids import AttemptId, InquiryId, ProposalId
+from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
+from orgruntime.model.numbers import Numbers
+from orgruntime.model.research import Noise
+from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
+from orgruntime.runtime.board import Board, Order
+from orgruntime.runtime.commands import filled_command
+from orgruntime.runtime.events import EventKind, Listener, RunEvent
+from orgruntime.runtime.logs import TrialLogs
+from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Workspace
+
+FULL_BUDGET = 1.0
+"""Rung of every trial for now: patience is parsed, printed, and not yet in force."""
+
+
+@dataclass
+class Ports:
+    """The run's outside world."""
+
+    clock: Clock
+    workspace: Workspace
+    desks: Desks
+    executor: Executor
+    engine: Engine
+
+
+@dataclass
+class Lab:
+    """One a run, in the driver. `numbers` gains the noise floor's units once it is frozen."""
+
+    manifest: Manifest
+    numbers: Numbers
+    ledger: Ledger
+    ports: Ports
+    board: Board
+    seed: int
+    evaluator: str
+    listener: Listener
+    logs: TrialLogs
+    doing: dict[str, str] = field(default_factory=dict)
+    """Role or desk → what it is doing, for people."""
+    idle: set[str] = field(default_factory=set)
+    """Desks whose species has nothing left to propose."""
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.ports.workspace
+
+    @property
+    def base(self) -> Commit:
+        return self.ports.workspace.base()
+
+    @property
+    def noise(self) -> Noise:
+        """Raises LookupError before the noise floor is frozen."""
+        noise = self.ledger.noise()
+        if noise is None:
+            raise LookupError("the noise floor is not measured yet")
+        return noise
+
+    def tell(self, kind: EventKind, text: str, **data: object) -> None:
+        self.listener(RunEvent(event=kind, text=text, data=data))
+
+    def hypothesis_of(self, proposal: ProposalId | None) -> str:
+        found = self.ledger.proposal(proposal) if proposal is not None else None
+        return found.hypothesis if found is not None else ""
+
+    def seed_for(self, *parts: object) -> int:
+        """A seed in [0, 2³¹), the same for the same parts of the same run."""
+        name = ":".join(str(part) for part in (self.seed, *parts))
+        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
+
+    def rng(self, *parts: object) -> random.Random:
+        return random.Random(self.seed_for(*parts))
+
+    def role_of(self, kind: RoleKind) -> Role | None:
+        return next((role for role in self.manifest.roles if role.kind is kind), None)
+
+    @property
+    def experimenter(self) -> Role:
+        """The role whose resources trials take where no other is named. The compiler gives every org one."""
+        role = self.role_of(RoleKind.EXPERIMENT)
+        assert role is not None
+        return role
+
+    @property
+    def verifier(self) -> Role:
+        role = self.role_of(RoleKind.VERIFIER)
+        assert role is not None
+        return role
+
+    def slots(self, shape: Resources) -> int:
+        """Trials of this shape that the whole fleet could run at once, if it ran nothing else."""
+        return sum(slots_on(node, shape) for node in self.ports.executor.fleet().nodes)
+
+    def is_editable(self, path: str) -> bool:
+        return any(
+            path == pattern or fnmatch.fnmatchcase(path, pattern) for pattern in self.manifest.workspace.editable
+        )
+
+    def order(
+        self,
+        commit: Commit,
+        role: Role,
+        purpose: Purpose,
+        seed: int,
+        *,
+        nonce: str = "",
+        proposal: ProposalId | None = None,
+        inquiry: InquiryId | None = None,
+    ) -> Order:
+        """A trial of `commit` with the role's resources. Verification runs the `verify` command where there is one."""
+        spec = self.manifest.workspace
+        command = spec.verify if purpose.is_verification and spec.verify else spec.run
+        limit = spec.time_limit_s if role.minutes is None else role.minutes * 60
+        identity = TrialIdentity(
+            tree=commit.tree,
+            command=command,
+            seed=seed,
+            rung=FULL_BUDGET,
+            evaluator=self.evaluator,
+            hardware=hardware_class(role.resources),
+            nonce=nonce,
+        )
+        return Order(identity, commit.id, purpose, role.resources, limit, proposal, inquiry)
+
+    def spec(self, order: Order, attempt: AttemptId) -> TrialSpec:
+        """What the executor gets for one attempt at an order."""
+        identity = order.identity
+        return TrialSpec(
+            attempt=attempt,
+            tree=identity.tree,
+            commit=order.commit,
+            argv=filled_command(identity.command, seed=identity.seed, budget=identity.rung),
+            resources=order.resources,
+            time_limit_s=order.time_limit_s,
+            memory_mb=order.resources.memory_mb or self.manifest.workspace.memory_mb,
+        )
+
+
+def slots_on(node: Node, shape: Resources) -> int:
+    """Trials of a shape that fit one empty node."""
+    if shape.accelerator and shape.accelerator != node.accelerator:
+        return 0
+    rooms = [(node.cpus, shape.cpus), (node.gpus, shape.gpus), (node.memory_mb, shape.memory_mb or 0)]
+    return min((int(room / need + 1e-9) for room, need in rooms if need), default=0)
+
+
+def hardware_class(resources: Resources) -> str:
+    """`cpu:1`, `gpu:1`, `gpu:0.5:H100`."""
+    if resources.gpus:
+        kind = f":{resources.accelerator}" if resources.accelerator else ""
+        return f"gpu:{resources.gpus:g}{kind}"
+    return f"cpu:{resources.cpus:g}"
+
+
+def evaluator_hash(workspace: Workspace, editable: Mapping[str, bool], setup: str | None) -> str:
+    """sha256 over the frozen files of the base commit and the set-up command. `editable`: path → whether it is."""
+    base = workspace.base().id
+    whole = hashlib.sha256((setup or "").encode())
+    for path in workspace.paths(base):
+        if not editable[path]:
+            whole.update(f"\0{path}\0".encode())
+            whole.update(hashlib.sha256(workspace.read(base, path)).digest())
+    return whole.hexdigest()

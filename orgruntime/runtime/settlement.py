@@ -1,0 +1,62 @@
+"""From an attempt's outcome to the books: read the metric, charge the time, write it down.
+
+Invariant: idempotent; the first settlement of an attempt is the one that counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from orgruntime.ledger.rows import TrialRow
+from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.ids import TrialKey
+from orgruntime.model.trial import Ending, TrialOutcome
+from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.readings import read_outcome
+
+
+@dataclass(frozen=True)
+class Settled:
+    """`row` is the trial after the settlement; None when the attempt had been settled before."""
+
+    row: TrialRow | None
+    text: str = ""
+    data: dict[str, object] = field(default_factory=dict)
+
+
+def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
+    key = TrialKey(outcome.attempt.rsplit(".", 1)[0])
+    order = lab.board.started.get(key)
+    resources = order.resources if order is not None else lab.experimenter.resources
+    reading = None
+    if not outcome.ending.is_retried and outcome.ending is not Ending.CANCELLED:
+        reading = read_outcome(outcome, lab.manifest.objective.metric)
+    if not tx.settle(outcome, reading, resources.cost(outcome.wall_s)):
+        return Settled(None)
+    lab.logs.write(outcome)
+    row = lab.ledger.trial(key)
+    assert row is not None
+    return Settled(row, _text(lab, row, outcome), _data(row, outcome))
+
+
+def _text(lab: Lab, row: TrialRow, outcome: TrialOutcome) -> str:
+    what = lab.hypothesis_of(row.proposal) or row.purpose.value
+    if row.number is None:
+        return f"trial {row.key[:8]} {outcome.ending.value}, tried again: {outcome.detail or what}"
+    if row.metric is None:
+        return f"trial {row.number} {row.score.value if row.score else 'lost'}: {row.reason} ({what})"
+    return f"trial {row.number} {lab.manifest.objective.metric} {row.metric:.5g} in {row.wall_s:.1f} s: {what}"
+
+
+def _data(row: TrialRow, outcome: TrialOutcome) -> dict[str, object]:
+    return {
+        "number": row.number,
+        "trial": row.key,
+        "attempt": outcome.attempt,
+        "purpose": row.purpose.value,
+        "metric": row.metric,
+        "score": row.score.value if row.score else None,
+        "ending": outcome.ending.value,
+        "wall_s": round(outcome.wall_s, 3),
+        "proposal": row.proposal,
+    }

@@ -1,0 +1,111 @@
+"""From the ledger and the board to the policy's snapshot. Reads only.
+
+Invariant: every read here costs the same at the first trial and at the millionth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orgruntime.ledger.rows import CertificationRow
+from orgruntime.model.amounts import UNITS
+from orgruntime.model.manifest import Direction, Resources
+from orgruntime.model.research import EvidenceState
+from orgruntime.runtime.lab import Lab
+from orgruntime.scheduler.decide import Snapshot, Wanted
+
+WALL = "wall_ms"
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What the supervisor holds in memory: counts of its own tasks."""
+
+    exploring: int
+    proposers: int
+    certification_asked: bool
+    stop_asked: bool
+    forgiven: int
+    """Settled trials at the last time a person said to go on."""
+    wall_ms: int
+    """Driver time that is not in the ledger yet."""
+    tests_used: int
+    certification: CertificationRow | None
+
+
+def snapshot(lab: Lab, hands: Hands) -> Snapshot:
+    left, used = _money(lab, hands)
+    shapes = {shape_name(order.resources): order.resources for order in lab.board.orders.values()}
+    wanted = tuple(
+        Wanted(
+            key=key,
+            purpose=order.purpose,
+            cap=order.resources.cost(order.time_limit_s),
+            shape=shape_name(order.resources),
+            wall_ms=round(order.time_limit_s * 1000),
+        )
+        for key, order in lab.board.orders.items()
+    )
+    share = max(used.values(), default=0.0)
+    return Snapshot(
+        numbers=lab.numbers,
+        wanted=wanted,
+        running=len(lab.board.started),
+        free={name: lab.ports.executor.free_slots(shape) for name, shape in shapes.items()},
+        slots=max(1, lab.slots(lab.experimenter.resources)),
+        left=left,
+        used=used,
+        baseline_known=lab.numbers.sd is not None,
+        exploring=hands.exploring,
+        proposers=hands.proposers,
+        certification_asked=hands.certification_asked,
+        certification_running=hands.certification is not None,
+        tests_used=hands.tests_used,
+        since_champion=share * _since_champion(lab, hands),
+        target_reached=target_reached(lab),
+        stop_asked=hands.stop_asked,
+    )
+
+
+def shape_name(shape: Resources) -> str:
+    return f"cpus {shape.cpus:g}, gpus {shape.gpus:g}, memory {shape.memory_mb or 0}, {shape.accelerator or 'any'}"
+
+
+def _money(lab: Lab, hands: Hands) -> tuple[Mapping[str, int], Mapping[str, float]]:
+    budget, books = lab.manifest.budget, lab.ledger.amounts()
+    bounds = {unit: bound for unit, bound in budget.bounds().items() if bound > 0}
+    taken = {unit: getattr(books.spent, unit) + getattr(books.reserved, unit) for unit in UNITS}
+    if budget.wall_ms is not None:
+        bounds[WALL] = budget.wall_ms
+        taken[WALL] = lab.ledger.run().wall_ms + hands.wall_ms
+    left = {unit: max(0, bound - taken[unit]) for unit, bound in bounds.items()}
+    # A bound of 0 is a unit that must not be used at all.
+    left |= {unit: 0 for unit, bound in budget.bounds().items() if bound == 0}
+    return left, {unit: min(1.0, taken[unit] / bound) for unit, bound in bounds.items()}
+
+
+def _since_champion(lab: Lab, hands: Hands) -> float:
+    """The share of all settled trials that came after the last champion (or a person's word to go on)."""
+    settled = lab.ledger.settled_trials()
+    if not settled:
+        return 0.0
+    champion = lab.ledger.champion()
+    last = max(hands.forgiven, champion.at_trial if champion is not None and champion.certificate else 0)
+    return max(0, settled - last) / settled
+
+
+def target_reached(lab: Lab) -> bool:
+    objective, champion = lab.manifest.objective, lab.ledger.champion()
+    if objective.target is None or champion is None or champion.certificate is None:
+        return False
+    metric = champion.certificate.champion_metric
+    return metric <= objective.target if objective.direction is Direction.MINIMIZE else metric >= objective.target
+
+
+def tests_used(certifications: list[CertificationRow]) -> int:
+    return len(certifications)
+
+
+def tests_passed(certifications: list[CertificationRow]) -> int:
+    return sum(row.state is EvidenceState.PASSED for row in certifications)

@@ -1,0 +1,216 @@
+"""The supervisor: one loop in the driver that keeps a run going. load → decide (pure) → write the intent → apply.
+
+Knows the ledger, the board, the ports and the policy; does not know Ray, LangGraph or markdown.
+Invariants: nothing is started whose intent is not on disk; one transaction (one fsync) a tick; an outcome is settled
+before anyone hears of it; whatever ends the loop, nothing that it started is left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from orgruntime.ledger.store import LedgerError
+from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.appetite import Dial
+from orgruntime.model.status import RunState
+from orgruntime.model.trial import TrialOutcome, TrialSpec
+from orgruntime.runtime.agent_step import DeskPool
+from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.inquiries import Inquiries
+from orgruntime.runtime.intents import Applied, write_intents
+from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.noise_step import measure_noise
+from orgruntime.runtime.settlement import Settled, settle
+from orgruntime.runtime.snapshots import Hands, snapshot, tests_used
+from orgruntime.runtime.verifier_step import Certifications
+from orgruntime.scheduler.noise import BaselineError
+
+TICK_S = 0.25
+"""Without news the loop looks around this often: requests from other processes, cadences, the clock."""
+
+
+class Supervisor:
+    """One run, from its ledger's present state to its end, a pause or a stop."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._wake = asyncio.Event()
+        lab.board.on_change = self._wake.set
+        self._asks = Certifications()
+        self._inquiries = Inquiries(lab, self._asks, DeskPool(lab.idle))
+        self._arrived: list[TrialOutcome] = []
+        self._stop_reason = ""
+        self._forgiven = 0
+        self._counted_s = lab.ports.clock.monotonic()
+        self._ended: tuple[RunState, str] | None = None
+        self._tests_used = 0
+
+    def ask_stop(self, reason: str) -> None:
+        """From a signal handler or a request: nothing new is started, what runs is ended, the run can be resumed."""
+        self._stop_reason = self._stop_reason or reason
+        self._wake.set()
+
+    async def run(self) -> tuple[RunState, str]:
+        """Returns the state in which the run was left, and why. The executor is started and the ledger is ours."""
+        lab = self._lab
+        self._forgiven = self._go_on()
+        self._tests_used = tests_used(lab.ledger.certifications())
+        await lab.ports.engine.open(self._inquiries.step)
+        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._begin())]
+        try:
+            while self._ended is None:
+                self._tick()
+                for helper in helpers:
+                    if helper.done() and not helper.cancelled():
+                        helper.result()
+                self._inquiries.raise_failure()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), TICK_S)
+                self._wake.clear()
+                # Everything that is ready to run gets its turn, so that one tick serves a whole batch of steps.
+                await asyncio.sleep(0)
+        finally:
+            await self._wind_up(helpers)
+        state, reason = self._ended
+        with lab.ledger.transaction() as tx:
+            tx.add_wall(self._wall_ms())
+            tx.set_state(state, reason)
+        return state, reason
+
+    def _go_on(self) -> int:
+        """Resuming a paused run is a person's word to go on: its dry spell starts anew."""
+        ledger = self._lab.ledger
+        state, settled = ledger.run().state, ledger.settled_trials()
+        with ledger.transaction() as tx:
+            if state is RunState.PAUSED:
+                tx.decide(Dial.DRY_SPELL, "go-on", ledger.run().id, "a person resumed the run", {"settled": settled})
+            tx.set_state(RunState.RUNNING, "")
+        words = [row for row in ledger.decisions(1000) if row.verb == "go-on"]
+        return max((int(row.numbers["settled"]) for row in words), default=0)
+
+    async def _begin(self) -> None:
+        """Baseline first; inquiries that an earlier driver left open go on after it."""
+        try:
+            await measure_noise(self._lab)
+        except BaselineError as error:
+            self._ended = (RunState.FAILED, str(error))
+            self._wake.set()
+            return
+        self._inquiries.reopen()
+        self._wake.set()
+
+    async def _listen(self) -> None:
+        while True:
+            self._arrived += await self._lab.ports.executor.outcomes()
+            self._wake.set()
+
+    def _tick(self) -> None:
+        lab, board = self._lab, self._lab.board
+        self._take_requests()
+        if self._stop_reason and self._ended is None:
+            self._ended = (RunState.STOPPED, self._stop_reason)
+        writes, board.writes = board.writes, []
+        arrived, self._arrived = self._arrived, []
+        answers: list[tuple[asyncio.Future[Any], Any]] = []
+        settled: list[Settled] = []
+        with lab.ledger.transaction() as tx:
+            for change, done in writes:
+                answers.append((done, change(tx)))
+            settled = [settle(lab, tx, outcome) for outcome in arrived]
+            self._inquiries.write_closed(tx)
+            applied = self._decide(tx)
+            self._add_wall(tx, bool(writes or arrived or applied.specs))
+        for done, answer in answers:
+            if not done.done():
+                done.set_result(answer)
+        self._announce(settled)
+        self._apply(applied)
+
+    def _decide(self, tx: Transaction) -> Applied:
+        if self._ended is not None:
+            return Applied()
+        certification = self._lab.ledger.open_certification()
+        now = snapshot(
+            self._lab,
+            Hands(
+                exploring=self._inquiries.exploring,
+                proposers=self._inquiries.proposers(),
+                certification_asked=self._asks.is_asked,
+                stop_asked=bool(self._stop_reason),
+                forgiven=self._forgiven,
+                wall_ms=self._wall_ms(),
+                tests_used=self._tests_used,
+                certification=certification,
+            ),
+        )
+        return write_intents(self._lab, tx, now, self._inquiries, self._asks)
+
+    def _apply(self, applied: Applied) -> None:
+        lab = self._lab
+        for key, reason in applied.dropped:
+            lab.board.drop(key, reason)
+        specs: list[TrialSpec] = []
+        for key, attempt in applied.specs:
+            lab.board.start(key)
+            specs.append(lab.spec(lab.board.started[key], attempt))
+        if specs:
+            lab.ports.executor.submit(specs)
+        self._inquiries.start(applied.inquiries)
+        if applied.granted is not None:
+            self._tests_used += 1
+            text = f"test {applied.granted.number}: lead {applied.granted.lead[:10]} against the champion"
+            lab.tell(EventKind.CERTIFICATION, text, id=applied.granted.id, threshold=applied.granted.threshold)
+            self._asks.answer(applied.granted)
+        if applied.withdrawn:
+            self._asks.answer(applied.withdrawn)
+        if applied.ended is not None:
+            self._ended = applied.ended
+
+    def _announce(self, settled: list[Settled]) -> None:
+        for one in settled:
+            if one.row is None:
+                continue
+            if one.row.number is None:
+                self._lab.board.put_back(one.row.key)
+            else:
+                self._lab.board.settle(one.row)
+            self._lab.tell(EventKind.TRIAL, one.text, **one.data)
+
+    def _take_requests(self) -> None:
+        for kind, body in self._lab.ledger.take_requests():
+            if kind == "stop":
+                self.ask_stop(str(body.get("reason") or "stopped by a person"))
+
+    def _add_wall(self, tx: Transaction, busy: bool) -> None:
+        if busy or self._wall_ms() >= 1000:
+            tx.add_wall(self._wall_ms())
+            self._counted_s = self._lab.ports.clock.monotonic()
+
+    def _wall_ms(self) -> int:
+        return round((self._lab.ports.clock.monotonic() - self._counted_s) * 1000)
+
+    async def _wind_up(self, helpers: list[asyncio.Task[None]]) -> None:
+        """Ends what runs and settles it, so that the books are closed when the driver leaves."""
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
+        await self._inquiries.close()
+        lab = self._lab
+        with contextlib.suppress(LedgerError):
+            await self._cancel_running()
+        await lab.ports.engine.close()
+
+    async def _cancel_running(self) -> None:
+        lab = self._lab
+        running = {row.attempt for row in lab.ledger.running_attempts()}
+        if running:
+            await lab.ports.executor.cancel(sorted(running))
+        while running:
+            arrived = self._arrived or await asyncio.wait_for(lab.ports.executor.outcomes(), timeout=10)
+            self._arrived = []
+            with lab.ledger.transaction() as tx:
+                for outcome in arrived:
+                    settle(lab, tx, outcome)
+            running -= {outcome.attempt for outcome in arrived}

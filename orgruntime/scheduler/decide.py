@@ -1,0 +1,272 @@
+"""The policy: what a run does next, from a snapshot of where it stands.
+
+Works on counts, costs and the numbers of the appetite. Does not know ledgers, Ray, threads or time of day.
+Invariants: pure (same snapshot, same decisions); every decision names the dial that made it; what is started together
+fits the free slots and what is left of every bound at worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orgruntime.model.amounts import UNITS, Amounts
+from orgruntime.model.appetite import Dial
+from orgruntime.model.ids import TrialKey
+from orgruntime.model.numbers import Numbers
+from orgruntime.model.trial import Purpose
+
+LOOKAHEAD = 1
+"""Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A trial that some step waits for. `shape` names its resources, `slots` are counted per shape."""
+
+    key: TrialKey
+    purpose: Purpose
+    cap: Amounts
+    shape: str
+    wall_ms: int
+    """Its time limit."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where a run stands. `left` and `used` speak of bounded units only (units of `Amounts`, and `wall_ms`)."""
+
+    numbers: Numbers
+    wanted: tuple[Wanted, ...]
+    """In order of arrival."""
+    running: int
+    free: Mapping[str, int]
+    """Free slots a shape."""
+    slots: int
+    """Trials that the fleet can run at once."""
+    left: Mapping[str, int]
+    """Bound − spent − reserved."""
+    used: Mapping[str, float]
+    """(Spent + reserved) / bound, in [0, 1]."""
+    baseline_known: bool
+    exploring: int
+    """Open inquiries that are not waiting for a certification."""
+    proposers: int
+    """Desks whose species still have something to propose."""
+    certification_asked: bool
+    certification_running: bool
+    tests_used: int
+    since_champion: float
+    """Share of the budget used since the last champion, or since the start, or since a person said to go on."""
+    target_reached: bool = False
+    stop_asked: bool = False
+
+
+class Verb(StrEnum):
+    START_TRIAL = "start-trial"
+    OPEN_INQUIRY = "open-inquiry"
+    CERTIFY = "certify"
+    DROP = "drop"
+    """A trial that will never be started is given up."""
+    WITHDRAW = "withdraw"
+    """The certification that is asked for can never be granted."""
+    PAUSE = "pause"
+    FINISH = "finish"
+
+
+@dataclass(frozen=True)
+class Decision:
+    verb: Verb
+    dial: Dial
+    reason: str
+    subject: str = ""
+    count: int = 1
+    numbers: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+def decide(now: Snapshot) -> list[Decision]:
+    """The decisions of one tick, in the order in which they are to be applied."""
+    if now.stop_asked:
+        return []
+    over = _exploration_over(now)
+    dropped = _drop(now, over)
+    certification = _certification(now, over)
+    dry = over is None and _is_dry(now, certification)
+    trials = _start_trials(now, {d.subject for d in dropped}, screens=not dry)
+    decisions = [*dropped, *trials, *certification]
+    if dry:
+        return [*decisions, *_pause(now)]
+    if over is None:
+        return [*decisions, *_open_inquiries(now)]
+    return decisions if decisions else _finish(now, over)
+
+
+def _start_trials(now: Snapshot, dropped: set[str], *, screens: bool) -> list[Decision]:
+    """Noise before certification before screening; within a purpose first come, first served."""
+    free, left = dict(now.free), dict(now.left)
+    started: list[Decision] = []
+    for wanted in sorted(now.wanted, key=lambda w: _ORDER[w.purpose]):
+        if wanted.key in dropped or (wanted.purpose is Purpose.SCREEN and not screens):
+            continue
+        if free.get(wanted.shape, 0) < 1 or not _fits(wanted, left):
+            continue
+        free[wanted.shape] -= 1
+        for unit, cost in _costs(wanted).items():
+            if unit in left and unit != "wall_ms":
+                left[unit] -= cost
+        dial, reason = _WHY[wanted.purpose]
+        started.append(Decision(Verb.START_TRIAL, dial, reason, subject=wanted.key))
+    return started
+
+
+def _drop(now: Snapshot, over: Over | None) -> list[Decision]:
+    """Gives up the trials that will never be started: screens when exploration is over, and what nothing left can pay.
+
+    While something runs its worst case is reserved and may be refunded, so only an idle run gives up on money.
+    """
+    dropped = []
+    for wanted in now.wanted:
+        if over is not None and over.drops and wanted.purpose is Purpose.SCREEN:
+            dropped.append(Decision(Verb.DROP, over.dial, over.reason, subject=wanted.key))
+        elif not now.running and not _fits(wanted, now.left):
+            reason = "its worst case is more than what is left of the budget"
+            dropped.append(Decision(Verb.DROP, Dial.BUDGET, reason, subject=wanted.key))
+    return dropped
+
+
+_ORDER = {Purpose.NOISE: 0, Purpose.CERTIFY: 1, Purpose.LAP: 1, Purpose.SCREEN: 2}
+_WHY = {
+    Purpose.NOISE: (Dial.BASELINE_FIRST, "the noise floor is measured before anything else"),
+    Purpose.CERTIFY: (Dial.PROOF, "a fresh pair for the certification under way"),
+    Purpose.LAP: (Dial.PROOF, "a fresh pair after the certification, for the gain that is reported"),
+    Purpose.SCREEN: (Dial.STAKE, "its worst case is within the largest stake of what is left"),
+}
+
+
+def _costs(wanted: Wanted) -> dict[str, int]:
+    costs = {unit: getattr(wanted.cap, unit) for unit in UNITS}
+    costs["wall_ms"] = wanted.wall_ms
+    return costs
+
+
+def _fits(wanted: Wanted, left: Mapping[str, int]) -> bool:
+    return all(cost <= left[unit] for unit, cost in _costs(wanted).items() if unit in left)
+
+
+def _share(now: Snapshot) -> float:
+    return max(now.used.values(), default=0.0)
+
+
+def _certification_share(now: Snapshot) -> float:
+    """What one certification costs, as a share of the budget (0 when nothing is bounded)."""
+    payable = now.numbers.trials_payable
+    return min(1.0, now.numbers.certification_cost / payable) if payable else 0.0
+
+
+@dataclass(frozen=True)
+class Over:
+    """Why no further inquiry is opened. `drops`: nor is a screen started that is still waiting."""
+
+    dial: Dial
+    reason: str
+    drops: bool = True
+
+
+def _exploration_over(now: Snapshot) -> Over | None:
+    if not now.baseline_known:
+        return None
+    numbers = now.numbers
+    tests = f"all {numbers.tests_planned} planned certifications are used"
+    stake = f"one more trial could cost more than {numbers.largest_stake:.0%} of what is left"
+    reasons = (
+        (now.target_reached, Over(Dial.SMALLEST_WIN, "the target is reached by a certified champion")),
+        (now.tests_used >= numbers.tests_planned and not now.certification_running, Over(Dial.PROOF, tests)),
+        (
+            1.0 - _share(now) <= _certification_share(now),
+            Over(Dial.BUDGET, "what is left of the budget is kept for a last certification"),
+        ),
+        (not _stake_allows(now), Over(Dial.STAKE, stake)),
+        (now.proposers == 0, Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False)),
+    )
+    return next((over for holds, over in reasons if holds), None)
+
+
+def _stake_allows(now: Snapshot) -> bool:
+    """A single trial is indivisible: counted in trials, a stake of one is always allowed."""
+    screens = [w for w in now.wanted if w.purpose is Purpose.SCREEN]
+    for unit, cost in _costs(screens[0]).items() if screens else ():
+        if unit in ("trials", "wall_ms") or unit not in now.left:
+            continue
+        if cost > now.numbers.largest_stake * now.left[unit]:
+            return False
+    return True
+
+
+def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
+    """Grants, holds or withdraws the certification that is asked for.
+
+    Certify rarely and in big steps: the T tests are paced evenly over the budget, the last one at its end; a dry spell
+    that draws near brings the next one forward.
+    """
+    if not now.certification_asked or now.certification_running:
+        return []
+    tests = now.numbers.tests_planned
+    if now.tests_used >= tests:
+        reason = f"all {tests} planned certifications are used; a person can raise the budget"
+        return [Decision(Verb.WITHDRAW, Dial.PROOF, reason)]
+    if not _can_pay(now):
+        return [Decision(Verb.WITHDRAW, Dial.BUDGET, "what is left of the budget cannot pay a certification")]
+    used, cost = _share(now), _certification_share(now)
+    due = (now.tests_used + 1) / tests - cost
+    reasons = (
+        (over is not None and not now.exploring, Dial.PROOF, "exploration is over; the lead is put to the test"),
+        (
+            over is None and used >= due,
+            Dial.SMALLEST_WIN,
+            f"the lead passed the trigger and test {now.tests_used + 1} of {tests} is due",
+        ),
+        (
+            over is None and now.since_champion >= now.numbers.dry_spell - cost,
+            Dial.DRY_SPELL,
+            "the lead passed the trigger and the dry spell draws near",
+        ),
+    )
+    facts = {"used": round(used, 4), "due": round(due, 4)}
+    return [Decision(Verb.CERTIFY, dial, reason, numbers=facts) for holds, dial, reason in reasons if holds][:1]
+
+
+def _can_pay(now: Snapshot) -> bool:
+    """Whether the clear-win case can be paid: fewer pairs than that can certify nothing."""
+    need = 2 * now.numbers.n_min
+    return now.left.get("trials", need) >= need
+
+
+def _is_dry(now: Snapshot, certification: list[Decision]) -> bool:
+    testing = now.certification_running or any(d.verb is Verb.CERTIFY for d in certification)
+    return now.baseline_known and not testing and now.since_champion >= now.numbers.dry_spell
+
+
+def _pause(now: Snapshot) -> list[Decision]:
+    """What runs is let finish first; what waits goes on waiting for a person."""
+    if now.running:
+        return []
+    spell = now.numbers.dry_spell
+    reason = f"{now.since_champion:.0%} of the budget brought no new champion; the appetite allows {spell:.0%}"
+    return [Decision(Verb.PAUSE, Dial.DRY_SPELL, reason)]
+
+
+def _open_inquiries(now: Snapshot) -> list[Decision]:
+    if not now.baseline_known:
+        return []
+    room = min(now.slots + LOOKAHEAD, now.proposers) - now.exploring
+    if room <= 0:
+        return []
+    return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, "a slot will fall free", count=room)]
+
+
+def _finish(now: Snapshot, over: Over) -> list[Decision]:
+    """The run is over when nothing runs, nothing is in hand and no certification is under way."""
+    if now.running or now.wanted or now.exploring or now.certification_running or now.certification_asked:
+        return []
+    return [Decision(Verb.FINISH, over.dial, over.reason)]
