@@ -57,14 +57,15 @@ class Scale:
 
 
 def scale_of(story: RunStory) -> Scale:
-    """The axis: what must be seen, and the points within Tukey's fences (1.5 quartile ranges on the worse side, 3 on
-    the better). So a diverged run, or a metric too good to be true, is marked at the edge and not drawn to scale."""
+    """The axis: what must be seen, and the points within Tukey's fences (1.5 quartile ranges on the worse side, or 0.6
+    of what must be seen; 3 ranges on the better side). So a diverged run, or a metric too good to be true, is marked at
+    the edge and not drawn to scale."""
     must = _must_see(story)
     values = [point.metric for point in story.points if point.metric is not None]
     low, high = (min(must), max(must)) if must else (min(values, default=0.0), max(values, default=1.0))
     if len(values) >= 4:
         first, _, third = quantiles(values, n=4)
-        better, worse = 3 * (third - first), 1.5 * (third - first)
+        better, worse = 3 * (third - first), max(1.5 * (third - first), 0.6 * (high - low))
         below, above = (better, worse) if story.direction is Direction.MINIMIZE else (worse, better)
         values = [value for value in values if first - below <= value <= third + above]
     low, high = min([low, *values]), max([high, *values])
@@ -104,7 +105,7 @@ class _Label:
 def _paint(story: RunStory, theme: Theme) -> Any:
     page = figure(*SIZE, theme)
     axes = page.add_axes((0.065, 0.115, 0.755, 0.75))
-    scale, last = scale_of(story), max((point.number for point in story.points), default=1)
+    scale, last = scale_of(story), _last(story)
     axes.set_xlim(0, last + max(1.0, 0.015 * last))
     axes.set_ylim(scale.floor, scale.ceiling)
     _dress(axes, theme, story)
@@ -124,6 +125,11 @@ def _paint(story: RunStory, theme: Theme) -> Any:
             0.5, 0.5, "no trial has settled yet", transform=axes.transAxes, ha="center", color=theme.faint, size=16
         )
     return page
+
+
+def _last(story: RunStory) -> int:
+    numbers = [point.number for point in story.points] + [step.trial for step in story.lead]
+    return max([*numbers, *(champion.trial for champion in story.champions)], default=1)
 
 
 def _dress(axes: Any, theme: Theme, story: RunStory) -> None:
