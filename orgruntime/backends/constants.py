@@ -17,7 +17,9 @@ import ast
 import io
 import math
 import re
+import threading
 import tokenize
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +32,8 @@ _NUMBER = r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\s*\.\.\s*({_NUMBER})\s*(?:,\s*(log))?\Z")
 _LOOKS_LIKE_RANGE = re.compile(r"[+-]?[\d.]\S*\s*\.\.(?!\.)")
 _WORD = re.compile(r"[A-Za-z_][\w.\-/]*\Z")
+_WARNINGS = threading.Lock()
+"""The filters of warnings are the process's own: two threads that set them at once could leave them set."""
 _LARGEST_INTEGER = 2**53
 """Above it a float cannot hold every integer, and samplers work in floats."""
 
@@ -143,7 +147,7 @@ def _scan(path: str, text: str) -> tuple[tuple[Knob, ...], tuple[str, ...]]:
     if not path.endswith(".py"):
         return (), (f"{path} is not read for constants: only .py files are",)
     try:
-        statements = list(_assignments(ast.parse(text.removeprefix("\ufeff")).body))
+        statements = list(_assignments(_parsed(text.removeprefix("\ufeff")).body))
         comments = _comments(text.removeprefix("\ufeff"))
     except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
         return (), (f"{path} is not read for constants: it is not valid Python ({_first_line(error)})",)
@@ -167,6 +171,13 @@ def _scan(path: str, text: str) -> tuple[tuple[Knob, ...], tuple[str, ...]]:
             reasons.append(f"{where} is not searched: {error}")
             knobs.append(Knob(name, path, statement.lineno, _constant(value), None, start, end))
     return tuple(knobs), tuple(dict.fromkeys(reasons))
+
+
+def _parsed(text: str) -> ast.Module:
+    """Without the parser's advice about the text (a stray backslash, say), which is its author's affair."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 class _NoKnob(Exception):
@@ -256,11 +267,11 @@ def _read_choices(value: Value, body: str) -> tuple[Value, Choices]:
     numeric = [v for v in (value, *values) if isinstance(v, (int, float)) and not isinstance(v, bool)]
     if len(numeric) == len(values) + 1 and any(isinstance(v, float) for v in numeric):
         value, values = float(value), [float(v) for v in values]
+    if len({type(v) for v in values}) > 1:
+        raise _BadDomain(f"the values of '{_short(body)}' are not of one type")
     domain = Choices(tuple(dict.fromkeys(values)))
     if value not in domain:
         raise _BadDomain(f"its value {value!r} is not in '{_short(body)}'")
-    if len({type(v) for v in values}) > 1:
-        raise _BadDomain(f"the values of '{_short(body)}' are not of one type")
     if len(domain.values) < 2:
         raise _BadDomain(f"'{_short(body)}' holds one value only")
     return value, domain
@@ -271,7 +282,10 @@ def _choice(text: str, like: Value) -> Value | None:
     if isinstance(like, str) and _WORD.match(text):
         return text
     try:
-        return _constant(ast.parse(text, mode="eval").body)
+        match _parsed(text).body:
+            case [ast.Expr(value)]:
+                return _constant(value)
+        return None
     except (SyntaxError, ValueError, RecursionError, MemoryError, _NoKnob):
         return None
 

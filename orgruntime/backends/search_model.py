@@ -39,7 +39,8 @@ STARTUP = 8
 """Proposals drawn at random before a model of the space is trusted."""
 TRIES = 6
 """Questions to the sampler before its answer is changed by hand."""
-NUDGES = 200
+NUDGES = 2000
+"""Single draws after that, about 5 µs each, before a continuous space counts as exhausted."""
 
 Sampler = Callable[[Space, StepRequest], Iterator[Settings]]
 """Candidates without end, best guess first."""
