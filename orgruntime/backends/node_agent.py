@@ -114,7 +114,10 @@ class NodeAgent:
                 file.write(source)
         start = f"import sys; sys.path.insert(0, {os.path.join(self.own, 'code')!r}); "
         start += "from orgruntime.backends.shepherd import main; main()"
-        options = {"root": self.own, "watch": [os.getpid(), os.getppid()], "spool": self.config["spool"]}
+        spool = self.config["spool"]
+        # The folder is on the driver's machine; elsewhere nobody would read it.
+        here = spool if spool and os.path.isdir(spool) else None
+        options = {"root": self.own, "watch": [os.getpid(), os.getppid()], "spool": here}
         orders_r, self.orders = os.pipe()
         outcomes, outcomes_w = os.pipe()
         argv = [sys.executable, "-I", "-S", "-c", start, json.dumps(options)]

@@ -36,9 +36,8 @@ class Layout:
 
 
 def is_editable(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a relative path is one of the patterns, below a folder of theirs, or matches a glob (`*` stays within a
-    folder, `**` does not)."""
-    return any(_matches(path, pattern.rstrip("/")) for pattern in patterns)
+    """Whether a relative path is one of the patterns or matches one as a shell glob (`*` crosses folders)."""
+    return any(path == pattern or fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def unpack(pack: bytes, folder: str, blobs: str) -> list[str]:
@@ -105,19 +104,6 @@ def add_products(source: str, folder: str, paths: Iterable[str]) -> None:
             continue
         os.makedirs(os.path.dirname(place), exist_ok=True)
         os.link(os.path.join(source, path), place, follow_symlinks=False)
-
-
-def _matches(path: str, pattern: str) -> bool:
-    if path == pattern or path.startswith(pattern + "/"):
-        return True
-    parts, wanted = path.split("/"), pattern.split("/")
-    if "**" in wanted:
-        at = wanted.index("**")
-        head, rest = wanted[:at], "/".join(wanted[at + 1 :])
-        if len(parts) <= len(head) or not all(map(fnmatch.fnmatchcase, parts, head)):
-            return False
-        return not rest or any(_matches("/".join(parts[i:]), rest) for i in range(len(head), len(parts)))
-    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
 
 
 def _store(data: bytes, executable: bool, place: str, blobs: str) -> None:

@@ -1,0 +1,418 @@
+"""Hostile trials against a real zygote: each yields one outcome, and nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import orgruntime
+from orgruntime.backends import bubblewrap, trial_layout
+
+PACKAGE = str(Path(orgruntime.__file__).parent.parent)
+BOXED = pytest.param(
+    "strict", marks=pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+)
+FILES = {
+    "train.py": "print('hello')\n",
+    "eval.py": "FROZEN\n",
+    "data/names.txt": "a\n",
+    "src/model.py": "",
+    "src/judge.py": "FROZEN\n",
+}
+EDITABLE = ("train.py", "src/model.py")
+
+
+class Node:
+    """A zygote and what it says, as an agent would hold it."""
+
+    def __init__(self, folder: Path, level: str) -> None:
+        self.folder, self.level = folder, level
+        self.tree, self.spool, self.root = folder / "trees" / "t", folder / "spool", folder / "n" / "agents" / "a"
+        for path, text in FILES.items():
+            (self.tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.tree / path).write_text(text)
+        self.root.mkdir(parents=True)
+        self.spool.mkdir()
+        # Ends with the test, as an agent's process would; its id is what the zygote watches.
+        self.agent = subprocess.Popen(["/bin/sleep", "600"])
+        self.zygote = self._start()
+        layout = trial_layout.lay_out(str(self.tree), EDITABLE, sandbox=level == "strict")
+        self.order(
+            op="tree",
+            id="t",
+            base=str(self.tree),
+            **{name: getattr(layout, name) for name in ("folders", "files", "watched", "binds")},
+        )
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        start = f"import sys; sys.path.insert(0, {PACKAGE!r}); from orgruntime.backends.shepherd import main; main()"
+        options = {"root": str(self.root), "watch": [self.agent.pid], "spool": str(self.spool)}
+        argv = [sys.executable, "-I", "-S", "-c", start, json.dumps(options)]
+        # Unbuffered: what `select` sees is all there is.
+        process = subprocess.Popen(argv, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.wait(30)
+        return process
+
+    def order(self, **order: Any) -> None:
+        assert self.zygote.stdin is not None
+        self.zygote.stdin.write(json.dumps(order).encode() + b"\n")
+        self.zygote.stdin.flush()
+
+    def launch(self, attempt: str, code: str | list[str], **changes: Any) -> None:
+        argv = code if isinstance(code, list) else [sys.executable, "-c", textwrap.dedent(code)]
+        order = {
+            "op": "launch", "attempt": attempt, "tree": "t", "argv": argv, "limit_s": 60.0, "memory_mb": None,
+            "processes": 512, "env": {"PATH": "/usr/bin:/bin", "MARK": str(self.folder)},
+        }  # fmt: skip
+        if self.level == "strict":
+            order |= {"box": bubblewrap.words(str(self.folder)), "tail": bubblewrap.tail_words(())}
+        self.order(**(order | changes))
+
+    def outcome(self, limit_s: float = 60.0) -> dict[str, Any]:
+        assert self.zygote.stdout is not None
+        ready, _, _ = select.select([self.zygote.stdout], [], [], limit_s)
+        assert ready, "no outcome"
+        line = self.zygote.stdout.readline()
+        assert line, "the zygote is gone"
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def run(self, code: str | list[str], **changes: Any) -> dict[str, Any]:
+        self.launch("k.1", code, **changes)
+        return self.outcome()
+
+    def zygote_pid(self) -> int:
+        return next(
+            pid for pid, line in _commands() if str(self.root).encode() in line and parent(pid) not in dict(_commands())
+        )
+
+    def left(self) -> list[int]:
+        """Processes with this node's mark in their environment: every process of its trials inherits it."""
+        return [pid for pid in _pids() if f"MARK={self.folder}".encode() in _read(pid, "environ")]
+
+    def close(self) -> None:
+        for stream in (self.zygote.stdin, self.zygote.stdout):
+            if stream is not None:
+                stream.close()
+        self.agent.kill()
+        self.agent.wait()
+        eventually(
+            lambda: not self.root.exists() or not any(str(self.root).encode() in line for _, line in _commands())
+        )
+        for pid in self.left():
+            os.kill(pid, signal.SIGKILL)
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def _commands() -> list[tuple[int, bytes]]:
+    """Zygotes and shepherds: they are one program with one command line."""
+    return [(pid, line) for pid in _pids() if b"shepherd import main" in (line := _read(pid, "cmdline"))]
+
+
+def parent(pid: int) -> int:
+    return int(_read(pid, "stat").rpartition(b")")[2].split()[1])
+
+
+def eventually(true: Any, limit_s: float = 20.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.02)
+
+
+@pytest.fixture(params=["none", BOXED])
+def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
+    node = Node(tmp_path, request.param)
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def open_node(tmp_path: Path) -> Iterator[Node]:
+    node = Node(tmp_path, "none")
+    yield node
+    node.close()
+
+
+def test_a_trial_runs_in_its_own_tree(node: Node) -> None:
+    outcome = node.run(
+        "import os, sys; print(sorted(os.listdir('.'))); print(open('src/judge.py').read()); sys.exit(3)"
+    )
+    assert (outcome["attempt"], outcome["ending"], outcome["exit_code"]) == ("k.1", "exited", 3)
+    assert outcome["output"] == "['data', 'eval.py', 'src', 'train.py']\nFROZEN\n\n"
+    assert outcome["isolation"] == node.level
+    assert outcome["wall_s"] > 0
+    assert not any((node.root / "work").iterdir())
+
+
+def test_what_it_used_is_measured(node: Node) -> None:
+    outcome = node.run(
+        "import time\nx = b'x' * 200_000_000\nend = time.process_time() + .5\nwhile time.process_time() < end: pass"
+    )
+    assert 0.45 < outcome["cpu_s"] < 5
+    assert 190 < outcome["peak_memory_mb"] < 2000
+
+
+def test_stdout_and_stderr_come_in_order_with_nothing_on_stdin(node: Node) -> None:
+    outcome = node.run(["sh", "-c", "echo out; echo err >&2; cat; kill -SEGV $$"])
+    assert outcome["output"] == "out\nerr\n"
+    assert outcome["exit_code"] == 139
+
+
+def test_a_hang_ends_at_its_limit(node: Node) -> None:
+    outcome = node.run(
+        "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('here', flush=True)\ntime.sleep(600)",
+        limit_s=1.0,
+    )
+    assert (outcome["ending"], outcome["exit_code"], outcome["output"]) == ("timeout", None, "here\n")
+    assert 1.0 <= outcome["wall_s"] < 10
+    assert node.left() == []
+
+
+DAEMON = """
+import os, time
+for _ in range(2):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+time.sleep(600)
+"""
+
+
+def test_a_daemon_that_left_its_session_does_not_outlive_its_trial(node: Node) -> None:
+    outcome = node.run(["sh", "-c", f"{sys.executable} -c '{DAEMON}' & sleep 0.5; echo over"])
+    assert (outcome["ending"], outcome["output"]) == ("exited", "over\n")
+    assert node.left() == []
+
+
+def test_a_fork_bomb_is_ended(node: Node) -> None:
+    bomb = """
+        import os, time
+        for _ in range(600):
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+        time.sleep(60)
+    """
+    assert node.run(bomb, processes=200)["ending"] == "too many processes"
+    assert node.left() == []
+
+
+def test_memory_of_the_whole_tree_is_limited(node: Node) -> None:
+    greedy = """
+        import os, time
+        for _ in range(3):
+            if os.fork() == 0:
+                break
+        x = os.urandom(1) * 150_000_000
+        time.sleep(60)
+    """
+    outcome = node.run(greedy, memory_mb=400)
+    assert outcome["ending"] == "out of memory"
+    assert outcome["peak_memory_mb"] > 400
+    assert node.left() == []
+
+
+def test_shared_memory_counts_once(node: Node) -> None:
+    shared = """
+        import os, time
+        x = os.urandom(1) * 150_000_000
+        for _ in range(3):
+            if os.fork() == 0:
+                break
+        time.sleep(1.5)
+        os.wait() if os.getpid() == os.getpgid(0) else None
+    """
+    assert node.run(shared, memory_mb=400)["ending"] == "exited"
+
+
+def test_a_flood_of_output_is_cut_in_the_middle(node: Node) -> None:
+    flood = """
+        import sys
+        print("first")
+        for _ in range(1000):
+            sys.stdout.write("x" * 100_000)
+        print("\\nlast")
+    """
+    outcome = node.run(flood)
+    assert outcome["exit_code"] == 0
+    assert outcome["output"].startswith("first\n")
+    assert outcome["output"].endswith("\nlast\n")
+    assert "bytes left out" in outcome["output"]
+    assert len(outcome["output"]) < 70_000
+
+
+def test_an_endless_flood_does_not_hold_off_the_limit(node: Node) -> None:
+    assert node.run(["yes"], limit_s=1.0)["ending"] == "timeout"
+
+
+@pytest.mark.parametrize("path", ["eval.py", "src/judge.py", "data/names.txt"])
+def test_frozen_files_stay_as_they_are(node: Node, path: str) -> None:
+    outcome = node.run(f"open({path!r}, 'w').write('MINE')")
+    if node.level == "strict":
+        assert outcome["ending"] == "exited"
+        assert "Read-only file system" in outcome["output"]
+    else:
+        assert (outcome["ending"], outcome["detail"]) == ("tampered", path)
+    assert (node.tree / path).read_text() == FILES[path]
+
+
+def test_a_frozen_file_that_is_put_back_is_seen(node: Node) -> None:
+    sly = """
+        import os
+        os.rename('src', 'aside')
+        os.mkdir('src')
+        open('src/judge.py', 'w').write('MINE')
+        import shutil; shutil.rmtree('src'); os.rename('aside', 'src')
+        old = os.stat('src/judge.py')
+        open('src/judge.py', 'w').write('FROZEN\\n')
+        os.utime('src/judge.py', ns=(old.st_atime_ns, old.st_mtime_ns))
+    """
+    outcome = node.run(sly)
+    if node.level == "strict":
+        assert "Device or resource busy" in outcome["output"]
+    else:
+        assert (outcome["ending"], outcome["detail"]) == ("tampered", "src/judge.py")
+
+
+def test_editable_files_are_writable_and_fresh_each_time(node: Node) -> None:
+    for _ in range(2):
+        outcome = node.run("s = open('src/model.py', 'a'); print(s.tell()); s.write('x')\nopen('new', 'x').close()")
+        assert (outcome["output"], outcome["exit_code"]) == ("0\n", 0)
+
+
+def test_closed_folders_are_removed_too(node: Node) -> None:
+    assert (
+        node.run("import os; os.makedirs('a/b/c'); open('a/b/f', 'w'); os.chmod('a/b', 0); os.chmod('a', 0)")[
+            "exit_code"
+        ]
+        == 0
+    )
+    assert not any((node.root / "work").iterdir())
+
+
+def test_a_command_that_is_not_there_is_a_crash(node: Node) -> None:
+    outcome = node.run(["no-such-program"])
+    assert outcome["ending"] == "exited"
+    assert outcome["exit_code"] not in (0, None)
+    assert "no-such-program" in outcome["output"]
+
+
+def test_cancel(node: Node) -> None:
+    node.launch("k.1", "import time; time.sleep(600)")
+    node.launch("k.2", "import time; time.sleep(0.5); print('on')")
+    node.order(op="cancel", attempt="k.1")
+    outcomes = {outcome["attempt"]: outcome for outcome in (node.outcome(), node.outcome())}
+    assert outcomes["k.1"]["ending"] == "cancelled"
+    assert (outcomes["k.2"]["ending"], outcomes["k.2"]["output"]) == ("exited", "on\n")
+
+
+def test_each_outcome_is_in_the_spool_before_it_is_told(node: Node) -> None:
+    outcome = node.run("print(1)")
+    kept = json.loads((node.spool / "k.1.json").read_text())
+    assert {**outcome, "peak_memory_mb": 0} == {**kept, "peak_memory_mb": 0}
+
+
+@pytest.mark.parametrize("how", ["stdin ends", "the agent is killed"])
+def test_without_an_agent_everything_ends_and_is_settled(node: Node, how: str) -> None:
+    node.launch("k.1", ["sh", "-c", f"{sys.executable} -c '{DAEMON}' & sleep 600"])
+    eventually(lambda: len(node.left()) >= 2)
+    if how == "stdin ends":
+        assert node.zygote.stdin is not None
+        node.zygote.stdin.close()
+    else:
+        node.agent.kill()
+        node.agent.wait()
+    eventually(lambda: node.left() == [] and not node.root.exists())
+    kept = json.loads((node.spool / "k.1.json").read_text())
+    assert kept["ending"] == "infrastructure"
+    assert 0 < kept["wall_s"] < 60
+
+
+def test_without_a_zygote_a_shepherd_ends_its_trial(node: Node) -> None:
+    node.launch("k.1", ["sh", "-c", f"{sys.executable} -c '{DAEMON}' & sleep 600"])
+    eventually(lambda: len(node.left()) >= 2)
+    os.kill(node.zygote_pid(), signal.SIGKILL)
+    eventually(lambda: node.left() == [] and (node.spool / "k.1.json").exists())
+
+
+def test_a_killed_shepherd_is_an_infrastructure_failure_and_leaves_nothing(node: Node) -> None:
+    node.launch("k.1", ["sh", "-c", f"{sys.executable} -c '{DAEMON}' & sleep 600"])
+    eventually(lambda: len(node.left()) >= 2)
+    zygote = node.zygote_pid()
+    mine = next(pid for pid, _ in _commands() if parent(pid) == zygote)
+    os.kill(mine, signal.SIGKILL)
+    assert node.outcome()["ending"] == "infrastructure"
+    eventually(lambda: node.left() == [])
+    node.launch("k.2", ["true"])
+    assert node.outcome()["exit_code"] == 0
+
+
+def test_nothing_is_reached_from_inside(node: Node, tmp_path: Path) -> None:
+    if node.level != "strict":
+        pytest.skip("without a sandbox everything is reached")
+    (tmp_path / "secret").write_text("hunter2")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        probe = f"""
+            import glob, os, socket
+            def tries(what):
+                try:
+                    return what()
+                except OSError as error:
+                    return type(error).__name__
+            print(tries(lambda: open({str(tmp_path / "secret")!r}).read()))
+            print(tries(lambda: socket.create_connection(("127.0.0.1", {listener.getsockname()[1]}), 2)))
+            print(tries(lambda: os.listdir({str(Path.home())!r} + "/.ssh")))
+            print(glob.glob("/workspace/.git*"), len([p for p in os.listdir("/proc") if p.isdigit()]) < 5)
+            print(tries(lambda: open("/usr/mark", "w")), tries(lambda: open("/etc/mark", "w")), os.getcwd())
+            print(sorted(os.environ))
+        """
+        lines = node.run(probe)["output"].splitlines()
+        listener.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert lines[:4] == ["FileNotFoundError", "ConnectionRefusedError", "FileNotFoundError", "[] True"]
+    assert lines[4] == "OSError OSError /workspace"
+    assert not {"HOME", "USER", "ANTHROPIC_API_KEY"} & set(json.loads(lines[5].replace("'", '"')))
+
+
+def test_a_sandbox_that_cannot_be_made_is_not_the_trials_fault(tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    node = Node(tmp_path, "strict")
+    try:
+        outcome = node.run(["true"], tail=["--ro-bind", "/no/such/place", "/x"])
+        assert outcome["ending"] == "infrastructure"
+        assert "sandbox could not be made" in outcome["detail"]
+    finally:
+        node.close()
+
+
+def test_many_at_once(open_node: Node) -> None:
+    for number in range(60):
+        open_node.launch(f"k.{number}", ["sh", "-c", f"exit {number}"])
+    codes = {outcome["attempt"]: outcome["exit_code"] for outcome in (open_node.outcome() for _ in range(60))}
+    assert codes == {f"k.{number}": number for number in range(60)}
