@@ -25,7 +25,7 @@ _REMEDY = "no shell runs it: put the line in a script and name the script here"
 
 def check_command(node: ScalarNode, path: str, findings: Findings, *, seeded: bool = True) -> tuple[str, ...]:
     """The words of the command; empty where it cannot be split. `seeded`: it should hold {seed}."""
-    text = node.text
+    text = node.text.rstrip()
     for start, end in _shell_signs(text):
         sign = "a line break" if text[start:end] == "\n" else f"`{text[start:end]}`"
         findings.add(SHELL_SYNTAX, node.part(start, end), f"`{path}` uses the shell's {sign}", _REMEDY)

@@ -156,7 +156,7 @@ def _manifest(org: Path, document: Document, program: Program, draft: _Draft, fi
     places.update({role.slug: at for role in everyone if role.slug not in places})
     edges = _check_graph(everyone, done.edges if done else draft.edges, draft, program, findings)
     start = entries(everyone, edges)
-    if done and len(edges) == len(done.edges):
+    if done and start and len(edges) == len(done.edges):
         check_reach(everyone, edges, start, places, findings)
     if program.workspace:
         check_trials(everyone, program.workspace, program.budget, program.appetite, places, findings)

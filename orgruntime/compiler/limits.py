@@ -14,13 +14,14 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Appetite
 from orgruntime.model.manifest import Role, RoleKind, WorkspaceSpec
+from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 _HOUR_MS = 3_600_000
 
 
 def check_budget(fields: Fields, budget: Budget, findings: Findings) -> None:
     """A run needs a bound that every trial uses up."""
-    if budget.is_bounded:
+    if budget.is_bounded or _is_faulty(fields, budget):
         return
     key = fields.node.key("budget")
     span = key.span if key else fields.node.entries[0][0].span if fields.node.entries else fields.node.span
@@ -48,6 +49,15 @@ def check_trials(
 def trial_seconds(role: Role, workspace: WorkspaceSpec) -> float:
     """The time limit of one trial: the role's, where it has one, else the workspace's."""
     return workspace.time_limit_s if role.minutes is None else role.minutes * 60
+
+
+def _is_faulty(fields: Fields, budget: Budget) -> bool:
+    """Whether the budget has a fault of its own, so that nothing can be said of what it leaves open."""
+    node = fields.value("budget")
+    if node is None or (isinstance(node, ScalarNode) and node.is_null):
+        return False
+    bound = sum(value is not None for value in budget.model_dump().values())
+    return not isinstance(node, MapNode) or len(node.entries) != bound
 
 
 def _check_cost(role: Role, seconds: float, budget: Budget, span: Span, findings: Findings) -> None:
