@@ -42,13 +42,16 @@ class Desk:
 
 
 class RayDesks:
-    """Implements `ports.Desks`. `species` names the lookup as `module:function`, importable on every node."""
+    """Implements `ports.Desks`. `species` names the lookup as `module:function`, importable on every node; raises
+    StepError when it is not importable here. Belongs to one event loop."""
 
     def __init__(self, species: str = BUILTIN_SPECIES, *, limit_s: float = STEP_LIMIT_S) -> None:
+        resolved(species)
         self._species = species
         self._limit_s = limit_s
         self._actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(Desk)
         self._desks: dict[tuple[RoleSlug, int], Any] = {}
+        self._turns: dict[tuple[RoleSlug, int], asyncio.Lock] = {}
         self._closed = False
 
     def warm(self, role: RoleSlug, desk: int, species: str) -> None:
@@ -57,16 +60,18 @@ class RayDesks:
 
     async def step(self, request: StepRequest) -> StepReply:
         data = packed(request)
-        for _ in range(2):
-            desk = self._desk(request.role, request.desk)
-            try:
-                return unpacked(await asyncio.wait_for(_awaited(desk.step.remote(data)), self._limit_s))
-            except TimeoutError as error:
-                self._bury(request.role, request.desk, desk)
-                message = f"{request.species} gave no answer within {self._limit_s:g} s"
-                raise StepError(message, retry=True) from error
-            except RayError:
-                self._bury(request.role, request.desk, desk)
+        # Waiting here and not in the actor's queue: a death fails one step only, and no limit counts others' time.
+        async with self._turns.setdefault((request.role, request.desk), asyncio.Lock()):
+            for _ in range(2):
+                desk = self._desk(request.role, request.desk)
+                try:
+                    return unpacked(await asyncio.wait_for(_awaited(desk.step.remote(data)), self._limit_s))
+                except TimeoutError as error:
+                    self._bury(request.role, request.desk, desk)
+                    message = f"{request.species} gave no answer within {self._limit_s:g} s"
+                    raise StepError(message, retry=True) from error
+                except RayError:
+                    self._bury(request.role, request.desk, desk)
         raise StepError(f"the desk {request.role} {request.desk + 1} died twice at one step", retry=True)
 
     async def close(self) -> None:
