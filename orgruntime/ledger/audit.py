@@ -6,7 +6,6 @@ nothing was settled or accepted twice, and every verdict, certificate and counte
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from orgruntime.ledger.database import Database
 from orgruntime.ledger.errors import LedgerError
-from orgruntime.ledger.journal import sealed
+from orgruntime.ledger.journal import fingerprint, sealed
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import UNITS
 
@@ -167,16 +166,10 @@ def _certifications(db: Database) -> Iterator[str]:
 
 def _documents(db: Database) -> Iterator[str]:
     """What the chain holds only the hash of: payloads, certificates, memos."""
-    for kind, sql in (
-        ("add-payload", "SELECT id AS subject, body AS text FROM payloads"),
-        (
-            "close-certification",
-            "SELECT certification AS subject, certificate AS text FROM champions WHERE certificate NOT NULL",
-        ),
-    ):
+    for kind, sql in _DOCUMENTS.items():
         told = {event["subject"]: json.loads(event["body"]).get("sha256") for event in _events(db, kind)}
         for row in db.rows(sql):
-            if told.get(row["subject"]) != hashlib.sha256(row["text"].encode()).hexdigest():
+            if told.get(row["subject"]) != fingerprint(row["text"]):
                 yield f"The document of {row['subject']} ({kind}) is not the one that was recorded."
 
 
@@ -188,6 +181,12 @@ def _counters(db: Database) -> Iterator[str]:
             yield f"The counter {name} says {held.get(name, 0)}, the rows say {counted.get(name, 0)}."
 
 
+_DOCUMENTS = {
+    "add-payload": "SELECT id AS subject, body AS text FROM payloads",
+    "close-certification": "SELECT certification AS subject, certificate AS text FROM champions"
+    " WHERE certificate IS NOT NULL",
+    "add-memo": "SELECT 'memo ' || n AS subject, text FROM memos",
+}
 _COUNTED = (
     "SELECT 'ideas.' || state, count(*) FROM ideas GROUP BY state",
     "SELECT 'ideas.total', count(*) FROM ideas",

@@ -6,9 +6,8 @@ Knows the workflow's records, not its rules. Invariant: a step of an inquiry is 
 from __future__ import annotations
 
 from orgruntime.ledger.errors import LedgerError
-from orgruntime.ledger.journal import Journal, known
+from orgruntime.ledger.journal import Journal, fingerprint, known
 from orgruntime.model.amounts import Amounts
-from orgruntime.model.base import digest
 from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import IdeaState, Proposal
@@ -59,9 +58,7 @@ class InquiryWrites(Journal):
             "INSERT INTO payloads(id, type, body, source, inquiry) VALUES(?, ?, ?, ?, ?)",
             payload.id, payload.type, body, payload.source, inquiry,
         )  # fmt: skip
-        self._event(
-            "add-payload", payload.id, {"type": payload.type, "inquiry": inquiry, "sha256": digest(payload.body)}
-        )
+        self._event("add-payload", payload.id, {"type": payload.type, "inquiry": inquiry, "sha256": fingerprint(body)})
 
     def record_step(
         self, inquiry: InquiryId, visit: int, role: RoleSlug, payload: PayloadId | None, type: str,

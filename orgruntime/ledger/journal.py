@@ -40,6 +40,11 @@ def sealed(prev: str, event: Event) -> str:
     return hashlib.sha256(f"{prev}|{seq}|{t!r}|{kind}|{len(subject)}|{subject}|{body}".encode()).hexdigest()
 
 
+def fingerprint(text: str) -> str:
+    """What an event holds of a document that is kept beside it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def spelled(value: Any) -> str:
     """Canonical JSON. Raises LedgerError for numbers and texts that have none (NaN, infinity, lone surrogates)."""
     try:

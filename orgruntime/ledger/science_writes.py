@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from orgruntime.ledger.errors import LedgerError
+from orgruntime.ledger.journal import fingerprint
 from orgruntime.ledger.money import Money
 from orgruntime.model.amounts import Amounts
-from orgruntime.model.base import digest
 from orgruntime.model.ids import CertificationId, CommitId, InquiryId, ProposalId, RoleSlug, TreeId
 from orgruntime.model.research import Certificate, EvidenceState, Noise, Verdict, VerdictWord
 
@@ -118,19 +118,20 @@ class ScienceWrites(Money):
             raise LedgerError(f"Certification {id!r} is not open.")
         body: dict[str, object] = {"state": state, "e_value": e_value, "reason": reason}
         if certificate is not None:
-            dumped = certificate.model_dump(mode="json")
+            text = self._spelled(certificate.model_dump(mode="json"))
             self._db.write(
                 "INSERT INTO champions(commit_id, certification, certificate, at_trial) VALUES(?, ?, ?, ?)",
-                certificate.champion_after, id, self._spelled(dumped), at,
+                certificate.champion_after, id, text, at,
             )  # fmt: skip
-            body |= {"champion": certificate.champion_after, "sha256": digest(dumped)}
+            body |= {"champion": certificate.champion_after, "sha256": fingerprint(text)}
         self._event("close-certification", id, body)
 
     def add_memo(self, role: RoleSlug, text: str, inquiry: InquiryId | None, upto_trials: int) -> None:
-        self._db.write(
+        n = self._db.insert(
             "INSERT INTO memos(role, text, inquiry, upto_trials) VALUES(?, ?, ?, ?)", role, text, inquiry, upto_trials
         )
-        self._event("add-memo", role, {"inquiry": inquiry, "upto_trials": upto_trials, "sha256": digest(text)})
+        body = {"role": role, "inquiry": inquiry, "upto_trials": upto_trials, "sha256": fingerprint(text)}
+        self._event("add-memo", f"memo {n}", body)
 
 
 def _kept(word: str, gain: float | None) -> float:

@@ -164,7 +164,8 @@ def _fill(draft: Path, now: Now, charter: tuple[str, str, str, int], budget: Bud
     try:
         db.rows("PRAGMA journal_mode = WAL")
         db.tune()
-        db.script(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; {SCHEMA}")
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+        db.script(f"BEGIN; {marks} {SCHEMA} COMMIT")
         db.begin("IMMEDIATE")
         bounds = budget.bounds()
         db.write(
