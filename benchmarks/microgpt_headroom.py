@@ -2,9 +2,10 @@
 
     python benchmarks/microgpt_headroom.py --trials 40 --sampler tpe      # about two minutes on one core
 
-Every trial runs the experiment's own command once, on a seed of its own, on the validation names. The best setting is
-then run again on fresh seeds, on both sets of names: what the search claims for it is the best of many draws, and too good.
-The margin is against the default settings on the same fresh seeds.
+Every trial runs the experiment's own command once, on a seed of its own, on the validation names. The best setting
+is then run again on fresh seeds, on both sets of names: what the search claims for it is the best of many draws, and
+too good. The margin is against the default settings on the same fresh seeds. One search is one draw: the two samplers
+are not compared here.
 """
 
 from __future__ import annotations

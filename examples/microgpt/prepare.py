@@ -216,7 +216,7 @@ class Trial:
     def from_command_line(cls, script: str) -> Trial:
         """Reads --seed, --budget, --split, and refuses a script that does what `find_foul` finds."""
         parser = argparse.ArgumentParser(description="Train a tiny GPT on surnames and print its loss.")
-        parser.add_argument("--seed", type=int, required=True, help="luck: weights and order of the names")
+        parser.add_argument("--seed", type=_whole, required=True, help="luck: weights and order of the names")
         parser.add_argument("--budget", type=_fraction, required=True, help="share of the full compute, in (0, 1]")
         parser.add_argument("--split", choices=("val", "holdout"), default="val", help="names to be judged on")
         options = parser.parse_args()
@@ -283,6 +283,13 @@ def find_foul(source: str) -> str:
         if name in _JUDGE_ONLY:
             return f"train.py line {line}: `{name}` belongs to the judge; train.py may not use it."
     return ""
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return value
 
 
 def _fraction(text: str) -> float:
