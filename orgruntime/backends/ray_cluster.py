@@ -28,6 +28,7 @@ LONGEST_FOLDER = 40
 """A Unix socket's path holds 107 bytes, and Ray adds up to 65 of its own."""
 
 T = TypeVar("T")
+_OURS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RAY_USAGE_STATS_ENABLED")
 _token = secrets.token_hex(32)
 """One for the life of the process: Ray reads it once."""
 
@@ -40,6 +41,8 @@ class Cluster:
     folder: Path | None
     """The embedded cluster's own folder, in the machine's temporary folder."""
     _thread: ThreadPoolExecutor
+    _environment: dict[str, str | None]
+    """What was changed of this process's environment, as it was before."""
     _closed: bool = field(default=False)
 
     def call(self, function: Callable[[], T]) -> T:
@@ -66,9 +69,7 @@ class Cluster:
         import ray
 
         self.call(ray.shutdown)
-        self._thread.shutdown()
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        _undo(self._thread, self.folder, self._environment)
 
 
 def connect(address: str | None, *, cpus: float | None = None, gpus: float | None = None) -> Cluster:
@@ -78,6 +79,7 @@ def connect(address: str | None, *, cpus: float | None = None, gpus: float | Non
         _check(address)
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ray")
     folder = None
+    before = {name: os.environ.get(name) for name in _OURS}
     try:
         if address is None:
             folder = _folder()
@@ -86,12 +88,12 @@ def connect(address: str | None, *, cpus: float | None = None, gpus: float | Non
             options = {"address": address}
         thread.submit(_init, options).result()
     except ExecutorError:
-        _undo(thread, folder)
+        _undo(thread, folder, before)
         raise
     except Exception as error:
-        _undo(thread, folder)
+        _undo(thread, folder, before)
         raise ExecutorError(_sentence(address, error)) from error
-    return Cluster(address is None, folder, thread)
+    return Cluster(address is None, folder, thread, before)
 
 
 def _check(address: str) -> None:
@@ -133,14 +135,21 @@ def _init(options: dict[str, Any]) -> None:
 
     if ray.is_initialized():
         raise ExecutorError("this process is connected to a Ray cluster already; close that run first")
+    # Read again: a cluster that this process had before may have had another one.
+    ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
     ray.init(**options, include_dashboard=None if options["address"] != "local" else False, **_QUIET)
 
 
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "namespace": "orgruntime"}
 
 
-def _undo(thread: ThreadPoolExecutor, folder: Path | None) -> None:
+def _undo(thread: ThreadPoolExecutor, folder: Path | None, before: Mapping[str, str | None]) -> None:
     thread.shutdown()
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
 
