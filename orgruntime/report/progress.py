@@ -26,22 +26,46 @@ MARGIN_OF_CRASHES = 0.075
 """Share of the height below (or above) the data, on the worse side, where crashes are."""
 LABEL_GAP = 0.038
 """Least distance of two labels in the right margin, as a share of the height."""
+LABEL_BOX = (88.0, 44.0)
+"""Pixels that a champion's label takes."""
 
 
 def progress_png(story: RunStory, theme: Theme = LIGHT) -> bytes:
     """1600 × 900 pixels. A run without a single trial gives the empty picture that says so."""
     with drawing_rules():
-        return png_of(_paint(story, theme))
+        return png_of(progress_figure(story, theme))
 
 
 def progress_svg(story: RunStory, theme: Theme = LIGHT) -> str:
     """The same picture as a self-contained SVG document."""
     with drawing_rules():
-        return svg_of(_paint(story, theme))
+        return svg_of(progress_figure(story, theme))
 
 
-LABEL_BOX = (88.0, 44.0)
-"""Pixels that a champion's label takes."""
+def progress_figure(story: RunStory, theme: Theme = LIGHT) -> Any:
+    """The matplotlib figure, for whoever wants another format. To be called within `drawing_rules`."""
+    page = figure(*SIZE, theme)
+    axes = page.add_axes((0.065, 0.115, 0.755, 0.75))
+    scale, last = scale_of(story), _last(story)
+    axes.set_xlim(0, last + max(1.0, 0.015 * last))
+    axes.set_ylim(scale.floor, scale.ceiling)
+    _dress(axes, theme, story)
+    _noise_band(axes, theme, story)
+    _honest_lines(axes, theme, story, scale)
+    _crash_margin(axes, theme, story, scale)
+    for status in PointStatus:
+        _dots(axes, theme, status, [p for p in story.points if p.status is status], scale)
+    _lead_line(axes, theme, story, last)
+    _champions(axes, theme, story, last)
+    _labels(axes, theme, scale, _right_labels(theme, story, scale))
+    _titles(page, theme, story)
+    _legend(page, axes, theme, story)
+    if not story.points:
+        axes.set_yticks([])
+        axes.text(
+            0.5, 0.5, "no trial has settled yet", transform=axes.transAxes, ha="center", color=theme.faint, size=16
+        )
+    return page
 
 
 @dataclass(frozen=True)
@@ -100,31 +124,6 @@ class _Label:
     text: str
     color: str
     bold: bool = False
-
-
-def _paint(story: RunStory, theme: Theme) -> Any:
-    page = figure(*SIZE, theme)
-    axes = page.add_axes((0.065, 0.115, 0.755, 0.75))
-    scale, last = scale_of(story), _last(story)
-    axes.set_xlim(0, last + max(1.0, 0.015 * last))
-    axes.set_ylim(scale.floor, scale.ceiling)
-    _dress(axes, theme, story)
-    _noise_band(axes, theme, story)
-    _honest_lines(axes, theme, story, scale)
-    _crash_margin(axes, theme, story, scale)
-    for status in PointStatus:
-        _dots(axes, theme, status, [p for p in story.points if p.status is status], scale)
-    _lead_line(axes, theme, story, last)
-    _champions(axes, theme, story, last)
-    _labels(axes, theme, scale, _right_labels(theme, story, scale))
-    _titles(page, theme, story)
-    _legend(page, axes, theme, story)
-    if not story.points:
-        axes.set_yticks([])
-        axes.text(
-            0.5, 0.5, "no trial has settled yet", transform=axes.transAxes, ha="center", color=theme.faint, size=16
-        )
-    return page
 
 
 def _last(story: RunStory) -> int:

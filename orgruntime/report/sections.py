@@ -10,7 +10,16 @@ from collections import Counter
 from collections.abc import Sequence
 
 from orgruntime.report.markup import Safe, join, prose, table, tag
-from orgruntime.report.story import Champion, PointStatus, ProposalStory, RunStory, SpendRow, baseline_points, proposals
+from orgruntime.report.story import (
+    BudgetRow,
+    Champion,
+    PointStatus,
+    ProposalStory,
+    RunStory,
+    SpendRow,
+    baseline_points,
+    proposals,
+)
 from orgruntime.report.wording import clip, count, duration, e_value, interval, number, percent, plain, short, signed
 
 TOP = 30
@@ -69,12 +78,12 @@ def _threshold(champion: Champion) -> str:
 
 def tiles(story: RunStory) -> Safe:
     """The run in numbers."""
-    counts, used = story.counts, story.spend
-    decided = counts.keep + counts.discard + counts.crash + counts.inconclusive
+    used, tried = story.spend, proposals(story)
+    kept, crashed = (sum(p.status is word for p in tried) for word in (PointStatus.KEEP, PointStatus.CRASH))
     items = [
-        (f"{counts.total or len(story.points):,}", "trials"),
-        (f"{counts.keep:,}", f"kept of {decided:,} screened" if decided else "kept"),
-        (f"{counts.crash:,}", "crashed"),
+        (f"{story.counts.total or len(story.points):,}", "trials"),
+        (f"{kept:,}", f"kept of {count(len(tried), 'proposal')}"),
+        (f"{crashed:,}", "crashed"),
         (f"{len(story.champions):,}", "certified champions" if len(story.champions) != 1 else "certified champion"),
         (
             duration(used.gpu_seconds) if used.gpu_seconds else duration(used.cpu_seconds),
@@ -205,10 +214,10 @@ def spend(story: RunStory) -> Safe:
 
 
 def _spend_row(row: SpendRow) -> Sequence[str]:
-    used = row.spend
+    used, kept = row.spend, "–" if row.kept is None else f"{row.kept:,}"
     return (
-        clip(row.role, 40), clip(row.species, 60) or "–", f"{row.trials:,}", f"{row.kept:,}",
-        signed(row.gain) if row.kept else "–", duration(used.gpu_seconds) if used.gpu_seconds else "–",
+        clip(row.role, 40), clip(row.species, 60) or "–", f"{row.trials:,}", kept,
+        signed(row.gain) if row.gain else "–", duration(used.gpu_seconds) if used.gpu_seconds else "–",
         duration(used.cpu_seconds), f"{used.tokens:,}", f"{used.usd:,.2f}",
     )  # fmt: skip
 
@@ -250,10 +259,17 @@ def budget(story: RunStory) -> Safe:
     rows = []
     for row in story.budget:
         share = min(1.0, max(0.0, row.used / row.bound)) if row.bound else 1.0
-        unit = f" {plain(row.unit)}" if row.unit else ""
         bar = tag("div", tag("i", style=f"width:{100 * share:.1f}%"), class_="bar")
-        rows.append((plain(row.name), f"{number(row.used, 3)} of {number(row.bound, 3)}{unit}", bar))
+        rows.append((plain(row.name).replace("_", " "), _used(row), bar))
     return _section("Budget", table(("", "used", ""), rows, numeric=(1,)))
+
+
+def _used(row: BudgetRow) -> str:
+    if row.unit == "s":
+        return f"{duration(row.used)} of {duration(row.bound)}"
+    if row.used == int(row.used) and row.bound == int(row.bound):
+        return f"{row.used:,.0f} of {row.bound:,.0f} {plain(row.unit)}".rstrip()
+    return f"{number(row.used, 3)} of {number(row.bound, 3)} {plain(row.unit)}".rstrip()
 
 
 def memos(story: RunStory) -> Safe:

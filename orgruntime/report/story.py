@@ -112,7 +112,8 @@ class SpendRow:
     species: str
     spend: Spend
     trials: int = 0
-    kept: int = 0
+    kept: int | None = None
+    """Proposals that passed the screen; None where nobody counted them."""
     gain: float = 0.0
     """Sum of the screened gains of what was kept; not certified."""
 

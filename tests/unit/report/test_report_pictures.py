@@ -10,10 +10,10 @@ import pytest
 from report_stories import BAD, HOSTILE, empty, hostile, story
 
 from orgruntime.model.manifest import Direction
-from orgruntime.report.canvas import DARK, LIGHT
+from orgruntime.report.canvas import DARK, LIGHT, drawing_rules
 from orgruntime.report.graph import Drawing, Edge, EdgeStyle, Node
 from orgruntime.report.picture import graph_png, graph_svg
-from orgruntime.report.progress import apart, progress_png, progress_svg, scale_of
+from orgruntime.report.progress import apart, progress_figure, progress_png, progress_svg, scale_of
 from orgruntime.report.story import HonestRow, Point, PointStatus, RunStory
 
 LAB = Drawing(
@@ -81,8 +81,15 @@ def test_the_progress_picture_is_1600_by_900_and_names_what_is_better() -> None:
     assert "bigram table 2.450" in texts
     assert "far table 1.000 ↓" in texts
     assert "no metric" in texts
-    assert "e = 412" in progress_svg(story()), "drawn as outlines, with its words beside them"
     assert any("8.00 % lower than the baseline (95 %: 6.00 to 10.0 %)" in text for text in texts)
+
+
+def test_a_champion_is_labelled_with_its_gain_as_the_metric_moved_and_its_evidence() -> None:
+    with drawing_rules():
+        labels = [text.get_text() for text in progress_figure(story()).axes[0].texts]
+        up = [text.get_text() for text in progress_figure(replace(story(), direction=Direction.MAXIMIZE)).axes[0].texts]
+    assert "−8.0 %\ne = 412" in labels
+    assert "+8.0 %\ne = 412" in up
 
 
 @pytest.mark.parametrize("told", [empty(), hostile(), replace(story(), direction=Direction.MAXIMIZE)])
