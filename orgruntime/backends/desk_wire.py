@@ -44,7 +44,11 @@ def resolved(where: str) -> Lookup:
 
 
 def packed(request: StepRequest) -> bytes:
-    return request.model_dump_json().encode()
+    """Raises StepError for a text that is no Unicode."""
+    try:
+        return request.model_dump_json().encode()
+    except ValueError as error:
+        raise StepError(f"the step cannot be sent to its desk: {_sentence(error)}") from error
 
 
 def served(lookup: Lookup, data: bytes) -> bytes:

@@ -216,7 +216,8 @@ def _write_commit(
 ) -> pygit2.Oid:
     signature = pygit2.Signature(_plain(author) or _IDENTITY, _MAIL, 0, 0)
     committer = pygit2.Signature(_IDENTITY, _MAIL, 0, 0)
-    commit = repository.create_commit(None, signature, committer, message.replace("\0", "\ufffd"), tree, parents)
+    text = message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    commit = repository.create_commit(None, signature, committer, text, tree, parents)
     repository.references.create(f"{KEEP_REFS}{commit}", commit, force=True)
     return commit
 

@@ -2,8 +2,8 @@
 
 Works on dictionaries. Does not write a file, and its ids are its own, not git's.
 
-Invariant: it passes the conformance suite that the real workspace passes. Its merge is by whole lines, and stricter
-than git's in one case only: edits that touch without overlapping conflict.
+Invariant: it passes the conformance suite that the real workspace passes. Its merge is by whole lines; edits that
+touch without overlapping conflict, as they do in git.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ class MemoryWorkspace:
         return self._trees[self._commits[commit].tree]
 
     def _record(self, tree: _Tree, parents: list[CommitId], message: str, author: str) -> Commit:
+        message, author = (text.encode("utf-8", "replace").decode() for text in (message, author))
         content = [
             (path, hashlib.sha256(file.data).hexdigest(), file.executable) for path, file in sorted(tree.items())
         ]

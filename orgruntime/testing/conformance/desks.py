@@ -62,6 +62,10 @@ class DesksConformance:
         assert [type(value) for value in reply.settings.values()] == [int, float, bool, str, float]
         assert reply.settings == settings
 
+    async def test_text_that_is_no_unicode_is_a_step_error(self, desks: Desks) -> None:
+        with pytest.raises(StepError, match="cannot be sent"):
+            await desks.step(request("echo", idea="\ud800"))
+
     async def test_the_cpu_time_of_a_step_is_measured(self, desks: Desks) -> None:
         reply = await desks.step(request("busy"))
         assert 0.05 <= reply.cpu_s < 10

@@ -52,7 +52,7 @@ class WorkspaceConformance:
         for commit in (NOWHERE, "", "lead", base.tree, base.id[:10]):
             with pytest.raises(KeyError):
                 workspace.get(CommitId(commit))
-        for path in ("nothing.py", "data", "data/nothing", ""):
+        for path in ("nothing.py", "data", "data/nothing", "", "a\0b", "\udcff"):
             with pytest.raises(KeyError):
                 workspace.read(base.id, path)
         with pytest.raises(KeyError):
@@ -145,6 +145,17 @@ class WorkspaceConformance:
         ours = self.changed(workspace, {"train.py": edited(3, mark="ours"), "data/names.txt": b"ours\n"})
         theirs = self.changed(workspace, {"train.py": edited(3, mark="theirs"), "data/names.txt": b"theirs\n"})
         assert workspace.merge(base.id, ours.id, theirs.id, message="both") == Conflict(("data/names.txt", "train.py"))
+
+    def test_changes_of_neighbouring_lines_conflict_and_those_one_line_apart_merge(self, workspace: Workspace) -> None:
+        base = workspace.base()
+        ours, near, far = (self.changed(workspace, {"train.py": edited(line)}) for line in (3, 4, 5))
+        assert isinstance(workspace.merge(base.id, ours.id, near.id, message="m"), Conflict)
+        assert isinstance(workspace.merge(base.id, ours.id, far.id, message="m"), Commit)
+
+    def test_a_message_can_be_any_text(self, workspace: Workspace) -> None:
+        for text in ("", "a\0b", "\ud800", "# x\n\n\r", "<>"):
+            commit = workspace.commit(workspace.base().id, {"train.py": b"new\n"}, message=text, author=text)
+            assert workspace.get(commit.id) == commit
 
     def test_two_new_files_of_one_name_are_a_conflict(self, workspace: Workspace) -> None:
         ours, theirs = (self.changed(workspace, {"new.py": text}) for text in (b"ours\n", b"theirs\n"))
