@@ -108,6 +108,12 @@ class Inquiries:
         if closing:
             self._forget([id for id, _ in closing])
 
+    def write_ended(self, tx: Transaction, reason: str) -> None:
+        """Closes what is still open when the run is over."""
+        self._closing += [(row.id, reason) for row in self._lab.ledger.open_inquiries()]
+        self._closing = list(dict(self._closing).items())
+        self.write_closed(tx)
+
     def raise_failure(self) -> None:
         """A step that failed for a reason of ours ends the run: better than losing an inquiry in silence."""
         if self._failure is not None:

@@ -76,6 +76,8 @@ class Supervisor:
         state, reason = self._ended
         with lab.ledger.transaction() as tx:
             tx.add_wall(self._wall_ms())
+            if state is RunState.FINISHED:
+                self._inquiries.write_ended(tx, reason)
             tx.set_state(state, reason)
         return state, reason
 
