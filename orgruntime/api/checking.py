@@ -1,0 +1,164 @@
+"""Check and explain: every fault of orgs and role files, and the pages of the rules. Runs nothing of what it reads.
+
+Invariant: what `check` calls clean, `run` does not refuse for a fault of the folder or for a key that is not set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgruntime.api.errors import UserError
+from orgruntime.api.orgs import KEY_REMEDY, with_models
+from orgruntime.compiler import Compilation, FileReport, compile_org, page, read_role_files
+from orgruntime.compiler.compile import PROGRAM
+from orgruntime.diagnostics.diagnostic import Code, Diagnostic, Findings, Severity, in_order
+from orgruntime.diagnostics.nearest import nearest
+from orgruntime.diagnostics.span import Span
+from orgruntime.model.manifest import Manifest
+from orgruntime.plan.keys import Key, missing_keys
+
+KEY_NOT_SET = Code("ORG504", "key-not-set", Severity.ERROR)
+"""The one rule that needs the environment as well as the files, so the compiler cannot check it."""
+
+_KEY_PAGE = """\
+# ORG504 key-not-set
+
+Error.
+
+## What it does
+
+Refuses a role that is served by a model whose key is not in the environment.
+
+## Why it is bad
+
+The run would pay for its baseline and then find that nobody can propose anything.
+
+## Example
+
+```markdown
+| [Researcher](roles/researcher.md) | agent | 1 | claude-opus-5-5 | |
+```
+
+with `ANTHROPIC_API_KEY` not set.
+
+## Use instead
+
+Set the variable in the shell that runs `orgrun`, or put a species without a key behind the role:
+
+```sh
+orgrun run my-lab --model researcher=search/tpe   # needs: an org called my-lab
+```
+"""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found in all paths. `texts` is for excerpts."""
+
+    files: tuple[FileReport, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def has_errors(self) -> bool:
+        return any(found.severity is Severity.ERROR for found in self.diagnostics)
+
+    @property
+    def has_warnings(self) -> bool:
+        return any(found.severity is Severity.WARNING for found in self.diagnostics)
+
+    @property
+    def counted(self) -> str:
+        """`1 org, 4 roles, 2 other files`."""
+        kinds = [file.kind for file in self.files]
+        words = (("program", "org"), ("role", "role"), ("not-a-role", "other file"))
+        parts = [f"{n} {word}{'s' * (n != 1)}" for kind, word in words if (n := kinds.count(kind))]
+        return ", ".join(parts) or "no files"
+
+
+def check_paths(
+    paths: Sequence[Path], models: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> Checked:
+    """Everything that is wrong with orgs, role files and folders of role files.
+
+    `models` stand in for the roles' models, as with `run`. Raises UserError where they name a role that is not there,
+    or stand beside paths of which none is an org.
+    """
+    compiled = [(path, _compiled(path)) for path in paths]
+    if models and all(one.manifest is None and not is_org(path) for path, one in compiled):
+        raise UserError("--model needs an org; the paths hold role files only")
+    findings = Findings()
+    for _, one in compiled:
+        for found in (*one.diagnostics, *_unset(one, models or {}, os.environ if environ is None else environ)):
+            findings.keep(found)
+    files = {file.path: file for _, one in compiled for file in one.files}
+    texts = {name: text for _, one in compiled for name, text in one.texts.items()}
+    return Checked(tuple(files.values()), in_order(findings), texts)
+
+
+def is_org(path: Path) -> bool:
+    """Whether the path is to be read as an org: it holds a program, or what looks like a misspelled one."""
+    if path.name == PROGRAM:
+        return True
+    try:
+        if (path / PROGRAM).exists() or (path / PROGRAM).is_symlink():
+            return True
+        names = [entry.name for entry in path.iterdir()]
+    except (OSError, ValueError):
+        return False
+    if "roles" in names and (path / "roles").is_dir():
+        return True
+    return nearest(PROGRAM, [name for name in names if name.lower().startswith("prog")]) is not None
+
+
+def explain(code: str) -> str:
+    """The page of a rule, by id or name. Raises UserError with the nearest ones."""
+    if code.casefold() in (KEY_NOT_SET.id.casefold(), KEY_NOT_SET.name):
+        return _KEY_PAGE
+    try:
+        return page(code)
+    except KeyError as error:
+        raise UserError(f"{error.args[0]}; `orgrun check` prints the code of each finding") from error
+
+
+def unset_keys(manifest: Manifest, environ: Mapping[str, str] | None = None) -> list[str]:
+    """One sentence with the remedy for each key that is needed and not set."""
+    return [_remedy(key) for key in missing_keys(manifest, os.environ if environ is None else environ)]
+
+
+def _compiled(path: Path) -> Compilation:
+    return compile_org(path) if is_org(path) else read_role_files([path])
+
+
+def _unset(one: Compilation, models: Mapping[str, str], environ: Mapping[str, str]) -> list[Diagnostic]:
+    if one.manifest is None:
+        return []
+    program = next(file.path for file in one.files if file.kind == "program")
+    manifest = with_models(one.manifest, models)
+    return [
+        Diagnostic(
+            KEY_NOT_SET.id, KEY_NOT_SET.name, KEY_NOT_SET.severity, _place(manifest, key, program, one.texts[program]),
+            f"role `{key.role}` is served by `{key.species}`, which needs {key.env}, and that is not set",
+            f"set {key.env}, or use a species without a key, e.g. `--model {key.role}=search/tpe`",
+        )
+        for key in missing_keys(manifest, environ)
+    ]  # fmt: skip
+
+
+def _place(manifest: Manifest, key: Key, program: str, text: str) -> Span:
+    """The line of the program that names the species, else the role's file; else its first."""
+    lines = text.splitlines()
+    words = (key.species, manifest.role(key.role).source or key.species)
+    for word in words:
+        for number, line in enumerate(lines, 1):
+            column = line.find(word)
+            if column >= 0:
+                return Span(program, number, column + 1, number, column + 1 + len(word))
+    return Span(program)
+
+
+def _remedy(key: Key) -> str:
+    return KEY_REMEDY.format(role=key.role, species=key.species, env=key.env)

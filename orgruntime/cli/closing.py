@@ -1,0 +1,105 @@
+"""The last words of a run: what was found, where it is, how to check it, how to go on. And the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from orgruntime.cli.group import FINDINGS, INTERRUPTED
+from orgruntime.diagnostics.render import printable
+from orgruntime.model.status import RunState, RunStatus
+
+SIGNALS = ("interrupted", "terminated")
+"""Reasons of a run that a signal stopped."""
+
+
+def exit_code(status: RunStatus) -> int:
+    """0 for an end, a pause or a stop that was asked for; 1 failed; 130 after a signal."""
+    if status.state is RunState.FAILED:
+        return FINDINGS
+    return INTERRUPTED if status.state is RunState.STOPPED and status.reason in SIGNALS else 0
+
+
+def closing_words(status: RunStatus, runs: Path) -> str:
+    """Plain lines, without a newline at the end."""
+    folder = Path(status.folder)
+    lines = [f"{status.run}: {status.state.value}" + (f" ({status.reason})" if status.reason else "")]
+    lines += [f"  {label:<10} {text}" for label, text in _facts(status, folder, runs) if text]
+    return "\n".join(lines)
+
+
+def show_closing(status: RunStatus, runs: Path, as_json: bool) -> int:
+    """Prints the end of a run; returns the exit code."""
+    click.echo(status.model_dump_json() if as_json else closing_words(status, runs))
+    return exit_code(status)
+
+
+def champion_line(status: RunStatus) -> str:
+    champion, metric = status.champion, status.objective["metric"]
+    if champion is None:
+        return "none certified"
+    low, high = champion.gain_interval
+    return (
+        f"{champion.commit[:10]}: {metric} {champion.metric:.5g}, gain {champion.gain:.4g} "
+        f"(95 % {low:.4g} to {high:.4g}), {champion.gain_percent:+.2f} % against the baseline, "
+        f"e-value {champion.e_value:.3g}"
+    )
+
+
+def _facts(status: RunStatus, folder: Path, runs: Path) -> list[tuple[str, str]]:
+    where = "" if str(runs) == ".orgrun/runs" else f" --runs {runs}"
+    report = folder / "report" / "report.html"
+    certificate = folder / status.champion.certificate if status.champion else None
+    return [
+        ("champion", champion_line(status)),
+        ("trials", f"{status.trials.total}, {status.spend.cpu_seconds:.0f} CPU s, {status.spend.wall_seconds:.0f} s"),
+        ("report", str(report) if report.is_file() else ""),
+        ("verify", f"orgrun verify {certificate}" if certificate else ""),
+        ("go on", "" if status.state.is_final else f"orgrun resume {status.run}{where}"),
+    ]
+
+
+def status_words(status: RunStatus) -> str:
+    """A run's state in aligned plain lines."""
+    spend, trials = status.spend, status.trials
+    metric = status.objective["metric"]
+    lines = [
+        (status.run, f"{status.state.value}" + (f": {status.reason}" if status.reason else "")),
+        ("objective", f"{status.objective['direction']} {metric}"),
+        ("baseline", _measured(status)),
+        ("lead", f"{status.lead.commit[:10]}: {_number(status.lead.metric)}" if status.lead else ""),
+        ("champion", champion_line(status)),
+        ("ideas", _counts(status.ideas)),
+        ("trials", _counts(trials.model_dump())),
+        (
+            "spend",
+            f"{spend.cpu_seconds:.1f} CPU s, {spend.gpu_seconds:.1f} GPU s, {spend.tokens} tokens, "
+            f"${spend.usd:.2f}, {spend.wall_seconds:.0f} s of wall clock",
+        ),
+        ("budget", _counts(status.budget) or "none"),
+        ("isolation", status.isolation),
+        ("folder", status.folder),
+        *[(activity.role, activity.doing) for activity in status.roles],
+    ]
+    width = max(len(label) for label, text in lines if text)
+    return "\n".join(f"{label.ljust(width)}  {printable(text)}" for label, text in lines if text)
+
+
+def _measured(status: RunStatus) -> str:
+    if status.baseline is None or status.noise is None:
+        return "not measured yet"
+    noise = status.noise
+    return (
+        f"{status.baseline.commit[:10]}: {_number(status.baseline.metric)}, noise sd {noise.sd:.3g} "
+        f"(of {noise.pairs} seeds, correlation {noise.correlation:.2f})"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.5g}"
+
+
+def _counts(counts: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in counts.items() if isinstance(value, (int, float)))

@@ -1,0 +1,58 @@
+"""The command: which verbs there are and where they live. Imports no verb until it is called.
+
+Knows names and one-line descriptions. Invariant: `orgrun --help` reads this table alone and costs one import of click.
+"""
+
+from __future__ import annotations
+
+import click
+
+from orgruntime import __version__
+from orgruntime.cli.group import LazyGroup, debug_option
+
+VERBS = {
+    "init": "Make a small working org from a template.",
+    "check": "Compile orgs and role files; list every fault with its remedy.",
+    "explain": "Print the page of a rule, such as ORG204.",
+    "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
+    "plan": "Show what would run, where, at what cost, with what authority.",
+    "run": "Run an org, or a saved plan.",
+    "resume": "Go on with a run that was stopped, paused, or lost its driver.",
+    "status": "Show where a run stands.",
+    "ls": "List the runs.",
+    "logs": "Print a run's events, or what a trial printed.",
+    "stop": "Ask a live run to stop; it can be resumed.",
+    "idea": "Put an idea into the queue of a run.",
+    "report": "Write the report of a run and print where it is.",
+    "verify": "Check a champion's certificate, and measure it again.",
+}
+
+GROUPS = {
+    "Write an org": ("init", "check", "explain", "graph"),
+    "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
+    "Use what was found": ("report", "verify"),
+}
+
+EXAMPLES = """\
+orgrun init my-lab            a small org that needs no key, no GPU and no network
+orgrun check my-lab           every fault with its line and its remedy
+orgrun run my-lab             run it; the report is written when it ends
+orgrun COMMAND --help         what a command takes, with examples
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    verbs=VERBS,
+    sections=GROUPS,
+    examples=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+@click.version_option(__version__, "--version", prog_name="orgrun", message="%(prog)s %(version)s")
+@debug_option
+def main() -> None:
+    """Compile a folder of markdown into a research organization, and run it on Ray."""
+
+
+if __name__ == "__main__":
+    main(prog_name="orgrun")

@@ -1,0 +1,99 @@
+"""Options that several verbs share, spelled once. Knows click; what a value means is the api's to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from orgruntime.cli.group import debug_option
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+RUNS = ".orgrun/runs"
+
+
+class Pairs(click.ParamType[dict[str, str]]):
+    """One `KEY=VALUE` word."""
+
+    name = "KEY=VALUE"
+
+    def __init__(self, example: str) -> None:
+        self.example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
+        if isinstance(value, dict):
+            return value
+        key, sign, rest = str(value).partition("=")
+        if not sign or not key.strip() or not rest.strip():
+            self.fail(f"`{value}` is no KEY=VALUE; write e.g. {self.example}", param, ctx)
+        return {key.strip(): rest.strip()}
+
+
+def _merged(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, str], ...]) -> dict[str, str]:
+    return {key: value for pair in values for key, value in pair.items()}
+
+
+def verb(function: Function) -> Function:
+    """What every verb takes."""
+    return debug_option(function)
+
+
+def models_option(function: Function) -> Function:
+    return click.option(
+        "--model",
+        "models",
+        multiple=True,
+        type=Pairs("--model researcher=search/tpe"),
+        callback=_merged,
+        metavar="ROLE=SPECIES",
+        help="Put another species (or several, with commas) behind a role.",
+    )(function)
+
+
+def budget_option(function: Function) -> Function:
+    return click.option(
+        "--budget",
+        multiple=True,
+        type=Pairs("--budget trials=100"),
+        callback=_merged,
+        metavar="KEY=VALUE",
+        help="A bound in the words of `budget:`: trials, gpu_hours, cpu_hours, tokens, usd, wall_clock.",
+    )(function)
+
+
+def runs_option(function: Function) -> Function:
+    return click.option(
+        "--runs",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=RUNS,
+        envvar="ORGRUN_RUNS",
+        show_default=True,
+        help="Where runs live; ORGRUN_RUNS sets it as well.",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
+
+
+def address_option(function: Function) -> Function:
+    return click.option(
+        "--address", metavar="ADDRESS", help="A running Ray cluster: `auto` or host:port. Without it: a local Ray."
+    )(function)
+
+
+def local_cluster_options(function: Function) -> Function:
+    """The size of an embedded cluster, and its sandbox."""
+    for option in (
+        click.option("--no-sandbox", is_flag=True, help="Run trials with this user's rights."),
+        click.option("--gpus", type=click.FloatRange(min=0), help="Simulate so many logical GPUs in the local Ray."),
+        click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help="Logical CPUs of the local Ray."),
+    ):
+        function = option(function)
+    return function
+
+
+def cluster_options(function: Function) -> Function:
+    return address_option(local_cluster_options(function))
