@@ -62,8 +62,8 @@ def compile_org(path: Path) -> Compilation:
     program = bind_program(document, Path(os.path.abspath(org)), findings)
     draft = _draft(document, program, links, findings)
     manifest = _manifest(org, document, program, draft, findings) if program else None
-    files = list_files(shown, links, {named.ref.slug: named for named in draft.named}, draft.files, findings)
-    texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values()}}
+    files = list_files(shown, links, draft.files, findings)
+    texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values() if file.text}}
     return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts)
 
 

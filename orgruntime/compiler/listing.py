@@ -6,7 +6,7 @@ Invariant: every `.md` below the folder of roles is in the listing once, with th
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orgruntime.compiler.library import RoleLinks
@@ -21,7 +21,7 @@ _DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "cla
 
 
 def list_files(
-    program: str, links: RoleLinks, named: Collection[str], files: Mapping[str, RoleFile], findings: Findings
+    program: str, links: RoleLinks, files: Mapping[str, RoleFile], findings: Findings
 ) -> tuple[FileReport, ...]:
     """The program, the roles that it names, and the other files below `roles/`."""
     reports = [FileReport(program, "program", None, "the program")]
@@ -33,7 +33,7 @@ def list_files(
             continue
         unread = Findings()
         file = read_role(ref.path, ref.shown, ref.slug, unread)
-        if file.has_front_matter and ref.slug not in named:
+        if file.has_front_matter:
             findings.add(UNUSED_ROLE_FILE, Span(ref.shown), "the program does not name this role, so it has no work")
             reports.append(
                 FileReport(ref.shown, "role", ref.slug, "it has front matter, but the program does not name it")

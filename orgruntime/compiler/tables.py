@@ -78,8 +78,7 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
     current = ""
     for row in _rows(document, section, PAYLOAD_COLUMNS, "payload", findings):
         current = _plain(row, "payload") or current
-        cell = row.get("payload") or next(iter(row.values()))
-        span = document.source.span(cell.start, cell.end)
+        span = _cell_span(document, row["payload"], row)
         if not _NAME.fullmatch(current) or current in BUILTIN_PAYLOADS:
             why = "is built in" if current in BUILTIN_PAYLOADS else "is not a name of small letters, digits and `_`"
             findings.add(BAD_PAYLOAD, span, f"the payload `{current}` {why}", "choose another name")
@@ -136,7 +135,7 @@ def _amount(values: dict[str, ScalarNode], name: str, path: str, findings: Findi
 
 
 def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, findings: Findings) -> RoleRow | None:
-    cell = row.get("role", Cell("", 0, 0))
+    cell = row["role"]
     found = links(document.source.text, cell.start, cell.end)
     if len(found) != 1:
         span = _cell_span(document, cell, row)
@@ -224,7 +223,8 @@ def _rows(
         if len(row) > len(names):
             span = document.source.span(row[len(names)].start, max(row[-1].end, row[len(names)].start + 1))
             findings.add(BAD_TABLE, span, "the row has more cells than the header", "write a bar in a cell as `\\|`")
-        yield {name: cell for name, cell in zip(names, row, strict=False) if name in columns}
+        padded = (*row, *[Cell("", row[-1].end, row[-1].end)] * (len(names) - len(row)))
+        yield {name: cell for name, cell in zip(names, padded, strict=False) if name in columns}
 
 
 def _scalar(document: Document, row: dict[str, Cell], name: str) -> ScalarNode | None:

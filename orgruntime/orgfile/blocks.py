@@ -1,4 +1,4 @@
-"""The blocks of a markdown text with their offsets. Knows CommonMark and tables through mistune, nothing of sections.
+"""The blocks of a markdown text with their offsets. Knows CommonMark through mistune, and tables; nothing of sections.
 
 mistune's tokens carry no positions; its block state is subclassed to mark each token as it is appended. Invariant: the
 blocks are in order and each begins where its text begins; only top-level blocks are given, because nested ones
@@ -14,7 +14,6 @@ from typing import Any
 import mistune
 from mistune.block_parser import BlockParser
 from mistune.core import BlockState
-from mistune.plugins.table import table
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,14 @@ def parse_blocks(text: str, start: int = 0) -> tuple[Block, ...]:
     """The top-level blocks of text[start:], with offsets into `text`. `text` has `\\n` line ends."""
     body = text[start:]
     markdown = mistune.Markdown(renderer=None, block=_SpanParser(), inline=mistune.InlineParser())
-    table(markdown)
     state = _SpanState()
     state.process(body if body.endswith("\n") else body + "\n")
     markdown.block.parse(state, markdown.block.rules)
-    tokens = [token for token in state.tokens if token["type"] != "blank_line"]
+    # A quote that a list ends, itself ended by a heading, comes after the list among the tokens: put them in order.
+    tokens = sorted((one for one in state.tokens if one["type"] != "blank_line"), key=lambda one: int(one["start"]))
     edges = [token["start"] for token in tokens] + [len(body)]
-    return tuple(_block(token, body, edges[i + 1], start) for i, token in enumerate(tokens))
+    blocks = [_block(token, body, edges[i + 1], start) for i, token in enumerate(tokens)]
+    return tuple(part for block in blocks for part in _with_tables(block, text))
 
 
 class _SpanState(BlockState):
@@ -69,6 +69,30 @@ class _SpanParser(BlockParser):
             if token.pop("approx", False) or "start" not in token:
                 token["start"] = m.start()
         return end
+
+
+_RULER = re.compile(r"^ {0,3}(?=[^\n]*\|)\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$", re.MULTILINE)
+
+
+def _with_tables(block: Block, text: str) -> tuple[Block, ...]:
+    """A paragraph with a ruler of a table in it: the words before the table, and the table.
+
+    mistune's own tables refuse a row with too few or too many cells, and then the whole table is a paragraph: the
+    author of the row would be told that there is no table.
+    """
+    if block.kind != "paragraph":
+        return (block,)
+    for ruler in _RULER.finditer(text, block.start, block.end):
+        if ruler.start() == block.start:
+            continue
+        header = text.rfind("\n", 0, ruler.start() - 1) + 1
+        header = max(header, block.start)
+        if "|" not in text[header : ruler.start()]:
+            continue
+        table = Block("table", header + len(text[header:]) - len(text[header:].lstrip(" ")), block.end)
+        before = text[block.start : header].rstrip()
+        return (Block("paragraph", block.start, block.start + len(before)), table) if before else (table,)
+    return (block,)
 
 
 _INDENT = re.compile(r"[ \t\n]*")

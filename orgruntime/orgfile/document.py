@@ -102,7 +102,10 @@ class Document:
     def items(self, block: Block) -> tuple[Cell, ...]:
         """The top-level items of a list block; nested text belongs to its item."""
         text = self.source.text
-        marks = [match for match in _MARKER.finditer(text, block.start, block.end) if _is_top(match, text, block)]
+        line_start = text.rfind("\n", 0, block.start) + 1
+        marks = [
+            mark for mark in _MARKER.finditer(text, line_start, block.end) if _is_top(mark, block.start - line_start)
+        ]
         ends = [match.start() for match in marks[1:]] + [block.end]
         return tuple(_trimmed(text, mark.end(), end) for mark, end in zip(marks, ends, strict=True))
 
@@ -117,11 +120,9 @@ _MARKER = re.compile(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$
 _CELL_END = re.compile(r"(?<!\\)\|")
 
 
-def _is_top(match: re.Match[str], text: str, block: Block) -> bool:
-    """Nested items are indented to the text of the first item; CommonMark allows top-level ones up to 3 spaces."""
-    line_start = text.rfind("\n", 0, block.start) + 1
-    first_indent = block.start - line_start
-    return len(match["indent"]) <= max(first_indent + 1, 1) if match.start() > block.start else True
+def _is_top(mark: re.Match[str], first_indent: int) -> bool:
+    """Nested items are indented to the text of the first item, at least two columns more than its marker."""
+    return len(mark["indent"].expandtabs(4)) <= first_indent + 1
 
 
 def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:

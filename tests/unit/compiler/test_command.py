@@ -1,0 +1,59 @@
+"""Commands: nothing passes that a shell would read differently from a plain split."""
+
+from __future__ import annotations
+
+import pytest
+
+from orgruntime.compiler.command import check_command
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile.tree import ScalarNode
+
+
+def check(text: str) -> list[tuple[str, int]]:
+    findings = Findings()
+    check_command(ScalarNode(Span("p.md", 1, 1, 1, 1 + len(text)), text, inner=0), "run", findings)
+    return [(found.code, found.span.column) for found in findings.sorted()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "python train.py --seed {seed} --budget {budget}",
+        "python -c 'import x; print(1 | 2 > 3 && $HOME)' {seed}",
+        'python -c "a; b | c" {seed}',
+        "./run.sh {seed} a=b cost\\$5 \\;",
+        "python -c \"print({'a': 1})\" {seed}",
+        "run {seed} 100$",
+        "run {seed}\n",
+    ],
+)
+def test_plain_commands(text: str) -> None:
+    assert check(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("run {seed} | tee log", 12),
+        ("run {seed} && x", 12),
+        ("run {seed}; x", 11),
+        ("run {seed} > log", 12),
+        ("run {seed} 2>&1", 13),
+        ("run {seed} $HOME", 12),
+        ('run {seed} "$HOME"', 13),
+        ("run {seed} $(date)", 12),
+        ("run {seed} `date`", 12),
+        ("run {seed} ${X}", 12),
+        ("run {seed} & ", 12),
+    ],
+)
+def test_shell_signs_are_told_where_they_are(text: str, column: int) -> None:
+    assert ("ORG408", column) in check(text)
+
+
+def test_variables_quotes_and_placeholders() -> None:
+    assert check("X=1 run {seed}") == [("ORG408", 1)]
+    assert check("run {seed} 'open") == [("ORG408", 1)]
+    assert check("run {seed} {gpu}") == [("ORG409", 12)]
+    assert check("run") == [("ORG410", 1)]
