@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from orgruntime.compiler import words
@@ -20,7 +21,7 @@ from orgruntime.diagnostics.codes import (
     NOTHING_EDITABLE,
 )
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.model.manifest import WorkspaceSpec
 from orgruntime.orgfile.tree import ScalarNode
 
@@ -74,16 +75,33 @@ def _source(fields: Fields, org: Path, findings: Findings) -> tuple[str | None, 
         return str(path), None if is_bare else path
     if _REMOTE.fullmatch(text) and not text.startswith("."):
         return text, None
-    near = did_you_mean(path.name, _folders(path.parent)) if path.parent.is_dir() else ""
-    help = near or "give a folder relative to the org, or owner/repo@commit"
-    findings.add(MISSING_WORKSPACE, node.span, f"the workspace `{text}` does not exist", help)
+    what = "is not a folder" if _is_there(path) else "does not exist"
+    findings.add(MISSING_WORKSPACE, node.span, f"the workspace `{text}` {what}", _source_help(text, path))
     return text, None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _source_help(text: str, path: Path) -> str:
+    """The nearest folder; for what looks like a repository of a code host, the form that pins it."""
+    near = nearest(path.name, _folders(path.parent))
+    if near:
+        return f"did you mean `{near}`?"
+    hosted = re.fullmatch(r"(?:https?://[\w.-]+/|git@[\w.-]+:)?([\w-][\w.-]*/[\w.-]+?)(?:\.git)?", text)
+    if hosted:
+        return f"give a folder relative to the org; a repository is pinned as `{hosted[1]}@COMMIT`"
+    return "give a folder relative to the org, or `owner/repo@commit`"
 
 
 def _folders(parent: Path) -> list[str]:
     try:
         return sorted(entry.name for entry in os.scandir(parent) if entry.is_dir())
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 
@@ -99,8 +117,10 @@ def _editable(fields: Fields, root: Path | None, findings: Findings) -> tuple[st
 
 
 def _check_editable(node: ScalarNode, root: Path | None, files: list[str] | None, findings: Findings) -> str:
-    text = node.text.strip()
-    path = PurePosixPath(text)
+    """The path or pattern in the form in which a run compares it: plain, without `./`."""
+    written = node.text.strip()
+    path = PurePosixPath(written)
+    text = str(path)
     if (
         path.is_absolute()
         or ".." in path.parts
@@ -108,27 +128,18 @@ def _check_editable(node: ScalarNode, root: Path | None, files: list[str] | None
         or any(p.lower().startswith(".git") for p in path.parts)
     ):
         help = "name files of the workspace by their path below it"
-        findings.add(EDITABLE_ESCAPES, node.span, f"`{text}` is not a plain path inside the workspace", help)
+        findings.add(EDITABLE_ESCAPES, node.span, f"`{written}` is not a plain path inside the workspace", help)
     elif root is not None and files is not None:
-        if any(sign in text for sign in "*?["):
-            found = _matches(root, text)
-        else:
-            found = (root / text).is_file() or any(name.startswith(text.rstrip("/") + "/") for name in files)
-        if not found:
+        if (root / text).is_dir():
+            help = f"write `{text}/*` for every file below it" if text != "." else "name its files"
+            findings.add(MISSING_EDITABLE, node.span, f"`{written}` is a folder, and only files are editable", help)
+        elif not (root / text).is_file() and not any(fnmatchcase(name, text) for name in files):
             help = did_you_mean(text, files) or "check the path; it is relative to the workspace"
-            findings.add(MISSING_EDITABLE, node.span, f"no file of the workspace is `{text}`", help)
+            findings.add(MISSING_EDITABLE, node.span, f"no file of the workspace is `{written}`", help)
         elif not (root / text).resolve().is_relative_to(root.resolve()):
-            findings.add(
-                EDITABLE_ESCAPES, node.span, f"`{text}` is a link that leaves the workspace", "copy the file in"
-            )
+            message = f"`{written}` is a link that leaves the workspace"
+            findings.add(EDITABLE_ESCAPES, node.span, message, "copy the file in")
     return text
-
-
-def _matches(root: Path, pattern: str) -> bool:
-    try:
-        return any(path.is_file() for path in root.glob(pattern))
-    except (ValueError, NotImplementedError, OSError):
-        return False
 
 
 def _files(root: Path) -> list[str]:
