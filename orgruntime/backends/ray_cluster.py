@@ -12,6 +12,9 @@ import os
 import re
 import secrets
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orgruntime.backends import guardian
 from orgruntime.model.fleet import Node
 from orgruntime.runtime.ports import ExecutorError
 
@@ -43,6 +47,7 @@ class Cluster:
     _thread: ThreadPoolExecutor
     _environment: dict[str, str | None]
     """What was changed of this process's environment, as it was before."""
+    _guard: Guard | None = None
     _closed: bool = field(default=False)
 
     def call(self, function: Callable[[], T]) -> T:
@@ -70,6 +75,20 @@ class Cluster:
 
         self.call(ray.shutdown)
         _undo(self._thread, self.folder, self._environment)
+        if self._guard is not None:
+            self._guard.dismiss()
+
+
+class Guard:
+    """A process that cleans up after this one if this one is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        program = [sys.executable, "-I", "-S", guardian.__file__, str(folder)]
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, cwd="/")
+
+    def dismiss(self) -> None:
+        self._process.communicate(b".")
 
 
 def connect(address: str | None, *, cpus: float | None = None, gpus: float | None = None) -> Cluster:
@@ -85,7 +104,7 @@ def connect(address: str | None, *, cpus: float | None = None, gpus: float | Non
             folder = _folder()
             options = _embedded(folder, cpus, gpus)
         else:
-            options = {"address": address}
+            options = {"address": _reachable(address)}
         thread.submit(_init, options).result()
     except ExecutorError:
         _undo(thread, folder, before)
@@ -93,7 +112,7 @@ def connect(address: str | None, *, cpus: float | None = None, gpus: float | Non
     except Exception as error:
         _undo(thread, folder, before)
         raise ExecutorError(_sentence(address, error)) from error
-    return Cluster(address is None, folder, thread, before)
+    return Cluster(address is None, folder, thread, before, Guard(folder) if folder else None)
 
 
 def _check(address: str) -> None:
@@ -104,6 +123,16 @@ def _check(address: str) -> None:
         )
     if address != "auto" and not re.fullmatch(r"[^\s/:]+:\d+|\[[0-9a-fA-F:]+\]:\d+", address):
         raise ExecutorError(f"cannot join {address!r}: an address is `auto` or host:port, for example 10.0.0.1:6379")
+
+
+def _reachable(address: str) -> str:
+    """host:port of a cluster that listens. Asked first, since Ray ends the whole process where nobody answers."""
+    from ray._private.services import canonicalize_bootstrap_address_or_die
+
+    found: str = canonicalize_bootstrap_address_or_die(address)
+    host, _, port = found.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
+        return found
 
 
 def _folder() -> Path:
