@@ -10,7 +10,9 @@ content with an equal author and message gives an equal id, because identity and
 
 from __future__ import annotations
 
+import ctypes
 import io
+import os
 import shutil
 import tarfile
 import threading
@@ -61,7 +63,9 @@ class GitWorkspace:
             raise WorkspaceError(f"{git_dir} cannot be written: {error.strerror or error}") from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        return cls(_opened(git_dir), notice=source.notice)
+        workspace = cls(_opened(git_dir), notice=source.notice)
+        workspace.flush()
+        return workspace
 
     @classmethod
     def open(cls, git_dir: Path) -> GitWorkspace:
@@ -95,6 +99,13 @@ class GitWorkspace:
             blobs = {path: self._repo.create_blob(data) for path, data in files.items()}
             tree = _with_files(self._repo, parent.tree, {tuple(path.split("/")): blob for path, blob in blobs.items()})
             return self._record(tree, [parent.id], message, author)
+
+    def flush(self) -> None:
+        handle = os.open(self._repo.path, os.O_RDONLY)
+        try:
+            _sync_filesystem(handle)
+        finally:
+            os.close(handle)
 
     def diff(self, old: CommitId, new: CommitId) -> Diff:
         """A file that cannot be text counts by its lines all the same, so that a NUL byte hides no change."""
@@ -181,12 +192,19 @@ def check_path(path: str) -> None:
 
 def _quiet_libgit2() -> None:
     """Nothing of the machine is read. The owner of a directory does not matter, since nothing in it is executed.
-    Objects and refs are synced to disk, so that the ledger never names a commit that a power cut has taken
-    (about 400 commits/s instead of 2,300 where it was measured)."""
+    Objects are not synced one by one (that cost 18 ms a commit): `flush` syncs whatever has come."""
     for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
         pygit2.settings.search_path[level] = ""
     pygit2.settings.owner_validation = False
-    pygit2.settings.enable_fsync_gitdir(True)
+
+
+def _sync_filesystem(handle: int) -> None:
+    """syncfs(2): one call for all the small files of a batch of commits. Elsewhere than on Linux, all filesystems."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+    elif syncfs(handle) != 0:
+        raise OSError(ctypes.get_errno(), "syncfs failed")
 
 
 def _opened(git_dir: Path) -> pygit2.Repository:

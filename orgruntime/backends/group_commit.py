@@ -9,11 +9,11 @@ nothing: a lost write replays its node, which the ledger makes harmless.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from orgruntime.runtime.shared_flush import SharedFlush
 
 _PUT = (
     "INSERT OR REPLACE INTO checkpoints"
@@ -52,8 +54,7 @@ class GroupCommitSaver(AsyncSqliteSaver):  # type: ignore[misc]  # the library i
         self._disk = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         self._disk.execute("PRAGMA synchronous=FULL")
         self._rows: list[Statement] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._flusher: asyncio.Task[None] | None = None
+        self._flush = SharedFlush(self._take)
         self._stored: set[str] = set()
 
     @classmethod
@@ -133,28 +134,11 @@ class GroupCommitSaver(AsyncSqliteSaver):  # type: ignore[misc]  # the library i
 
     async def flush(self) -> None:
         """Returns when every row that was there at the call is on disk."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(done)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush())
-        await done
+        await self._flush()
 
-    async def _flush(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            rows, self._rows = self._rows, []
-            failure: Exception | None = None
-            try:
-                await asyncio.to_thread(self._write, rows)
-            except sqlite3.Error as error:
-                failure = error
-            for done in group:
-                if done.done():
-                    continue
-                if failure is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(failure)
+    def _take(self) -> Callable[[], None]:
+        rows, self._rows = self._rows, []
+        return partial(self._write, rows)
 
     def _write(self, rows: Sequence[Statement]) -> None:
         if not rows:

@@ -251,6 +251,7 @@ async def _proposal(lab: Lab, call: Call, request: StepRequest, reply: StepReply
         commit = lab.workspace.commit(request.base, files, message=hypothesis, author=author)
     except WorkspaceError as error:
         return str(error)
+    await lab.commits_on_disk()
     number = f"{call.address.inquiry}.{call.address.visit}"
     return Proposal(
         id=ProposalId(f"p{number}"),

@@ -126,6 +126,7 @@ async def _screened(lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal
                 paths = ", ".join(merged.paths[:3])
                 return Finding(Outcome.CONFLICTED, f"the lead moved to {lead.id[:10]} and {paths} conflicts with it")
             commit, base = merged, lead.id
+            await lab.commits_on_disk()
             if commit.tree == lead.tree:
                 return Finding(Outcome.DUPLICATE, "the lead already holds this change")
         try:

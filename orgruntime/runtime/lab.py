@@ -24,6 +24,7 @@ from orgruntime.runtime.commands import filled_command
 from orgruntime.runtime.events import EventKind, Listener, RunEvent
 from orgruntime.runtime.logs import TrialLogs
 from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Workspace
+from orgruntime.runtime.shared_flush import SharedFlush
 
 FULL_BUDGET = 1.0
 """Rung of every trial for now: patience is parsed, printed, and not yet in force."""
@@ -57,6 +58,10 @@ class Lab:
     """Role or desk → what it is doing, for people."""
     idle: set[str] = field(default_factory=set)
     """Desks whose species has nothing left to propose."""
+
+    def __post_init__(self) -> None:
+        self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
+        """To be awaited before the ledger names a new commit."""
 
     @property
     def workspace(self) -> Workspace:

@@ -105,7 +105,9 @@ class Supervisor:
 
     async def _listen(self) -> None:
         while True:
-            self._arrived += await self._lab.ports.executor.outcomes()
+            # Two statements: `+=` would read the list before the wait, and a tick swaps it meanwhile.
+            arrived = await self._lab.ports.executor.outcomes()
+            self._arrived.extend(arrived)
             self._wake.set()
 
     def _tick(self) -> None:

@@ -259,8 +259,8 @@ def _pause(now: Snapshot) -> list[Decision]:
 def _open_inquiries(now: Snapshot) -> list[Decision]:
     if not now.baseline_known:
         return []
-    room = min(now.slots + LOOKAHEAD, now.proposers) - now.exploring
-    if room <= 0:
+    room = now.slots + LOOKAHEAD - now.exploring
+    if room <= 0 or not now.proposers:
         return []
     return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, "a slot will fall free", count=room)]
 

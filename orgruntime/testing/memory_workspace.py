@@ -64,6 +64,9 @@ class MemoryWorkspace:
             raise WorkspaceError(f"{clash[0]!r} cannot be a file and a folder; choose another path")
         return self._record(tree, [base], message, author)
 
+    def flush(self) -> None:
+        return None
+
     def diff(self, old: CommitId, new: CommitId) -> Diff:
         before, after = self._tree(old), self._tree(new)
         files: dict[str, tuple[int, int]] = {}

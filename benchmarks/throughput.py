@@ -1,0 +1,199 @@
+"""No-op trials per second through the whole path, beside Ray Tune and beside bare Ray tasks, in one run.
+
+    python benchmarks/throughput.py                      # 200, 1000 and 5000 trials, without and with the sandbox
+    python benchmarks/throughput.py --trials 200 --no-tune
+
+Every arm starts the same subprocess (`sh noop.sh`, which prints a metric) once a trial, with 64 trials in flight on a
+local Ray with 64 logical CPUs. The whole path is: an inquiry in the graph (durable checkpoints), a desk's step in a Ray
+actor, a commit, a proposal, a reservation and a settlement in the ledger (fsync), the node agent, a shepherd process,
+and the reading of the metric. The rate of an arm is counted from its first settled trial to its last, start-up apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+IN_FLIGHT = 64
+NOOP = "echo ---\necho 'loss: 1.0'\n"
+PROGRAM = """---
+format: orgruntime/1
+objective: {{metric: loss, direction: minimize}}
+workspace:
+  source: ../workspace
+  editable: [train.py]
+  run: sh noop.sh {{seed}} {{budget}}
+  time_limit: 30s
+risk: {{preset: bold, dry_spell: 100%}}
+budget: {{trials: {trials}}}
+models: {{default: control/null}}
+---
+
+# Noop
+
+Nothing to find here.
+
+## Roles
+
+| role | kind | count |
+|---|---|---|
+| [Null](roles/null.md) | agent | 4 |
+"""
+
+
+def make_org(folder: Path, trials: int) -> Path:
+    workspace, org = folder / "workspace", folder / "org"
+    (org / "roles").mkdir(parents=True)
+    workspace.mkdir()
+    (workspace / "noop.sh").write_text(NOOP)
+    (workspace / "train.py").write_text("X = 1\n")
+    (org / "program.md").write_text(PROGRAM.format(trials=trials))
+    (org / "roles/null.md").write_text("---\nname: null\ndescription: proposes nothing\n---\n\nPropose nothing.\n")
+    return org
+
+
+def ours(trials: int, sandbox: bool) -> dict[str, float]:
+    from orgruntime.api.running import RunOptions, View, start_run
+    from orgruntime.api.wiring import ClusterChoice
+    from orgruntime.runtime.events import EventKind, RunEvent
+
+    times: list[float] = []
+
+    class Clock(View):
+        def event(self, event: RunEvent) -> None:
+            if event.event is EventKind.TRIAL:
+                times.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        before = rss_mb()
+        options = RunOptions(
+            seed=1, runs=Path(folder) / "runs", cluster=ClusterChoice(cpus=IN_FLIGHT, sandbox=sandbox)
+        )
+        status = start_run(make_org(Path(folder), trials), options, Clock())
+        settled = status.trials.total
+    steady = times[len(times) // 10 :]
+    return {
+        "trials": settled,
+        "per_second": (len(steady) - 1) / (steady[-1] - steady[0]),
+        "driver_mb_per_1000": (rss_mb() - before) / settled * 1000,
+    }
+
+
+def bare_ray(trials: int) -> dict[str, float]:
+    import ray
+
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "noop.sh"
+        script.write_text(NOOP)
+        ray.init(num_cpus=IN_FLIGHT, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+        @ray.remote(num_cpus=1)
+        def task() -> str:
+            return subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True).stdout
+
+        ray.get([task.remote() for _ in range(IN_FLIGHT)])
+        start, done, running = time.perf_counter(), 0, [task.remote() for _ in range(IN_FLIGHT)]
+        while running:
+            ready, running = ray.wait(running, num_returns=1)
+            ready += ray.wait(running, num_returns=len(running), timeout=0)[0] if running else []
+            running = [reference for reference in running if reference not in set(ready)]
+            ray.get(ready)
+            done += len(ready)
+            running += [task.remote() for _ in range(min(len(ready), trials - done - len(running)))]
+        elapsed = time.perf_counter() - start
+        ray.shutdown()
+    return {"trials": done, "per_second": done / elapsed}
+
+
+def ray_tune(trials: int) -> dict[str, float]:
+    """Its best configuration: actors are reused, no loggers, no snapshots."""
+    import os
+
+    os.environ.update(TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", TUNE_GLOBAL_CHECKPOINT_S="100000", TUNE_RESULT_DIR="")
+    import ray
+    from ray import tune
+
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "noop.sh"
+        script.write_text(NOOP)
+        ray.init(num_cpus=IN_FLIGHT, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+        class Noop(tune.Trainable):
+            def setup(self, config: dict[str, object]) -> None:
+                return None
+
+            def reset_config(self, new_config: dict[str, object]) -> bool:
+                return True
+
+            def step(self) -> dict[str, object]:
+                out = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True).stdout
+                return {"loss": float(out.rsplit(" ", 1)[1]), "done": True}
+
+        tuner = tune.Tuner(
+            Noop,
+            tune_config=tune.TuneConfig(
+                metric="loss", mode="min", num_samples=trials, reuse_actors=True, max_concurrent_trials=2
+            ),
+            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+        )
+        start = time.perf_counter()
+        tuner.fit()
+        elapsed = time.perf_counter() - start
+        ray.shutdown()
+    return {"trials": trials, "per_second": trials / elapsed}
+
+
+ARMS: dict[str, Callable[[int], dict[str, float]]] = {
+    "orgruntime": lambda n: ours(n, sandbox=False),
+    "orgruntime, sandbox": lambda n: ours(n, sandbox=True),
+    "bare Ray tasks": bare_ray,
+    "Ray Tune": ray_tune,
+}
+TUNE_AT_MOST = 100
+"""Trials of the Tune arm: its rate falls with the number of trials, so this flatters it."""
+
+
+def rss_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def in_fresh_process(arm: str, trials: int) -> dict[str, float]:
+    """Each arm in a process of its own, so that none pays for another's imports or memory."""
+    command = [sys.executable, __file__, "--arm", arm, "--trials", str(trials)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{arm} failed:\n{done.stdout}\n{done.stderr}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, nargs="*", default=[200, 1000, 5000])
+    parser.add_argument("--arm", choices=list(ARMS))
+    parser.add_argument("--no-tune", action="store_true")
+    options = parser.parse_args()
+    if options.arm:
+        print(json.dumps(ARMS[options.arm](options.trials[0])))
+        return
+    print(f"{'arm':22} {'trials':>7} {'trials/s':>9} {'against bare Ray':>17} {'driver MB/1000':>15}")
+    for trials in options.trials:
+        bare = 0.0
+        for arm in ("bare Ray tasks", "orgruntime", "orgruntime, sandbox", "Ray Tune"):
+            if arm == "Ray Tune" and options.no_tune:
+                continue
+            got = in_fresh_process(arm, min(trials, TUNE_AT_MOST) if arm == "Ray Tune" else trials)
+            bare = got["per_second"] if arm == "bare Ray tasks" else bare
+            memory = f"{got['driver_mb_per_1000']:15.1f}" if "driver_mb_per_1000" in got else f"{'':15}"
+            rate = got["per_second"]
+            print(f"{arm:22} {got['trials']:7.0f} {rate:9.1f} {rate / bare:16.2f}x {memory}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
