@@ -137,7 +137,9 @@ class GroupCommitSaver(AsyncSqliteSaver):  # type: ignore[misc]  # the library i
         await self._flush()
 
     def _take(self) -> Callable[[], None]:
-        rows, self._rows = self._rows, []
+        # Emptied in place: the library works on a shallow copy of the saver, which must go on sharing this list.
+        rows = list(self._rows)
+        self._rows.clear()
         return partial(self._write, rows)
 
     def _write(self, rows: Sequence[Statement]) -> None:

@@ -95,27 +95,31 @@ class LangGraphEngine:
         self._stack = contextlib.AsyncExitStack()
         self._saver: GroupCommitSaver | None = None
         self._compiled: Any = None
-        self._unfinished: set[str] = set()
+        self._known: set[str] = set()
+        """Threads that may have a checkpoint: only these are looked for on disk before they run."""
 
     async def open(self, step: StepRunner) -> None:
         self._path.touch(mode=0o600, exist_ok=True)
         self._saver = await self._stack.enter_async_context(GroupCommitSaver.opened(self._path))
-        self._unfinished = self._saver.threads()
+        self._known = self._saver.threads()
         roles = [role.slug for role in self._manifest.roles]
         self._compiled = lower(self._manifest.graph, roles, step).compile(checkpointer=self._saver)
 
     async def run(self, inquiry: InquiryId, at: RoleSlug, payload: PayloadId | None) -> None:
         config = {"configurable": {"thread_id": inquiry}, "recursion_limit": STEP_LIMIT}
         start: ThreadState | None = _start(at, payload)
-        if inquiry in self._unfinished:
+        if inquiry in self._known:
             saved = await self._compiled.aget_state(config)
-            if not saved.next:
-                return
-            start = None
+            if saved.created_at is not None:
+                if not saved.next:
+                    return
+                start = None
+        self._known.add(inquiry)
         await self._compiled.ainvoke(start, config, durability="sync")
 
     async def forget(self, inquiries: Sequence[InquiryId]) -> None:
         assert self._saver is not None
+        self._known.difference_update(inquiries)
         await self._saver.forget(inquiries)
 
     async def close(self) -> None:
