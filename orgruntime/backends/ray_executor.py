@@ -333,8 +333,12 @@ class RayExecutor:
         self._queue(outcome)
 
     def _lost(self, lease: Lease, error: Exception) -> None:
+        import ray
+
         if lease in self._leases:
             self._leases.remove(lease)
+        # Should it live after all, nobody listens to it any more.
+        ray.kill(lease.agent)
         started = lease.ready
         ending = Ending.INFRASTRUCTURE if started else Ending.NEVER_STARTED
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

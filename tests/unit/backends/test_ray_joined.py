@@ -1,4 +1,4 @@
-"""The executor on a running cluster of two simulated nodes with logical GPUs: placement, leases, and the loss of a node."""
+"""The executor on a running cluster of two simulated nodes with logical GPUs: placement, leases, the loss of a node."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_a_lost_node_loses_its_attempts_and_no_others(cluster: Any, execut
     await eventually(lambda: executor.free_slots(GPU) == 3)
     specs = [attempt(SLEEPS, resources=GPU, env={"MARK": "lost-node"}) for _ in range(3)]
     executor.submit(specs)
-    await eventually(lambda: len(_running("MARK=lost-node")) >= 3)
+    await eventually(lambda: len(_running("MARK=lost-node", "sleep")) == 3)
     cluster.remove_node(doomed, allow_graceful=False)
     (outcome,) = await collect(executor, 1)
     assert outcome.ending is Ending.INFRASTRUCTURE
@@ -151,12 +151,15 @@ async def test_close_leaves_nothing_on_the_nodes(cluster: Any) -> None:
     assert not _running(str(folder))
 
 
-def _running(mark: str) -> list[int]:
+def _running(mark: str, program: str = "") -> list[int]:
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            text = Path(f"/proc/{name}/environ").read_bytes() + Path(f"/proc/{name}/cmdline").read_bytes()
+            command = Path(f"/proc/{name}/cmdline").read_bytes()
+            text = Path(f"/proc/{name}/environ").read_bytes() + command
         except OSError:
+            continue
+        if not command.startswith(program.encode()):
             continue
         found += [int(name)] if mark.encode() in text and int(name) != os.getpid() else []
     return found
