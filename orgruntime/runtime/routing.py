@@ -52,9 +52,20 @@ def ways_out(graph: AgentGraph, role: RoleSlug) -> tuple[RoleSlug, ...]:
     """Every role that `way_on` can name from `role`, without `END`: what a drawing of the graph must show."""
     targets = {edge.target: None for edge in graph.edges_from(role)}
     for edge in graph.handoffs:
-        if edge.kind is HandoffKind.ASK and edge.target == role:
+        if edge.kind is HandoffKind.ASK and role in _within_call(graph, edge.target):
             targets.setdefault(edge.source)
     return tuple(targets)
+
+
+def _within_call(graph: AgentGraph, callee: RoleSlug) -> set[RoleSlug]:
+    """The roles that may hold a call to `callee` when it returns: the callee, and whom it handed the work on to."""
+    found, seen = {callee}, [callee]
+    for role in seen:
+        for edge in graph.edges_from(role):
+            if edge.kind is HandoffKind.TRANSFER and edge.target not in found:
+                found.add(edge.target)
+                seen.append(edge.target)
+    return found
 
 
 def _open(edge: Handoff, payload: str, words: Sequence[str], taken: Mapping[str, int]) -> bool:

@@ -84,8 +84,11 @@ async def _check_drawing(org: Manifest, path: Path) -> None:
     assert nodes == {node.slug for node in drawing.nodes}
     handoffs = [edge for edge in drawing.edges if edge.style != EdgeStyle.CADENCE]
     drawn = {(edge.source, edge.target) for edge in handoffs}
+    assert drawn <= edges
+    callers = {edge.source for edge in handoffs if edge.style == EdgeStyle.ASK}
+    assert {target for _, target in edges - drawn} <= callers, "what is not drawn is the return of a call"
     returns = {(edge.target, edge.source) for edge in handoffs if edge.style == EdgeStyle.ASK}
-    assert edges == drawn | returns
+    assert returns <= edges
 
 
 async def test_the_compiled_graph_is_the_drawn_graph(tmp_path: Path) -> None:
