@@ -60,6 +60,7 @@ class NodeAgent:
         if self.config["sandbox"]:
             level, detail = await asyncio.to_thread(bubblewrap.probe, self.own)
         self.box = bubblewrap.words(self.own) if level == "strict" else None
+        self.filters = bubblewrap.filter_file(self.own)
         self._start_zygote()
         threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
         import ray
@@ -172,7 +173,7 @@ class NodeAgent:
             "limit_s": order["limit_s"], "memory_mb": order["memory_mb"], "processes": PROCESSES,
         }  # fmt: skip
         if self.box is not None:
-            command |= {"box": self.box, "tail": bubblewrap.tail_words(order["gpus"])}
+            command |= {"box": self.box, "tail": bubblewrap.tail_words(order["gpus"]), "seccomp": self.filters}
         return command
 
     def _settle(self, order: Order, **outcome: Any) -> None:

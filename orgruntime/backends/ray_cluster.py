@@ -97,22 +97,25 @@ def connect(address: str | None, *, cpus: float | None = None, gpus: float | Non
     if address is not None:
         _check(address)
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ray")
-    folder = None
+    folder, guard = None, None
     before = {name: os.environ.get(name) for name in _OURS}
     try:
         if address is None:
             folder = _folder()
+            # Before Ray: its start takes seconds, in which the driver may be killed as well.
+            guard = Guard(folder)
             options = _embedded(folder, cpus, gpus)
         else:
             options = {"address": _reachable(address)}
         thread.submit(_init, options).result()
-    except ExecutorError:
-        _undo(thread, folder, before)
-        raise
     except Exception as error:
         _undo(thread, folder, before)
+        if guard is not None:
+            guard.dismiss()
+        if isinstance(error, ExecutorError):
+            raise
         raise ExecutorError(_sentence(address, error)) from error
-    return Cluster(address is None, folder, thread, before, Guard(folder) if folder else None)
+    return Cluster(address is None, folder, thread, before, guard)
 
 
 def _check(address: str) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orgruntime.backends import bubblewrap, leases, node_agent, processes, shepherd, trial_files, trial_layout
+from orgruntime.backends import bubblewrap, leases, node_agent, processes, seccomp, shepherd, trial_files, trial_layout
 from orgruntime.backends.leases import Room, Share
 from orgruntime.backends.ray_cluster import Cluster, connect
 from orgruntime.model.fleet import Fleet, Node
@@ -444,7 +444,7 @@ def _travel_by_value() -> None:
     """Nodes of a joined cluster need Ray and Python, not this package."""
     from ray import cloudpickle
 
-    for module in (bubblewrap, trial_layout, node_agent):
+    for module in (seccomp, bubblewrap, trial_layout, node_agent):
         cloudpickle.register_pickle_by_value(module)
 
 

@@ -79,6 +79,7 @@ class Node:
         }  # fmt: skip
         if self.level == "strict":
             order |= {"box": bubblewrap.words(str(self.folder)), "tail": bubblewrap.tail_words(())}
+            order["seccomp"] = bubblewrap.filter_file(str(self.folder))
         self.order(**(order | changes))
 
     def outcome(self, limit_s: float = 60.0) -> dict[str, Any]:
