@@ -114,6 +114,10 @@ class Lab:
         """Trials of this shape that the whole fleet could run at once, if it ran nothing else."""
         return sum(slots_on(node, shape) for node in self.ports.executor.fleet().nodes)
 
+    def time_limit_s(self, role: Role) -> float:
+        """Of one trial of the role."""
+        return self.manifest.workspace.time_limit_s if role.minutes is None else role.minutes * 60
+
     def is_editable(self, path: str) -> bool:
         return any(
             path == pattern or fnmatch.fnmatchcase(path, pattern) for pattern in self.manifest.workspace.editable
@@ -133,7 +137,7 @@ class Lab:
         """A trial of `commit` with the role's resources. Verification runs the `verify` command where there is one."""
         spec = self.manifest.workspace
         command = spec.verify if purpose.is_verification and spec.verify else spec.run
-        limit = spec.time_limit_s if role.minutes is None else role.minutes * 60
+        limit = self.time_limit_s(role)
         identity = TrialIdentity(
             tree=commit.tree,
             command=command,

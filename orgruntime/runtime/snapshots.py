@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from orgruntime.ledger.rows import CertificationRow
 from orgruntime.model.amounts import UNITS
+from orgruntime.model.ids import TrialKey
 from orgruntime.model.manifest import Direction, Resources
 from orgruntime.model.research import EvidenceState
+from orgruntime.model.trial import Purpose
 from orgruntime.runtime.lab import Lab
 from orgruntime.scheduler.decide import Snapshot, Wanted
 
@@ -65,6 +67,19 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         since_champion=share * _since_champion(lab, hands),
         target_reached=target_reached(lab),
         stop_asked=hands.stop_asked,
+        screen=_screen(lab),
+    )
+
+
+def _screen(lab: Lab) -> Wanted:
+    """One more screen at its worst."""
+    role, limit_s = lab.experimenter, lab.time_limit_s(lab.experimenter)
+    return Wanted(
+        key=TrialKey(""),
+        purpose=Purpose.SCREEN,
+        cap=role.resources.cost(limit_s),
+        shape=shape_name(role.resources),
+        wall_ms=round(limit_s * 1000),
     )
 
 

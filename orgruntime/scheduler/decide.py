@@ -61,6 +61,8 @@ class Snapshot:
     """Share of the budget used since the last champion, or since the start, or since a person said to go on."""
     target_reached: bool = False
     stop_asked: bool = False
+    screen: Wanted | None = None
+    """What one more screen would cost at worst, whether or not one is wanted now. None: not known, taken as free."""
 
 
 class Verb(StrEnum):
@@ -186,19 +188,30 @@ def _exploration_over(now: Snapshot) -> Over | None:
             1.0 - _share(now) <= _certification_share(now),
             Over(Dial.BUDGET, "what is left of the budget is kept for a last certification"),
         ),
+        (not _affords_screen(now), Over(Dial.BUDGET, "one more trial could cost more than what is left of the budget")),
         (not _stake_allows(now), Over(Dial.STAKE, stake)),
         (now.proposers == 0, Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False)),
     )
     return next((over for holds, over in reasons if holds), None)
 
 
+def _affords_screen(now: Snapshot) -> bool:
+    """While something runs its worst case is reserved and may be refunded, so only an idle run is out of means."""
+    return now.screen is None or now.running > 0 or _fits(now.screen, now.left)
+
+
 def _stake_allows(now: Snapshot) -> bool:
-    """A single trial is indivisible: counted in trials, a stake of one is always allowed."""
+    """A single trial is indivisible: counted in trials, a stake of one is always allowed.
+
+    The next screen counts even when none is wanted: ideas whose trials could never start are not worth an agent's time.
+    """
     screens = [w for w in now.wanted if w.purpose is Purpose.SCREEN]
-    for unit, cost in _costs(screens[0]).items() if screens else ():
-        if unit in ("trials", "wall_ms") or unit not in now.left:
+    if now.screen is not None:
+        screens.append(now.screen)
+    for unit in UNITS:
+        if unit == "trials" or unit not in now.left:
             continue
-        if cost > now.numbers.largest_stake * now.left[unit]:
+        if any(getattr(w.cap, unit) > now.numbers.largest_stake * now.left[unit] for w in screens):
             return False
     return True
 
@@ -215,6 +228,8 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     if now.tests_used >= tests:
         reason = f"all {tests} planned certifications are used; a person can raise the budget"
         return [Decision(Verb.WITHDRAW, Dial.PROOF, reason)]
+    if now.target_reached:
+        return [Decision(Verb.WITHDRAW, Dial.SMALLEST_WIN, "a certified champion has reached the target")]
     if not _can_pay(now):
         return [Decision(Verb.WITHDRAW, Dial.BUDGET, "what is left of the budget cannot pay a certification")]
     used, cost = _share(now), _certification_share(now)
