@@ -91,6 +91,8 @@ class Driver(RuleBasedStateMachine):
         with self.ledger.transaction() as tx:
             first = tx.settle(outcome(attempt, ending), None if retried else measured(), used)
         assert first == (attempt in self.live)
+        with self.ledger.transaction() as tx:
+            assert not tx.settle(outcome(attempt, Ending.INFRASTRUCTURE), None, used)
         if first:
             self.charge(self.live.pop(attempt), TrialKey(attempt.rpartition(".")[0]), ending, used)
 
