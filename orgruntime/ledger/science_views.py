@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orgruntime.ledger.database import Database
 from orgruntime.ledger.rows import (
     AttemptRow,
     CertificationRow,
@@ -31,8 +32,16 @@ _PAST = (
 )
 
 
+_REMEMBERED = 2000
+"""Decoded proposals that are kept in memory."""
+
+
 class ScienceViews(View):
     """What was tried, and what it means."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db)
+        self._judged: dict[int, PastTrial] = {}
 
     def trial(self, key: TrialKey) -> TrialRow | None:
         row = self._row("SELECT * FROM trials WHERE key = ?", key)
@@ -85,11 +94,23 @@ class ScienceViews(View):
         `metric` is the mean over the measured screen trials so far; `running` says that the proposal has no verdict
         yet and its inquiry is open.
         """
-        if role is None:
-            rows = self._rows(f"{_PAST} ORDER BY p.n DESC LIMIT ?", limit)
-        else:
-            rows = self._rows(f"{_PAST} WHERE p.role = ? ORDER BY p.n DESC LIMIT ?", role, limit)
-        return [_past(row) for row in reversed(rows)]
+        where = "" if role is None else "WHERE role = ?"
+        names = () if role is None else (role,)
+        numbers = self._rows(f"SELECT n FROM proposals {where} ORDER BY n DESC LIMIT ?", *names, limit)
+        return [self._past_of(row["n"]) for row in reversed(numbers)]
+
+    def _past_of(self, number: int) -> PastTrial:
+        """A proposal with a verdict changes no more, so it is decoded once."""
+        known = self._judged.get(number)
+        if known is not None:
+            return known
+        row = self._rows(f"{_PAST} WHERE p.n = ?", number)[0]
+        past = _past(row)
+        if row["verdict"] is not None:
+            if len(self._judged) >= _REMEMBERED:
+                self._judged.clear()
+            self._judged[number] = past
+        return past
 
     def lead(self) -> LeadRow | None:
         """None until the lead was set for the first time."""

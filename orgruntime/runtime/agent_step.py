@@ -24,6 +24,8 @@ from orgruntime.runtime.ports import Handed, StepAddress, StepError, WorkspaceEr
 
 PAST_WINDOW = 200
 """Past proposals that a desk is shown: enough to learn from, and a bounded message."""
+_FORGETFUL = ("control/", "digest/")
+"""Species that learn nothing from single trials, and are not sent them."""
 TRIES = 3
 
 
@@ -100,11 +102,11 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
 def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
     lead = lab.ledger.lead()
     base = lead.commit if lead is not None else lab.base.id
-    wants_digest = _species(lab, call).startswith("digest/")
+    species = _species(lab, call)
     return StepRequest(
         role=call.role.slug,
         desk=call.desk,
-        species=_species(lab, call),
+        species=species,
         inquiry=call.address.inquiry,
         produces=produced(lab, call.role),
         idea=call.text,
@@ -114,8 +116,8 @@ def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
         files=editable_files(lab, base),
         seed=lab.seed_for("step", call.address.inquiry, call.address.visit, attempt),
         scene=scene(lab),
-        past=tuple(lab.ledger.past(PAST_WINDOW)),
-        digest=lab.ledger.digest(0) if wants_digest else None,
+        past=() if species.startswith(_FORGETFUL) else tuple(lab.ledger.past(PAST_WINDOW)),
+        digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
 
 

@@ -29,6 +29,7 @@ from orgruntime.scheduler.noise import BaselineError
 
 TICK_S = 0.25
 """Without news the loop looks around this often: requests from other processes, cadences, the clock."""
+LONGEST_REST_S = 0.02
 
 
 class Supervisor:
@@ -46,6 +47,7 @@ class Supervisor:
         self._counted_s = lab.ports.clock.monotonic()
         self._ended: tuple[RunState, str] | None = None
         self._tests_used = 0
+        self._tick_s = 0.0
 
     def ask_stop(self, reason: str) -> None:
         """From a signal handler or a request: nothing new is started, what runs is ended, the run can be resumed."""
@@ -66,11 +68,7 @@ class Supervisor:
                     if helper.done() and not helper.cancelled():
                         helper.result()
                 self._inquiries.raise_failure()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TICK_S)
-                self._wake.clear()
-                # Everything that is ready to run gets its turn, so that one tick serves a whole batch of steps.
-                await asyncio.sleep(0)
+                await self._rest()
         finally:
             await self._wind_up(helpers)
         state, reason = self._ended
@@ -80,6 +78,14 @@ class Supervisor:
                 self._inquiries.write_ended(tx, reason)
             tx.set_state(state, reason)
         return state, reason
+
+    async def _rest(self) -> None:
+        """Until there is news; then for as long as the last tick took, so that one tick (one fsync) serves a batch
+        and the loop spends at most half of its time on ticks."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), TICK_S)
+        await asyncio.sleep(min(LONGEST_REST_S, self._tick_s))
+        self._wake.clear()
 
     def _go_on(self) -> int:
         """Resuming a paused run is a person's word to go on: its dry spell starts anew."""
@@ -111,6 +117,11 @@ class Supervisor:
             self._wake.set()
 
     def _tick(self) -> None:
+        began = self._lab.ports.clock.monotonic()
+        self._tick_once()
+        self._tick_s = self._lab.ports.clock.monotonic() - began
+
+    def _tick_once(self) -> None:
         lab, board = self._lab, self._lab.board
         self._take_requests()
         if self._stop_reason and self._ended is None:
