@@ -22,11 +22,11 @@ from orgruntime.model.trial import Ending, Purpose, Reading, Score, TrialIdentit
 MAX_LOST = 3
 """Attempts of one trial that the cluster may lose before the trial is given up."""
 MAX_VOID = 20
-"""Attempts of one trial that may turn out never to have started. They cost nothing and a driver's death makes some;
-only a trial that cannot start makes this many."""
+"""Attempts of one trial that may come to nothing for a reason that is not its own: never started, or lost together with
+their driver. Only a trial that cannot start, or that takes its driver down, makes this many."""
 
 _ATTEMPT = (
-    "SELECT t.n AS trial, t.key, t.purpose, t.proposal, t.lost, t.void, a.n AS n, a.state AS state,"
+    "SELECT t.n AS trial, t.key, t.purpose, t.proposal, t.lost, t.void, a.n AS n, a.epoch, a.state AS state,"
     f" {columns('a.cap')} FROM trials t JOIN attempts a ON a.trial = t.n AND a.n = ? WHERE t.key = ?"
 )
 
@@ -143,7 +143,10 @@ class TrialWrites(Money):
 
     def _reopen(self, row: Any, state: AttemptState, outcome: TrialOutcome) -> _Served:
         """The trial has no result: open again, or given up."""
-        lost, void = row["lost"] + (state is AttemptState.LOST), row["void"] + (state is AttemptState.VOID)
+        # A driver that died took its attempts along: that says nothing of the trial, nor of the node.
+        orphaned = state is AttemptState.LOST and row["epoch"] != self._epoch
+        void = row["void"] + (state is AttemptState.VOID or orphaned)
+        lost = row["lost"] + (state is AttemptState.LOST and not orphaned)
         given_up = lost >= MAX_LOST or void >= MAX_VOID
         reason = f"{outcome.ending}: {outcome.detail}" if outcome.detail else str(outcome.ending)
         self._db.write(
