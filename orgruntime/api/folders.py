@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from orgruntime.ledger.store import Ledger, LedgerError
 from orgruntime.model.manifest import Manifest
 
 DEFAULT_RUNS = Path(".orgrun/runs")
+LOCK = "run.lock"
+_MADE_FIRST = {LOCK, "manifest.json", "plan.json", "workspace.git"}
+"""What a start makes before the ledger; an unfinished ledger is `.ledger.db…`."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -88,7 +92,7 @@ class RunFolder:
     @contextmanager
     def driving(self) -> Iterator[None]:
         """Holds the run's lock: one driver a run. The kernel frees it when the driver dies, however it dies."""
-        handle = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,10 +108,25 @@ class RunFolder:
         finally:
             os.close(handle)
 
+    def clear_away(self) -> None:
+        """Removes what a start that was cut off had made. To be called under the lock. Raises UserError for a run."""
+        if self.ledger_file.exists():
+            raise _taken(self.path)
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+
+    def forget_threads(self) -> None:
+        """Removes the state of the inquiries' threads: nothing goes on in a run that is over."""
+        for end in ("", "-wal", "-shm"):
+            Path(f"{self.graph_file}{end}").unlink(missing_ok=True)
+
     def has_driver(self) -> bool:
         """Whether some process holds the run's lock."""
         try:
-            handle = os.open(self.path / "run.lock", os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(self.path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
@@ -139,11 +158,23 @@ def _made(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
-        raise UserError(
-            f"run id {path.name} is used already ({path}); "
-            f"go on with it by `orgrun resume {path.name}`, or choose another"
-        ) from None
+        if _was_cut_off(path):
+            return path
+        raise _taken(path) from None
     return path
+
+
+def _taken(path: Path) -> UserError:
+    return UserError(
+        f"run id {path.name} is used already ({path}); go on with it by `orgrun resume {path.name}`, or choose another"
+    )
+
+
+def _was_cut_off(path: Path) -> bool:
+    """Whether a start made this folder and was killed before the folder became a run."""
+    return path.is_dir() and all(
+        found.name in _MADE_FIRST or found.name.startswith(".ledger.db") for found in path.iterdir()
+    )
 
 
 def find_run(runs: Path, name: str | None) -> RunFolder:

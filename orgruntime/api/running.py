@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
     refuse_unready(manifest)
     folder = new_folder(options.runs, manifest.org, options.run_id)
     with folder.driving():
+        folder.clear_away()
         seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
         ledger = _new_ledger(manifest, folder, seed, view)
         return _drive(manifest, folder, ledger, options.cluster, view)
@@ -94,7 +96,7 @@ def _new_ledger(manifest: Manifest, folder: RunFolder, seed: int, view: View) ->
     try:
         workspace, notice = open_workspace(manifest, folder)
     except WorkspaceError as error:
-        folder.path.rmdir()
+        shutil.rmtree(folder.path)
         raise UserError(str(error)) from error
     if notice:
         view.event(RunEvent(event=EventKind.NOTICE, text=notice))
@@ -152,6 +154,8 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
             await _open_cluster(lab, folder)
             shown = asyncio.create_task(_show(lab, folder, view))
             state, reason = await supervisor.run()
+            if state.is_final:
+                folder.forget_threads()
             export_certificates(ledger, folder)
             kind = EventKind.PAUSED if state is RunState.PAUSED else EventKind.ENDED
             lab.tell(kind, f"{state.value}: {reason}", state=state.value, reason=reason)
@@ -167,6 +171,7 @@ async def _open_cluster(lab: Lab, folder: RunFolder) -> None:
     executor = lab.ports.executor
     fleet = await executor.start()
     open_desks(lab)
+    _point_branches(lab)
     leftover = await recovered(lab.ledger, folder)
     with lab.ledger.transaction() as tx:
         tx.set_isolation(fleet.isolation)
@@ -190,6 +195,13 @@ async def _open_cluster(lab: Lab, folder: RunFolder) -> None:
                 f"no node of the cluster can hold one trial of {role.slug} ({role.resources.cpus:g} CPUs, "
                 f"{role.resources.gpus:g} GPUs); see `orgrun plan`, or give the run a larger cluster"
             )
+
+
+def _point_branches(lab: Lab) -> None:
+    """A driver that died between the ledger's word and git's left them apart; the ledger is right."""
+    for name, row in (("lead", lab.ledger.lead()), ("champion", lab.ledger.champion())):
+        if row is not None and lab.workspace.branch(name) != row.commit:
+            lab.workspace.move_branch(name, row.commit)
 
 
 async def _show(lab: Lab, folder: RunFolder, view: View) -> None:
