@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from orgruntime.ledger.rows import CertificationRow, TrialRow
+from orgruntime.ledger.rows import CertificationRow, TrialRow, TrialState
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.amounts import Amounts
 from orgruntime.model.ids import CommitId, InquiryId, PayloadId
@@ -169,7 +169,11 @@ async def _measured(
         at: Commit = lab.workspace.get(commit)
         # The arm is part of the nonce: two commits with one tree still need two fresh runs.
         nonce = f"{row.id}:{commit}"
-        return await lab.board.measure(lab.order(at, role, purpose, seed, nonce=nonce, inquiry=row.inquiry))
+        trial = await lab.board.measure(lab.order(at, role, purpose, seed, nonce=nonce, inquiry=row.inquiry))
+        if trial.state is TrialState.FAILED:
+            # A lost bet would blame the lead for the cluster.
+            raise TrialDropped(f"the cluster lost a trial of the test: {trial.reason}")
+        return trial
 
     rows = await asyncio.gather(*(one(commit) for commit in commits))
     return dict(zip(commits, rows, strict=True))
