@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from orgruntime.api.folders import RunFolder
 from orgruntime.api.statuses import readable_budget
 from orgruntime.ledger.rows import ChampionRow, TrialRow
+from orgruntime.ledger.rows import SpendRow as LedgerSpendRow
 from orgruntime.ledger.store import Ledger
-from orgruntime.model.amounts import Amounts
 from orgruntime.model.ids import ProposalId
 from orgruntime.model.manifest import Manifest
-from orgruntime.model.research import Proposal, Verdict
+from orgruntime.model.research import Proposal, Verdict, VerdictWord
 from orgruntime.model.status import Spend
 from orgruntime.model.trial import Purpose
 from orgruntime.report.story import (
@@ -56,7 +56,7 @@ def story_of(
         lead=_lead(ledger),
         champions=champions,
         memos=tuple(Memo(role=memo.role, text=memo.text, trial=memo.upto_trials) for memo in ledger.memos()),
-        spend_rows=tuple(_spend_row(row.role, row.species, row.amounts, row.gain) for row in ledger.spend_by()),
+        spend_rows=tuple(_spend_row(row, proposals, verdicts) for row in ledger.spend_by()),
         spend=ledger.spend(),
         counts=ledger.counts(),
         decisions=_decisions(ledger),
@@ -95,8 +95,8 @@ def _point(row: TrialRow, proposals: dict[ProposalId, Proposal], verdicts: dict[
 def _status(row: TrialRow, verdict: Verdict | None) -> PointStatus:
     if row.purpose.is_verification:
         return PointStatus.VERIFY
-    if row.purpose is Purpose.NOISE or row.proposal is None:
-        return PointStatus.NOISE
+    if row.proposal is None:
+        return PointStatus.NOISE if row.purpose is Purpose.NOISE else PointStatus.LEAD
     return PointStatus(verdict.word.value) if verdict else PointStatus.INCONCLUSIVE
 
 
@@ -130,14 +130,25 @@ def _champion(row: ChampionRow, proposals: dict[ProposalId, Proposal]) -> Champi
     )
 
 
-def _spend_row(role: str, species: str, amounts: Amounts, gain: float) -> SpendRow:
+def _spend_row(
+    row: LedgerSpendRow, proposals: dict[ProposalId, Proposal], verdicts: dict[ProposalId, Verdict | None]
+) -> SpendRow:
+    amounts = row.amounts
+    kept = [
+        verdict
+        for id, verdict in verdicts.items()
+        if verdict is not None
+        and verdict.word is VerdictWord.KEEP
+        and (proposals[id].role, proposals[id].species) == (row.role, row.species)
+    ]
     spend = Spend(
         gpu_seconds=amounts.gpu_ms / 1000,
         cpu_seconds=amounts.cpu_ms / 1000,
         tokens=amounts.tokens,
         usd=amounts.usd_micro / 1e6,
     )
-    return SpendRow(role=role, species=species, spend=spend, trials=amounts.trials, gain=gain)
+    trials, gain = amounts.trials, row.gain
+    return SpendRow(role=row.role, species=row.species, spend=spend, trials=trials, kept=len(kept), gain=gain)
 
 
 def _decisions(ledger: Ledger) -> tuple[DecisionRow, ...]:

@@ -202,6 +202,7 @@ _LOOKS: dict[PointStatus, Callable[[Theme], dict[str, Any]]] = {
     },
     PointStatus.CRASH: lambda t: {"s": 34, "color": t.crash, "lw": 0, "zorder": 2.2},
     PointStatus.NOISE: lambda t: {"s": 30, "color": t.noise, "edgecolor": t.paper, "lw": 0.5, "zorder": 2.6},
+    PointStatus.LEAD: lambda t: {"s": 16, "color": t.lead, "alpha": 0.55, "lw": 0, "zorder": 2.5},
     PointStatus.VERIFY: lambda t: {
         "s": 20,
         "facecolor": "none",
@@ -330,7 +331,7 @@ def _subtitle(story: RunStory) -> str:
 
 _NAMES = {
     PointStatus.KEEP: "kept", PointStatus.DISCARD: "discarded", PointStatus.INCONCLUSIVE: "inconclusive",
-    PointStatus.NOISE: "baseline runs", PointStatus.VERIFY: "verification", PointStatus.CRASH: "crashed",
+    PointStatus.NOISE: "baseline runs", PointStatus.LEAD: "lead again", PointStatus.VERIFY: "verification", PointStatus.CRASH: "crashed",
 }  # fmt: skip
 
 

@@ -25,12 +25,14 @@ class PointStatus(StrEnum):
     INCONCLUSIVE = "inconclusive"
     NOISE = "noise"
     """The base commit measured against itself."""
+    LEAD = "lead"
+    """The lead, measured again on the seed of a screen: the other half of a pair."""
     VERIFY = "verify"
     """Fresh pairs and laps of a certification."""
 
     @property
     def is_of_proposal(self) -> bool:
-        return self not in (PointStatus.NOISE, PointStatus.VERIFY)
+        return self not in (PointStatus.NOISE, PointStatus.LEAD, PointStatus.VERIFY)
 
 
 @dataclass(frozen=True)
