@@ -68,7 +68,7 @@ class NodeAgent:
         return {"isolation": level, "detail": detail, "gpus": [str(gpu) for gpu in ray.get_gpu_ids()]}
 
     async def launch(self, orders: list[bytes], packs: Order) -> None:
-        """Starts attempts; `packs` maps tree → object reference of its tar. Attempts that are known are left alone."""
+        """Starts attempts; `packs` maps tree → its tar, or an object reference of it. Attempts that are known are left alone."""
         for data in orders:
             order = json.loads(data)
             if order["attempt"] in self.known:
@@ -183,7 +183,7 @@ class NodeAgent:
     async def _prepare(self, tree: str, packs: Order) -> None:
         base = os.path.join(self.folder, "trees", tree)
         if not os.path.isdir(base):
-            pack: bytes = await packs[tree]
+            pack: bytes = packs[tree] if isinstance(packs[tree], bytes) else await packs[tree]
             await asyncio.to_thread(self._unpack, pack, base)
         if self.config["setup"]:
             await self._add_products(base)

@@ -31,6 +31,7 @@ from orgruntime.runtime.ports import ExecutorError, PackTree
 
 PACKS = 64
 """Packed trees kept in the object store."""
+SMALL_PACK = 64 * 1024
 READY_S = 120.0
 """A node that has not started an agent after so long is not going to."""
 
@@ -300,7 +301,9 @@ class RayExecutor:
         import ray
 
         if tree not in self._packs:
-            self._packs[tree] = ray.put(self._pack(tree))
+            pack = self._pack(tree)
+            # A small tree travels inside the call: an object of its own costs a millisecond here and one there.
+            self._packs[tree] = pack if len(pack) <= SMALL_PACK else ray.put(pack)
         self._packs.move_to_end(tree)
         while len(self._packs) > PACKS:
             self._packs.popitem(last=False)

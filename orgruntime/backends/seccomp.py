@@ -64,14 +64,15 @@ def program(machine: str | None = None) -> bytes | None:
         code += [(_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _KILL)]
     for table, error in ((REFUSED, errno.EPERM), (ABSENT, errno.ENOSYS)):
         for numbers in table.values():
-            if numbers[column] is not None:
-                code += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERRNO | error)]
+            number = numbers[column]
+            if number is not None:
+                code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | error)]
     code += _on_argument(CLONE[column], 0, [(_ANY_BIT, 0, 1, NAMESPACES), (_RETURN, 0, 0, _ERRNO | errno.EPERM)])
     typed = [step for request in TERMINAL for step in ((_EQUAL, 0, 1, request), (_RETURN, 0, 0, _ERRNO | errno.EPERM))]
     code += _on_argument(IOCTL[column], 1, typed)
     known = [step for family in FAMILIES for step in ((_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW))]
-    for number in SOCKETS:
-        code += _on_argument(number[column], 0, [*known, (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)])
+    for call in SOCKETS:
+        code += _on_argument(call[column], 0, [*known, (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)])
     code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *step) for step in code)
 
