@@ -1,0 +1,86 @@
+"""The way in: make's targets, the pinned versions, the script that CI runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def pins() -> dict[str, Version]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {normal(name): Version(version) for name, version in pairs}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("text", [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]])
+def test_a_requirement_is_pinned_within_its_range(text: str) -> None:
+    requirement = Requirement(text)
+
+    assert normal(requirement.name) in pins(), "run `make lock`"
+    assert pins()[normal(requirement.name)] in requirement.specifier
+
+
+def test_constraints_name_versions_and_nothing_of_a_machine() -> None:
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+
+    assert "file:" not in text
+    assert "@" not in text
+    assert "orgruntime" not in pins()
+
+
+@pytest.mark.parametrize("target", ["help", "demo", "setup", "setup-dev", "test", "check", "lock", "clean"])
+def test_make_knows_the_target(target: str) -> None:
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_set_up_that_fails_leaves_no_stamp(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = subprocess.run(
+            ["make", "setup", f"VENV={tmp_path}/venv", "PYTHON=/bin/false"],
+            cwd=ROOT, capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert "Python >= 3.11" in done.stderr
+        assert not list(tmp_path.rglob(".*-ready"))
+
+
+def test_a_python_that_is_too_old_is_passed_over(tmp_path: Path) -> None:
+    """Nothing is made, and the sentence says what is wanted."""
+    for name in ("python3.12", "python3.11", "python3.13", "python3", "python"):
+        fake = tmp_path / name
+        fake.write_text("#!/bin/sh\nexit 1\n")
+        fake.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin", "VENV": str(tmp_path / "venv"), "PYTHON": ""}
+
+    done = subprocess.run(
+        ["/bin/bash", str(ROOT / ".ci" / "venv")], env=environment, capture_output=True, text=True, timeout=30
+    )
+
+    assert done.returncode == 1
+    assert "no Python >= 3.11" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("name", ["run", "venv"])
+def test_scripts_parse_and_are_executable(name: str) -> None:
+    script = ROOT / ".ci" / name
+
+    assert os.access(script, os.X_OK)
+    assert script.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
+    assert subprocess.run(["bash", "-n", str(script)], timeout=10).returncode == 0
