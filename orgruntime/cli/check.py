@@ -61,7 +61,8 @@ def _said(found: Checked, form: str, colour: bool) -> str:
         return concise(found.diagnostics)
     faults = [one for one in found.diagnostics if one.severity is not Severity.INFO]
     infos = [one for one in found.diagnostics if one.severity is Severity.INFO]
-    return "\n".join(filter(None, (full(faults, found.texts, colour=colour), concise(infos), "\n" if faults else "")))
+    blocks = (full(faults, found.texts, colour=colour), concise(infos))
+    return "".join(f"{block}\n" for block in blocks if block)
 
 
 def _wants_colour() -> bool:

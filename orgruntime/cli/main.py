@@ -42,6 +42,7 @@ orgrun COMMAND --help         what a command takes, with examples
 
 
 @click.group(
+    "orgrun",
     cls=LazyGroup,
     verbs=VERBS,
     sections=GROUPS,

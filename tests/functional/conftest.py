@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from cli_cases import orgrun, orgrun_process
+
+
+class FinishedRun(NamedTuple):
+    """A whole run of the `solo` template, made once: its folder, its events, the object at its end."""
+
+    home: Path
+    runs: Path
+    folder: Path
+    events: list[dict[str, Any]]
+    status: dict[str, Any]
+
+
+@pytest.fixture
+def org(tmp_path: Path) -> Path:
+    folder = tmp_path / "lab"
+    assert orgrun("init", folder).code == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    home = tmp_path_factory.mktemp("home")
+    assert orgrun_process("init", "lab", cwd=home).code == 0
+    said = orgrun_process("run", "lab", "--seed", "1", "--run-id", "r1", "--json", "--cpus", "2", cwd=home)
+    assert said.code == 0, said.err
+    *events, status = [json.loads(line) for line in said.out.splitlines()]
+    runs = home / ".orgrun" / "runs"
+    return FinishedRun(home, runs, runs / "r1", events, status)

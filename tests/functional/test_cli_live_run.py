@@ -1,0 +1,94 @@
+"""A run that goes on, operated from beside: a second driver, status, ideas, logs, stop, resume, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_cases import Said, assert_one_sentence, command, orgrun
+
+from orgruntime.ledger.audit import audit
+
+pytestmark = pytest.mark.ray
+
+PATIENCE_S = 120
+
+
+@contextmanager
+def driving(home: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
+    driver = subprocess.Popen(command(*words), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield driver
+    finally:
+        driver.kill()
+
+
+def waited(driver: subprocess.Popen[str], until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not until():
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def ended(driver: subprocess.Popen[str]) -> Said:
+    out, err = driver.communicate(timeout=PATIENCE_S)
+    return Said(driver.returncode, out, err)
+
+
+def status(runs: Path) -> dict[str, Any]:
+    said = orgrun("status", "r1", "--runs", runs, "--json")
+    return json.loads(said.out) if said.code == 0 else {"state": "", "trials": {"total": 0}}
+
+
+@pytest.fixture
+def slow(org: Path) -> Path:
+    """Trials of half a second, so that there is time to look."""
+    measure = org / "workspace" / "measure.py"
+    text = measure.read_text()
+    assert '    print("---")\n' in text
+    measure.write_text(text.replace('    print("---")\n', "    __import__('time').sleep(0.5)\n    print('---')\n"))
+    return org
+
+
+def test_a_live_run_is_operated_from_beside_then_resumed_and_interrupted(slow):
+    home, runs = slow.parent, slow.parent / ".orgrun" / "runs"
+    with driving(home, "run", slow, "--run-id", "r1", "--cpus", "2") as driver:
+        waited(driver, lambda: status(runs)["trials"]["total"] >= 1)
+        _operated_from_beside(driver, runs)
+    before = status(runs)
+    assert before["state"] == "stopped"
+    waiting = orgrun("idea", "r1", "try BATCH = 8", "--runs", runs)
+    assert_one_sentence(waiting, 0, "has no driver", "orgrun resume r1")
+    with driving(home, "resume", "r1", "--cpus", "2") as driver:
+        waited(driver, lambda: status(runs)["trials"]["total"] > before["trials"]["total"])
+        driver.send_signal(signal.SIGINT)
+        assert_one_sentence(ended(driver), 130, "stopped", "orgrun resume r1")
+    after = status(runs)
+    assert after["state"] == "stopped"
+    assert after["trials"]["running"] == 0
+    assert audit(runs / "r1" / "ledger.db") == []
+
+
+def _operated_from_beside(driver: subprocess.Popen[str], runs: Path) -> None:
+    assert status(runs)["state"] == "running"
+    assert_one_sentence(orgrun("resume", "r1", "--runs", runs), 2, "has a driver already", str(driver.pid))
+    idea = orgrun("idea", "r1", "try DEGREE = 5", "--runs", runs, "--json")
+    assert json.loads(idea.out)["live"] is True
+    with driving(runs, "logs", "-f", "--json", "--runs", runs) as follower:
+        assert_one_sentence(orgrun("stop", "--runs", runs), 0, "run r1 is stopped", "orgrun resume r1")
+        followed = ended(follower)
+    said = ended(driver)
+    assert said.code == 0, said.err
+    assert "go on" in said.out
+    assert (followed.code, followed.err) == (0, "")
+    kinds = [json.loads(line)["kind"] for line in followed.out.splitlines()]
+    assert kinds[0] == "create"
+    assert kinds[-1] == "set-state"
