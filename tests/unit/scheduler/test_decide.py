@@ -1,0 +1,213 @@
+"""The policy, case by case: what each rule does to a snapshot, and which dial it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orgruntime.model.amounts import Amounts, Budget
+from orgruntime.model.appetite import PRESETS, Dial, Preset
+from orgruntime.model.ids import TrialKey
+from orgruntime.model.manifest import Direction, Objective, Resources
+from orgruntime.model.numbers import Numbers
+from orgruntime.model.research import Noise
+from orgruntime.model.trial import Purpose
+from orgruntime.scheduler.decide import Decision, Snapshot, Verb, Wanted, decide
+from orgruntime.scheduler.numbers import numbers
+
+NOISE = Noise(sd=1.0, pairs=5, correlation=0.0, deterministic=False, baseline=10.0)
+CAP = Resources().cost(10.0)
+
+
+BUDGET = Budget(trials=400)
+
+
+def numbers_for(budget: Budget = BUDGET, preset: Preset = Preset.BALANCED) -> Numbers:
+    objective = Objective(metric="loss", direction=Direction.MINIMIZE)
+    return numbers(PRESETS[preset], budget, objective, 10.0, Resources(), NOISE)
+
+
+def wanted(name: str, purpose: Purpose = Purpose.SCREEN, cap: Amounts = CAP, shape: str = "cpu") -> Wanted:
+    return Wanted(TrialKey(name), purpose, cap, shape, 10_000)
+
+
+NOW = Snapshot(
+    numbers=numbers_for(),
+    wanted=(),
+    running=0,
+    free={"cpu": 2},
+    slots=2,
+    left={"trials": 300},
+    used={"trials": 0.25},
+    baseline_known=True,
+    exploring=0,
+    proposers=2,
+    certification_asked=False,
+    certification_running=False,
+    tests_used=0,
+    since_champion=0.1,
+)
+"""A quarter of 400 trials is used, nothing is in hand."""
+
+
+def verbs(decisions: list[Decision]) -> list[Verb]:
+    return [decision.verb for decision in decisions]
+
+
+def of(decisions: list[Decision], verb: Verb) -> list[Decision]:
+    return [decision for decision in decisions if decision.verb is verb]
+
+
+def started(now: Snapshot) -> list[str]:
+    return [decision.subject for decision in of(decide(now), Verb.START_TRIAL)]
+
+
+def test_an_idle_run_opens_an_inquiry_for_each_slot_and_one_ahead() -> None:
+    (decision,) = decide(NOW)
+    assert (decision.verb, decision.count, decision.dial) == (Verb.OPEN_INQUIRY, 3, Dial.CAPACITY)
+    assert decide(replace(NOW, exploring=3)) == []
+
+
+def test_before_the_baseline_nothing_else_happens() -> None:
+    noise = [wanted(f"n{n}", Purpose.NOISE) for n in range(3)]
+    now = replace(NOW, baseline_known=False, wanted=tuple(noise), certification_asked=False)
+    decisions = decide(now)
+    assert started(now) == ["n0", "n1"]
+    assert {decision.dial for decision in decisions} == {Dial.BASELINE_FIRST}
+
+
+def test_noise_before_certification_before_screens() -> None:
+    trials = (wanted("s"), wanted("l", Purpose.LAP), wanted("c", Purpose.CERTIFY), wanted("n", Purpose.NOISE))
+    for free, expected in ((1, ["n"]), (2, ["n", "l"]), (3, ["n", "l", "c"]), (4, ["n", "l", "c", "s"])):
+        assert started(replace(NOW, wanted=trials, free={"cpu": free}, exploring=3)) == expected
+
+
+def test_shapes_have_slots_of_their_own() -> None:
+    trials = (wanted("a"), wanted("b"), wanted("c", shape="gpu"), wanted("d", shape="none"))
+    assert started(replace(NOW, wanted=trials, free={"cpu": 1, "gpu": 1}, exploring=4)) == ["a", "c"]
+
+
+def test_trials_started_together_are_paid_together() -> None:
+    trials = (wanted("a"), wanted("b"), wanted("c"))
+    now = replace(NOW, wanted=trials, free={"cpu": 9}, left={"cpu_ms": 25_000}, used={"cpu_ms": 0.1}, exploring=3)
+    now = replace(now, numbers=now.numbers.model_copy(update={"largest_stake": 1.0}))
+    assert started(now) == ["a", "b"]
+
+
+def test_what_can_never_be_paid_is_dropped_once_nothing_runs() -> None:
+    big = wanted("big", Purpose.CERTIFY, Amounts(trials=1, cpu_ms=50_000))
+    now = replace(NOW, wanted=(big,), left={"cpu_ms": 40_000}, exploring=3, running=1)
+    assert decide(now) == []
+    (decision,) = decide(replace(now, running=0))
+    assert (decision.verb, decision.dial, decision.subject) == (Verb.DROP, Dial.BUDGET, "big")
+
+
+def test_nothing_is_decided_once_a_stop_is_asked() -> None:
+    assert decide(replace(NOW, wanted=(wanted("a"),), certification_asked=True, stop_asked=True)) == []
+
+
+@pytest.mark.parametrize("used_tests", [0, 1, 2])
+def test_tests_are_paced_evenly_over_the_budget(used_tests: int) -> None:
+    tests = NOW.numbers.tests_planned
+    assert tests >= 3
+    assert NOW.numbers.trials_payable is not None
+    due = (used_tests + 1) / tests - NOW.numbers.certification_cost / NOW.numbers.trials_payable
+    asked = replace(NOW, certification_asked=True, tests_used=used_tests, since_champion=0.0, exploring=3)
+    assert decide(replace(asked, used={"trials": due - 0.01})) == []
+    (decision,) = decide(replace(asked, used={"trials": due + 0.01}))
+    assert (decision.verb, decision.dial) == (Verb.CERTIFY, Dial.SMALLEST_WIN)
+
+
+def test_a_dry_spell_that_draws_near_brings_the_test_forward() -> None:
+    asked = replace(NOW, certification_asked=True, used={"trials": 0.1}, exploring=3)
+    assert NOW.numbers.trials_payable is not None
+    near = NOW.numbers.dry_spell - NOW.numbers.certification_cost / NOW.numbers.trials_payable
+    assert decide(replace(asked, since_champion=near - 0.01)) == []
+    (decision,) = decide(replace(asked, since_champion=near))
+    assert (decision.verb, decision.dial) == (Verb.CERTIFY, Dial.DRY_SPELL)
+
+
+def test_in_a_dry_spell_what_runs_is_finished_and_then_the_run_pauses() -> None:
+    dry = replace(NOW, since_champion=NOW.numbers.dry_spell, wanted=(wanted("a"),), exploring=1)
+    assert decide(replace(dry, running=1)) == []
+    (decision,) = decide(dry)
+    assert (decision.verb, decision.dial) == (Verb.PAUSE, Dial.DRY_SPELL)
+    assert "25%" in decision.reason
+
+
+def test_a_test_under_way_holds_the_pause_back() -> None:
+    dry = replace(NOW, since_champion=0.9, exploring=3)
+    assert Verb.PAUSE not in verbs(decide(replace(dry, certification_running=True)))
+    assert verbs(decide(replace(dry, certification_asked=True))) == [Verb.CERTIFY]
+
+
+def test_the_largest_stake_ends_exploration() -> None:
+    """Balanced: one trial may cost 5 % of what is left, so 19 worst cases are too few and 20 are not."""
+    now = replace(NOW, wanted=(wanted("a"),), used={"cpu_ms": 0.3}, exploring=1, running=1)
+    (decision,) = decide(replace(now, left={"cpu_ms": 199_999}))
+    assert (decision.verb, decision.dial) == (Verb.DROP, Dial.STAKE)
+    assert started(replace(now, left={"cpu_ms": 200_000})) == ["a"]
+
+
+def test_ideas_whose_trials_could_never_start_are_not_opened() -> None:
+    now = replace(NOW, left={"cpu_ms": 199_999}, used={"cpu_ms": 0.3}, screen=wanted(""))
+    (decision,) = decide(now)
+    assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.STAKE)
+    now = replace(NOW, left={"trials": 100, "wall_ms": 9_999}, used={"trials": 0.3, "wall_ms": 0.7}, screen=wanted(""))
+    (decision,) = decide(now)
+    assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.BUDGET)
+
+
+def test_a_stake_counted_in_trials_is_always_allowed() -> None:
+    assert started(replace(NOW, wanted=(wanted("a"),), left={"trials": 19}, exploring=1, screen=wanted(""))) == ["a"]
+
+
+def test_the_end_of_the_budget_is_kept_for_a_last_test() -> None:
+    cost = NOW.numbers.certification_cost - 1
+    late = replace(NOW, used={"trials": 1 - cost / 400}, left={"trials": cost}, wanted=(wanted("s"),), exploring=1)
+    (decision,) = decide(late)
+    assert (decision.verb, decision.dial, decision.subject) == (Verb.DROP, Dial.BUDGET, "s")
+    asked = replace(late, wanted=(), exploring=0, certification_asked=True)
+    assert verbs(decide(asked)) == [Verb.CERTIFY]
+    assert decide(replace(asked, exploring=1)) == [], "the lead may still move"
+    assert verbs(decide(replace(asked, certification_asked=False))) == [Verb.FINISH]
+
+
+def test_a_test_that_cannot_be_paid_is_withdrawn() -> None:
+    poor = replace(NOW, certification_asked=True, left={"trials": 2 * NOW.numbers.n_min - 1}, used={"trials": 0.99})
+    (decision,) = decide(poor)
+    assert (decision.verb, decision.dial) == (Verb.WITHDRAW, Dial.BUDGET)
+
+
+def test_after_the_planned_tests_only_a_person_can_go_on() -> None:
+    tests = NOW.numbers.tests_planned
+    (decision,) = decide(replace(NOW, certification_asked=True, tests_used=tests))
+    assert (decision.verb, decision.dial) == (Verb.WITHDRAW, Dial.PROOF)
+    (decision,) = decide(replace(NOW, tests_used=tests))
+    assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.PROOF)
+    last = replace(NOW, tests_used=tests, certification_running=True, exploring=3)
+    assert decide(last) == [], "the last one is let finish"
+
+
+def test_a_reached_target_ends_the_run() -> None:
+    reached = replace(NOW, target_reached=True, wanted=(wanted("s"),), certification_asked=True, running=1)
+    assert verbs(decide(reached)) == [Verb.DROP, Verb.WITHDRAW]
+    assert decide(replace(reached, wanted=(), certification_asked=False)) == [], "what runs is let finish"
+    (decision,) = decide(replace(NOW, target_reached=True))
+    assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.SMALLEST_WIN)
+
+
+def test_when_nobody_has_anything_to_propose_what_is_in_hand_is_finished_first() -> None:
+    quiet = replace(NOW, proposers=0, wanted=(wanted("a"),), exploring=1)
+    assert started(quiet) == ["a"]
+    assert decide(replace(quiet, wanted=())) == []
+    (decision,) = decide(replace(quiet, wanted=(), exploring=0))
+    assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.EXPLORATION)
+
+
+def test_without_a_bound_on_trials_nothing_is_paced_by_trials() -> None:
+    unbounded = numbers_for(Budget(usd_micro=1_000_000))
+    now = replace(NOW, numbers=unbounded, left={"usd_micro": 500_000}, used={"usd_micro": 0.5}, exploring=3)
+    assert unbounded.trials_payable is None
+    assert verbs(decide(replace(now, certification_asked=True))) == [Verb.CERTIFY]
