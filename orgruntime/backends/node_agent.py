@@ -68,7 +68,7 @@ class NodeAgent:
         return {"isolation": level, "detail": detail, "gpus": [str(gpu) for gpu in ray.get_gpu_ids()]}
 
     async def launch(self, orders: list[bytes], packs: Order) -> None:
-        """Starts attempts; `packs` maps tree → its tar, or an object reference of it. Attempts that are known are left alone."""
+        """Starts attempts; `packs` maps tree → its tar, or an object reference of it. Known attempts are left alone."""
         for data in orders:
             order = json.loads(data)
             if order["attempt"] in self.known:

@@ -331,7 +331,8 @@ def _subtitle(story: RunStory) -> str:
 
 _NAMES = {
     PointStatus.KEEP: "kept", PointStatus.DISCARD: "discarded", PointStatus.INCONCLUSIVE: "inconclusive",
-    PointStatus.NOISE: "baseline runs", PointStatus.LEAD: "lead again", PointStatus.VERIFY: "verification", PointStatus.CRASH: "crashed",
+    PointStatus.NOISE: "baseline runs", PointStatus.LEAD: "lead again", PointStatus.VERIFY: "verification",
+    PointStatus.CRASH: "crashed",
 }  # fmt: skip
 
 
