@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NO_NEWLINE = "\\ No newline at end of file"
 
 
@@ -38,9 +39,9 @@ def apply_patch(patch: str, read: Callable[[str], bytes]) -> dict[str, bytes]:
 def _files(lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
     """(header lines, hunk lines) of each file."""
     starts = [index for index, line in enumerate(lines) if line.startswith("diff --git ")]
-    if not starts and any(line.strip() for line in lines):
+    if any(line.strip() for line in lines[: starts[0] if starts else len(lines)]):
         raise PatchError("it is no unified diff")
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(lines)][: len(starts)], strict=True):
         part = lines[start:end]
         at = next((index for index, line in enumerate(part) if line.startswith("@@")), len(part))
         yield part[:at], part[at:]
@@ -56,11 +57,11 @@ def _side(header: list[str], mark: str) -> str | None:
 
 
 def _patched(before: str, hunks: list[str], path: str) -> str:
-    old = before.split("\n")
+    old = _LINE.findall(before)
     result: list[str] = []
     at = 0
-    for line in hunks:
-        sign, text = line[:1], line[1:]
+    for line, after in zip(hunks, [*hunks[1:], ""], strict=True):
+        sign, text = line[:1], line[1:] + ("" if after == _NO_NEWLINE else "\n")
         if match := _HUNK.match(line):
             start = int(match[1]) - (match[2] != "0")
             result += old[at:start]
@@ -75,12 +76,4 @@ def _patched(before: str, hunks: list[str], path: str) -> str:
             result.append(text)
         elif line and line != _NO_NEWLINE:
             raise PatchError(f"it holds the line {line[:40]!r}, which is none of a patch")
-    return _ended(result + old[at:], hunks)
-
-
-def _ended(result: list[str], hunks: list[str]) -> str:
-    """The text, with a newline at its end unless the patch says that the new side has none."""
-    marks = [index for index, line in enumerate(hunks) if line == _NO_NEWLINE]
-    without = any(hunks[index - 1][:1] in ("+", " ") for index in marks)
-    text = "\n".join(result)
-    return text.removesuffix("\n") if without else text if text.endswith("\n") or not text else text + "\n"
+    return "".join(result + old[at:])

@@ -1,8 +1,7 @@
 """The commands that the documentation shows: found in fenced `sh` blocks, run as a reader would type them.
 
-A line that ends in `# needs: …` is not run, and neither is the rest of a block whose first line is such a comment. Lines
-that end in a backslash go on. Blocks of one file run in one folder, in order, so that a later one can use what an
-earlier one made.
+A line that ends in `# needs: …` is not run, and neither is a block whose first line is such a comment. Lines that end
+in a backslash go on. Blocks of one file run in one folder, in order: a later one can use what an earlier one made.
 """
 
 from __future__ import annotations
