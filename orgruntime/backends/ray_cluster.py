@@ -190,10 +190,11 @@ def _sentence(address: str | None, error: Exception) -> str:
     cause = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
     if address is None:
         return f"the embedded Ray cluster did not start: {cause}; see whether memory and /tmp have room"
-    if "token" in str(error).lower() or "authenticat" in str(error).lower():
-        return f"the Ray cluster at {address} refused us: {cause}; set RAY_AUTH_TOKEN_PATH to a file with its token"
+    if isinstance(error, OSError) and not str(error).startswith("Failed to connect to Ray cluster"):
+        return f"no Ray cluster answers at {address}: {cause}; run `ray status` there, or leave --address out"
     return (
-        f"no Ray cluster answers at {address}: {cause}; run `ray status` there, or leave --address out for a local one"
+        f"the Ray cluster at {address} listens but did not take us: {cause}; if it asks for a token, set "
+        "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH to a file with it; else compare the versions of Ray and Python"
     )
 
 

@@ -99,6 +99,7 @@ class RayExecutor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._used: set[str] = set()
         self._closed = False
+        self._gone = False
 
     async def start(self) -> Fleet:
         options = self._options
@@ -151,6 +152,10 @@ class RayExecutor:
         while not self._done:
             if self._closed:
                 raise ExecutorError("the executor is closed")
+            if self._gone:
+                raise ExecutorError(
+                    "the local Ray of this run is gone: its node died, perhaps for want of memory or of room on the disk"
+                )
             self._news.clear()
             await self._news.wait()
         done, self._done = self._done, []
@@ -356,16 +361,23 @@ class RayExecutor:
 
     async def _refresh(self) -> None:
         """Once a second: which nodes are there, what others hold, which leases are idle."""
-        assert self._cluster is not None
         while True:
             await asyncio.sleep(1.0)
-            nodes = await asyncio.to_thread(self._cluster.nodes)
-            if not self._cluster.embedded:
-                self._note_others(nodes, await asyncio.to_thread(self._cluster.available))
-                now = time.monotonic()
-                idle = [lease for lease in self._leases if lease.ready and not lease.running]
-                await self._give_back([x for x in idle if now - x.idle_since > self._options.lease_idle_s], keep=True)
-            self._fleet = self._fleet.model_copy(update={"nodes": nodes})
+            try:
+                await self._look()
+            except (RuntimeError, ConnectionError, TimeoutError, ValueError):
+                # The head is busy or restarting: the last view stands, and a lease that died says so itself.
+                continue
+
+    async def _look(self) -> None:
+        assert self._cluster is not None
+        nodes = await asyncio.to_thread(self._cluster.nodes)
+        if not self._cluster.embedded:
+            self._note_others(nodes, await asyncio.to_thread(self._cluster.available))
+            now = time.monotonic()
+            idle = [lease for lease in self._leases if lease.ready and not lease.running]
+            await self._give_back([x for x in idle if now - x.idle_since > self._options.lease_idle_s], keep=True)
+        self._fleet = self._fleet.model_copy(update={"nodes": nodes})
 
     def _note_others(self, nodes: Sequence[Node], available: dict[str, Any]) -> None:
         for node in nodes:
@@ -388,7 +400,8 @@ class RayExecutor:
             if lease.task is not None:
                 lease.task.cancel()
         closing = [_quietly(lease.agent.close.remote(keep)) for lease in idle]
-        await asyncio.wait_for(asyncio.gather(*closing), 20) if closing else None
+        if closing:
+            await asyncio.wait([asyncio.ensure_future(one) for one in closing], timeout=20)
         for lease in idle:
             ray.kill(lease.agent)
 

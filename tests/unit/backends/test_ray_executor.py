@@ -179,6 +179,19 @@ async def test_one_cluster_a_process(executor: RayExecutor) -> None:
         await asyncio.to_thread(connect, None)
 
 
+@in_module
+async def test_a_cluster_that_asks_for_a_token_says_so(executor: RayExecutor) -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    code = f"from orgruntime.backends.ray_cluster import connect\nconnect({address!r})"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    assert re.search("ExecutorError.*set RAY_AUTH_MODE=token", done.stderr.strip().splitlines()[-1])
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
