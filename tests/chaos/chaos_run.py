@@ -1,0 +1,274 @@
+"""An org, a driver process and the questions that every killed run must answer. For the tests of this folder.
+
+A run's folder and every command of its trials carry a tag, and so does the environment of its driver; a process that
+shows the tag in its command line or its environment was started by the run, whoever adopted it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pygit2
+
+from orgruntime.api.folders import RunFolder
+from orgruntime.ledger.audit import audit
+from orgruntime.ledger.store import Ledger, LedgerError
+from orgruntime.model.status import RunState
+from orgruntime.scheduler.evidence import replay
+
+PROGRAM = """\
+---
+format: orgruntime/1
+objective: {{metric: loss, direction: minimize}}
+workspace:
+  source: ../ws
+  editable: [train.py]
+  run: python -S -E train.py --seed {{seed}} --tag {tag}
+  time_limit: 20s
+risk: {{preset: balanced, dry_spell: 100%}}
+budget: {{trials: {trials}, cpu_hours: 1}}
+models: {{default: search/random}}
+---
+
+# Chaos
+
+Make loss small.
+
+## Roles
+
+| role | kind | count |
+|---|---|---|
+| [Seeker](roles/seeker.md) | agent | 3 |
+"""
+
+TRAIN = """\
+import random, sys, time
+A = 0.5  # 0.0 .. 1.0
+B = 0.5  # 0.0 .. 1.0
+seed = sys.argv[sys.argv.index("--seed") + 1]
+luck = random.Random(seed)
+time.sleep({sleep} * (0.5 + luck.random()))
+print("---")
+print(f"loss: {{(A - 0.8) ** 2 + (B - 0.2) ** 2 + 1 + random.Random(f'{{seed}} {{A}} {{B}}').gauss(0, 0.01):.6f}}")
+"""
+
+SOON = 60.0
+"""Seconds that anything may take which takes one or two."""
+
+
+def until(what: Callable[[], object], limit_s: float = SOON, every_s: float = 0.05) -> bool:
+    """Whether `what` came true in time."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(every_s)
+    return bool(what())
+
+
+def tagged(tag: str) -> dict[int, str]:
+    """Process id → command line, of every process that shows the tag, but the one that asks."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes()
+            if tag.encode() in words or tag.encode() in Path(f"/proc/{name}/environ").read_bytes():
+                found[int(name)] = words.replace(b"\0", b" ").decode(errors="replace")[:200]
+        except OSError:
+            continue
+    return found
+
+
+@dataclass
+class ChaosRun:
+    """One run of one org, driven by processes that the test may kill."""
+
+    place: Path
+    trials: int = 70
+    sleep: float = 0.12
+    train: str = TRAIN
+    tag: str = field(default_factory=lambda: f"chaos{uuid.uuid4().hex[:10]}")
+    driver: subprocess.Popen[bytes] | None = None
+    driven: int = 0
+
+    def __post_init__(self) -> None:
+        # Ray's sockets need a short path, and what a killed driver leaves there must not stay on the machine.
+        self.temporary = Path(tempfile.mkdtemp(prefix="oc-", dir="/tmp"))
+        self.runs = self.place / self.tag
+        (self.place / "org/roles").mkdir(parents=True)
+        (self.place / "ws").mkdir()
+        (self.place / "org/program.md").write_text(PROGRAM.format(tag=self.tag, trials=self.trials))
+        (self.place / "org/roles/seeker.md").write_text("---\nname: seeker\n---\n\nYou propose settings.\n")
+        (self.place / "ws/train.py").write_text(self.train.format(sleep=self.sleep))
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.runs / "r")
+
+    def orgrun(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "orgruntime.cli.main", *words, "--runs", str(self.runs)]
+
+    def go(self) -> subprocess.Popen[bytes]:
+        """Starts the run, or resumes it where there is something to resume."""
+        if self.folder.ledger_file.exists():
+            words = self.orgrun("resume", "r", "--json")
+        else:
+            words = self.orgrun("run", str(self.place / "org"), "--run-id", "r", "--seed", "5", "--json")
+        self.driven += 1
+        with (self.place / f"driver-{self.driven}.out").open("wb") as out:
+            self.driver = subprocess.Popen(
+                words, stdout=out, stderr=subprocess.STDOUT, env=self.environment(), start_new_session=True
+            )
+        return self.driver
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "CHAOS_TAG": self.tag, "TMPDIR": str(self.temporary)}
+
+    def output(self) -> str:
+        return (self.place / f"driver-{self.driven}.out").read_text(errors="replace")
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Only the driver."""
+        assert self.driver is not None
+        with contextlib.suppress(ProcessLookupError):
+            self.driver.send_signal(number)
+        if number == signal.SIGKILL:
+            self.driver.wait(SOON)
+
+    def wait(self, limit_s: float = 180.0) -> int:
+        assert self.driver is not None
+        return self.driver.wait(limit_s)
+
+    def ended(self) -> bool:
+        return self.driver is None or self.driver.poll() is not None
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger | None]:
+        try:
+            ledger = Ledger.open_readonly(self.folder.ledger_file)
+        except LedgerError:
+            yield None
+            return
+        with ledger:
+            yield ledger
+
+    def settled(self) -> int:
+        with self.ledger() as ledger:
+            return 0 if ledger is None else ledger.settled_trials()
+
+    def running(self) -> int:
+        with self.ledger() as ledger:
+            return 0 if ledger is None else len(ledger.running_attempts())
+
+    def certifying(self) -> bool:
+        with self.ledger() as ledger:
+            return ledger is not None and ledger.open_certification() is not None
+
+    def measured_noise(self) -> bool:
+        with self.ledger() as ledger:
+            return ledger is not None and ledger.noise() is not None
+
+    def reach(self, phase: str) -> None:
+        """Waits until the driver is in a phase of the run."""
+        settled = self.settled()
+        phases: dict[str, Callable[[], object]] = {
+            "noise": lambda: not self.measured_noise(),
+            "working": lambda: self.settled() > settled,
+            "screening": lambda: self.measured_noise() and not self.certifying(),
+            "certifying": self.certifying,
+        }
+
+        def there() -> object:
+            if phase in ("starting", "cluster"):
+                return phase == "starting" or "starting a local Ray" in self.output()
+            # What an earlier driver left running is settled before the cluster is said to be ready.
+            return "the cluster is ready" in self.output() and self.running() and phases[phase]()
+
+        reached = until(lambda: there() or self.ended())
+        assert reached, f"the run never came to be {phase}\n{self.output()[-3000:]}"
+        assert not self.ended(), f"the run ended before it came to be {phase}\n{self.output()[-3000:]}"
+
+    def processes(self, word: str = "") -> dict[int, str]:
+        return {pid: words for pid, words in tagged(self.tag).items() if word in words}
+
+    def remains(self) -> list[str]:
+        """What the run left in the machine's temporary folder."""
+        return sorted(path.name for path in self.temporary.iterdir())
+
+    def gone(self) -> bool:
+        return not self.processes()
+
+    def clean_up(self) -> None:
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(self.gone, 20)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+
+    def last_line(self) -> dict[str, object]:
+        """The status that ends `--json`."""
+        return dict(json.loads(self.output().strip().splitlines()[-1]))
+
+
+def sound(run: ChaosRun) -> list[str]:
+    """What must hold of a run that no driver drives, whatever happened to its drivers. [] when it does."""
+    faults = audit(run.folder.ledger_file)
+    with Ledger.open_readonly(run.folder.ledger_file) as ledger:
+        books = ledger.amounts()
+        if books.spent.trials > run.trials:
+            faults.append(f"{books.spent.trials} trials are spent of {run.trials}")
+        if books.reserved.trials or books.reserved.cpu_ms:
+            faults.append(f"still reserved: {books.reserved}")
+        if ledger.running_attempts():
+            faults.append(f"attempts still run: {ledger.running_attempts()}")
+        return [*faults, *_repeats(ledger), *_certificates(ledger), *_branches(run, ledger), *_ends(run, ledger)]
+
+
+def _repeats(ledger: Ledger) -> Iterator[str]:
+    settled: set[str] = set()
+    for event in ledger.events(limit=1_000_000):
+        key = event.subject.rpartition(".")[0]
+        if event.kind == "reserve" and key in settled:
+            yield f"trial {key} was started again after its result was there"
+        if event.kind == "settle" and "score" in event.body:
+            if key in settled:
+                yield f"trial {key} was settled twice"
+            settled.add(key)
+
+
+def _certificates(ledger: Ledger) -> Iterator[str]:
+    for champion in ledger.champion_history():
+        if (paper := champion.certificate) is not None:
+            again = replay(paper.pairs, paper.delta, paper.scale)
+            if abs(again - paper.e_value) > 1e-9 * again:
+                yield f"certificate {paper.id} says e-value {paper.e_value}, its pairs say {again}"
+
+
+def _branches(run: ChaosRun, ledger: Ledger) -> Iterator[str]:
+    repository = pygit2.Repository(str(run.folder.git_dir))
+    for name, row in (("lead", ledger.lead()), ("champion", ledger.champion())):
+        at = str(repository.references[f"refs/heads/{name}"].target)
+        if row is not None and row.commit != at:
+            yield f"the branch {name} stands at {at}, the ledger says {row.commit}"
+
+
+def _ends(run: ChaosRun, ledger: Ledger) -> Iterator[str]:
+    if ledger.run().state is not RunState.FINISHED:
+        return
+    yield from (f"inquiry {row.id} is open though the run is over" for row in ledger.open_inquiries())
+    if run.folder.graph_file.exists():
+        yield "the threads of inquiries are kept though the run is over"

@@ -1,0 +1,74 @@
+"""Killed below the driver: the run goes on, or it says why not and can be resumed; no idea is blamed for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from chaos_run import ChaosRun, sound, until
+
+from orgruntime.ledger.rows import TrialState
+from orgruntime.model.status import RunState
+from orgruntime.model.trial import Score
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def supervisors(run: ChaosRun) -> tuple[set[int], set[int]]:
+    """(the zygotes, the shepherds of trials): one program, and the second are children of the first."""
+    found = set(run.processes("backends.shepherd"))
+    shepherds = {pid for pid in found if parent(pid) in found}
+    return found - shepherds, shepherds
+
+
+def kill_one(run: ChaosRun, what: str) -> None:
+    def victims() -> set[int]:
+        if what in ("zygote", "shepherd"):
+            return supervisors(run)[what == "shepherd"]
+        return set(run.processes({"agent": "ray::NodeAgent", "raylet": "raylet/raylet", "desk": "ray::Desk"}[what]))
+
+    assert until(victims, every_s=0.01), f"there is no {what}: {run.processes()}"
+    os.kill(min(victims()), signal.SIGKILL)
+
+
+def unblamed(run: ChaosRun) -> None:
+    with run.ledger() as ledger:
+        assert ledger is not None
+        assert ledger.run().state is RunState.FINISHED
+        for row in ledger.trials():
+            assert (row.state, row.score) == (TrialState.DONE, Score.MEASURED), row
+    assert sound(run) == []
+
+
+@pytest.mark.timeout(300)
+def test_agents_zygotes_shepherds_and_desks_die_and_the_run_goes_on(run: ChaosRun) -> None:
+    run.go()
+    for what in ("agent", "shepherd", "zygote", "desk", "shepherd", "agent"):
+        settled = run.settled()
+        assert until(lambda before=settled: run.running() and run.settled() > before + 2), run.output()[-3000:]
+        kill_one(run, what)
+    assert run.wait() == 0, run.output()[-3000:]
+    assert until(run.gone), run.processes()
+    unblamed(run)
+
+
+@pytest.mark.timeout(300)
+def test_a_dead_raylet_ends_the_driver_with_a_sentence_and_the_run_is_resumed(run: ChaosRun) -> None:
+    run.go()
+    run.reach("screening")
+    kill_one(run, "raylet")
+    code = run.wait(120)
+    assert code in (0, 1), run.output()[-3000:]
+    assert "Traceback" not in run.output()
+    assert until(run.gone), run.processes()
+    if code:
+        assert "orgrun resume r" in run.output().splitlines()[-1]
+        run.go()
+        assert run.wait() == 0, run.output()[-3000:]
+    unblamed(run)
