@@ -111,7 +111,7 @@ class Program:
             with tarfile.open(fileobj=io.BytesIO(self._workspace.pack(tree))) as tar:
                 member = tar.extractfile("train.py")
                 text = member.read().decode() if member is not None else ""
-            found = re.findall(r"^([A-Z]+) = (\S+)$", text, re.MULTILINE)
+            found = re.findall(r"^([A-Z]+) = (\S+)", text, re.MULTILINE)
             self._constants[tree] = {name: float(value) for name, value in found}
         return self._constants[tree]
 
