@@ -84,3 +84,10 @@ def test_scripts_parse_and_are_executable(name: str) -> None:
     assert os.access(script, os.X_OK)
     assert script.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
     assert subprocess.run(["bash", "-n", str(script)], timeout=10).returncode == 0
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """There are no packages in tests, so pytest tells files apart by their names alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
