@@ -39,6 +39,8 @@ class Database:
         """Raises LedgerError when the file cannot be opened."""
         self.path = path
         self.spoiled = False
+        self.undone = 0
+        """Transactions that were rolled back: what was read inside one of them may never have been."""
         self.pending: Callable[[], None] = _nothing
         """Writes out what the open transaction has gathered; reads from outside it call this first."""
         query = "immutable=1" if mode == "immutable" else f"mode={mode}"
@@ -142,8 +144,13 @@ class Database:
         self.pending = _nothing
 
     def rollback(self) -> None:
-        # A full disk makes SQLite roll back by itself; a second rollback would be an error.
         self.pending = _nothing
+        self.undone += 1
+        self.release()
+
+    def release(self) -> None:
+        """Ends a transaction that wrote nothing, or nothing to keep."""
+        # A full disk makes SQLite roll back by itself; a second rollback would be an error.
         with suppress(sqlite3.Error):
             if self._link.in_transaction:
                 self._link.execute("ROLLBACK")

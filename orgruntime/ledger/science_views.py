@@ -27,11 +27,9 @@ _RUNNING = (
     " FROM attempts a JOIN trials t ON t.n = a.trial WHERE a.state = 'running' ORDER BY a.trial"
 )
 _PAST = (
-    "SELECT p.body, p.species, p.metric_sum, p.metric_n, p.verdict, v.reason, i.state AS inquiry"
+    "SELECT p.n, p.species, p.metric_sum, p.metric_n, p.verdict, v.reason, i.state AS inquiry"
     " FROM proposals p JOIN inquiries i ON i.id = p.inquiry LEFT JOIN verdicts v ON v.proposal = p.id"
 )
-
-
 _REMEMBERED = 2000
 """Decoded proposals that are kept in memory."""
 
@@ -41,7 +39,8 @@ class ScienceViews(View):
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
-        self._judged: dict[int, PastTrial] = {}
+        self._decoded: dict[int, tuple[tuple[object, ...], PastTrial]] = {}
+        self._undone = db.undone
 
     def trial(self, key: TrialKey) -> TrialRow | None:
         row = self._row("SELECT * FROM trials WHERE key = ?", key)
@@ -94,22 +93,22 @@ class ScienceViews(View):
         `metric` is the mean over the measured screen trials so far; `running` says that the proposal has no verdict
         yet and its inquiry is open.
         """
-        where = "" if role is None else "WHERE role = ?"
+        where = "" if role is None else "WHERE p.role = ?"
         names = () if role is None else (role,)
-        numbers = self._rows(f"SELECT n FROM proposals {where} ORDER BY n DESC LIMIT ?", *names, limit)
-        return [self._past_of(row["n"]) for row in reversed(numbers)]
+        rows = self._rows(f"{_PAST} {where} ORDER BY p.n DESC LIMIT ?", *names, limit)
+        if self._undone != self._db.undone or len(self._decoded) > _REMEMBERED:
+            self._decoded.clear()
+            self._undone = self._db.undone
+        return [self._past_of(row) for row in reversed(rows)]
 
-    def _past_of(self, number: int) -> PastTrial:
-        """A proposal with a verdict changes no more, so it is decoded once."""
-        known = self._judged.get(number)
-        if known is not None:
-            return known
-        row = self._rows(f"{_PAST} WHERE p.n = ?", number)[0]
-        past = _past(row)
-        if row["verdict"] is not None:
-            if len(self._judged) >= _REMEMBERED:
-                self._judged.clear()
-            self._judged[number] = past
+    def _past_of(self, row: Any) -> PastTrial:
+        """Decoded once for each state that the proposal is seen in."""
+        state, known = tuple(row), self._decoded.get(row["n"])
+        if known is not None and known[0] == state:
+            return known[1]
+        body = json.loads(self._rows("SELECT body FROM proposals WHERE n = ?", row["n"])[0]["body"])
+        past = _past(row, body)
+        self._decoded[row["n"]] = (state, past)
         return past
 
     def lead(self) -> LeadRow | None:
@@ -168,8 +167,7 @@ def _verdict(row: Any) -> Verdict:
     )  # fmt: skip
 
 
-def _past(row: Any) -> PastTrial:
-    body = json.loads(row["body"])
+def _past(row: Any, body: dict[str, Any]) -> PastTrial:
     verdict = f" — {row['verdict']}: {row['reason']}" if row["verdict"] else ""
     return PastTrial(
         settings=body["settings"], metric=row["metric_sum"] / row["metric_n"] if row["metric_n"] else None,

@@ -99,7 +99,7 @@ class Ledger(DigestView):
         try:
             yield self
         finally:
-            self._db.rollback()
+            self._db.release()
 
     def submit_idea(self, text: str, author: str) -> IdeaId:
         """From any process; needs no epoch."""

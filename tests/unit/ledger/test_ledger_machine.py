@@ -49,6 +49,7 @@ class Driver(RuleBasedStateMachine):
         self.old: list[Ledger] = []
         self.reserved, self.spent = NONE, NONE
         self.live: dict[AttemptId, Amounts] = {}
+        self.reserved_by: dict[AttemptId, int] = {}
         self.calls: dict[str, Amounts] = {}
         self.made = 0
         self.final: set[TrialKey] = set()
@@ -79,6 +80,7 @@ class Driver(RuleBasedStateMachine):
             return AttemptId(f"{what.key}.1")
         assert room
         self.live[found] = cap
+        self.reserved_by[found] = len(self.old)
         self.reserved += cap
         return found
 
@@ -94,13 +96,15 @@ class Driver(RuleBasedStateMachine):
         with self.ledger.transaction() as tx:
             assert not tx.settle(outcome(attempt, Ending.INFRASTRUCTURE), None, used)
         if first:
-            self.charge(self.live.pop(attempt), TrialKey(attempt.rpartition(".")[0]), ending, used)
+            self.charge(attempt, ending, used)
 
-    def charge(self, cap: Amounts, key: TrialKey, ending: Ending, used: Amounts) -> None:
+    def charge(self, attempt: AttemptId, ending: Ending, used: Amounts) -> None:
+        cap, key = self.live.pop(attempt), TrialKey(attempt.rpartition(".")[0])
         used = used.capped(cap)
         if ending is Ending.INFRASTRUCTURE:
             used = used.model_copy(update={"trials": 0})
-            self.lost[key] = self.lost.get(key, 0) + 1
+            marks = self.lost if self.reserved_by.pop(attempt) == len(self.old) else self.void
+            marks[key] = marks.get(key, 0) + 1
         elif ending is Ending.NEVER_STARTED:
             used = NONE
             self.void[key] = self.void.get(key, 0) + 1

@@ -115,8 +115,27 @@ def test_the_past_is_what_a_search_learns_from(ledger: Ledger) -> None:
     assert (third.metric, third.running, third.text) == (None, True, "idea number 3")
     assert [past.settings["LEARNING_RATE"] for past in ledger.past(2)] == [0.003, 0.004]
     with ledger.transaction() as tx:
+        run_trial(tx, 1, seed=3, metric=4.0)
+        tx.set_verdict(verdict(2, VerdictWord.INCONCLUSIVE, reason="lost"))
+    first, second, _ = ledger.past(10, RESEARCHER)
+    assert (first.metric, second.text) == (3.0, "idea number 2 — inconclusive: lost")
+    with ledger.transaction() as tx:
         tx.close_inquiry(Q, "given up")
     assert not any(past.running for past in ledger.past(10))
+
+
+def test_the_past_forgets_what_was_undone(ledger: Ledger) -> None:
+    def undone() -> None:
+        with ledger.transaction() as tx:
+            tx.add_proposal(proposal(1))
+            assert ledger.past(1)[0].settings == {"LEARNING_RATE": 0.001}
+            raise RuntimeError("undo")
+
+    with pytest.raises(RuntimeError):
+        undone()
+    with ledger.transaction() as tx:
+        tx.add_proposal(proposal(2))
+    assert ledger.past(1)[0].settings == {"LEARNING_RATE": 0.002}
 
 
 def test_the_lead_moves_and_its_history_is_kept(ledger: Ledger) -> None:
