@@ -154,7 +154,7 @@ class RayExecutor:
                 raise ExecutorError("the executor is closed")
             if self._gone:
                 raise ExecutorError(
-                    "the local Ray of this run is gone: its node died, perhaps for want of memory or of room on the disk"
+                    "the local Ray of this run is gone: its node died, perhaps for want of memory or of disk space"
                 )
             self._news.clear()
             await self._news.wait()
@@ -372,6 +372,9 @@ class RayExecutor:
     async def _look(self) -> None:
         assert self._cluster is not None
         nodes = await asyncio.to_thread(self._cluster.nodes)
+        if self._cluster.embedded and not nodes:
+            self._gone = True
+            self._news.set()
         if not self._cluster.embedded:
             self._note_others(nodes, await asyncio.to_thread(self._cluster.available))
             now = time.monotonic()

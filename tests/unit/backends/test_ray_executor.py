@@ -239,3 +239,37 @@ async def test_a_killed_driver_leaves_no_process(tmp_path: Path, sandbox: bool) 
     driver.stdout.close()
     await eventually(lambda: not with_mark(f"MARK={mark}"))
     await eventually(lambda: not with_mark(folder) and not Path(folder).exists())
+
+
+RAYLET = """
+import asyncio, os, signal, sys
+from orgruntime.backends.ray_executor import *
+from orgruntime.runtime.ports import ExecutorError
+from orgruntime.testing.conformance.executor import attempt, SLEEPS, collect
+sys.path.insert(0, {here!r})
+from test_ray_executor import mine, pack
+async def main():
+    executor = RayExecutor(ClusterOptions(cpus=1), pack)
+    await executor.start()
+    executor.submit([attempt(SLEEPS)])
+    while not mine(executor, "sleep"):
+        await asyncio.sleep(0.05)
+    for pid in mine(executor, "raylet/raylet"):
+        os.kill(pid, signal.SIGKILL)
+    print((await collect(executor, 1))[0].ending, flush=True)
+    try:
+        await executor.outcomes()
+    except ExecutorError as error:
+        print(error, flush=True)
+    await executor.close()
+asyncio.run(main())
+"""
+
+
+def test_without_its_raylet_an_embedded_cluster_is_gone_and_says_so() -> None:
+    code = RAYLET.format(here=str(Path(__file__).parent))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False)
+    # Among what Ray itself says of the death.
+    assert "infrastructure" in done.stdout.splitlines(), done.stderr
+    assert "\nthe local Ray of this run is gone: " in done.stdout
+    assert done.returncode == 0, done.stderr
