@@ -128,10 +128,9 @@ def _drive(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice: Cluste
         ledger.take_over()
         asyncio.run(_driven(manifest, folder, ledger, choice, view))
         status = run_status(manifest, ledger, folder)
-    except (ExecutorError, WorkspaceError) as error:
-        raise UserError(str(error), FINDINGS) from error
-    except LedgerError as error:
-        raise UserError(f"{error} The run can be resumed with `orgrun resume {folder.id}`.", FINDINGS) from error
+    except (ExecutorError, WorkspaceError, LedgerError) as error:
+        said = str(error).rstrip(".")
+        raise UserError(f"{said}. The run can be resumed with `orgrun resume {folder.id}`.", FINDINGS) from error
     finally:
         ledger.close()
     write_report(folder)
@@ -147,11 +146,12 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
     lab = build_lab(manifest, numbers_of(manifest), folder, ledger, choice, heard)
     supervisor = Supervisor(lab)
     shown: asyncio.Task[None] | None = None
-    with _signals(supervisor.ask_stop):
+    with _signals(supervisor.ask_stop) as listen_again:
         try:
             where = "a local Ray for this run" if choice.address is None else f"Ray at {choice.address}"
             lab.tell(EventKind.STARTED, f"{folder.id}: starting {where}", run=folder.id, seed=lab.seed)
             await _open_cluster(lab, folder)
+            listen_again()
             shown = asyncio.create_task(_show(lab, folder, view))
             state, reason = await supervisor.run()
             if state.is_final:
@@ -212,18 +212,29 @@ async def _show(lab: Lab, folder: RunFolder, view: View) -> None:
 
 
 @contextmanager
-def _signals(stop: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask the run to stop cleanly; a second Ctrl-C ends the driver at once."""
+def _signals(stop: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+    """Ctrl-C and SIGTERM ask the run to stop cleanly; a second Ctrl-C ends the driver at once.
+
+    Yields what is to be called once Ray is there: its start puts a handler of its own before ours that prints a stack
+    and, three seconds after SIGTERM, aborts the process by an alarm.
+    """
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
         loop.remove_signal_handler(signal.SIGINT)
         stop("interrupted")
 
+    def terminated() -> None:
+        signal.alarm(0)
+        stop("terminated")
+
+    def listen() -> None:
+        loop.add_signal_handler(signal.SIGTERM, terminated)
+
     loop.add_signal_handler(signal.SIGINT, interrupted)
-    loop.add_signal_handler(signal.SIGTERM, stop, "terminated")
+    listen()
     try:
-        yield
+        yield listen
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         loop.remove_signal_handler(signal.SIGTERM)

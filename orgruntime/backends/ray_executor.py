@@ -182,7 +182,7 @@ class RayExecutor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._cluster is not None:
-            await self._give_back(self._leases, keep=False)
+            await self._give_back([] if self._gone else list(self._leases), keep=False)
             if not self._cluster.embedded:
                 await self._sweep()
             await asyncio.to_thread(self._cluster.close)

@@ -104,6 +104,7 @@ class ChaosRun:
     tag: str = field(default_factory=lambda: f"chaos{uuid.uuid4().hex[:10]}")
     driver: subprocess.Popen[bytes] | None = None
     driven: int = 0
+    drivers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         # Ray's sockets need a short path, and what a killed driver leaves there must not stay on the machine.
@@ -133,6 +134,7 @@ class ChaosRun:
             self.driver = subprocess.Popen(
                 words, stdout=out, stderr=subprocess.STDOUT, env=self.environment(), start_new_session=True
             )
+        self.drivers.append(self.driver)
         return self.driver
 
     def environment(self) -> dict[str, str]:
@@ -217,6 +219,8 @@ class ChaosRun:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         until(self.gone, 20)
+        for driver in self.drivers:
+            driver.wait(SOON)
         shutil.rmtree(self.temporary, ignore_errors=True)
 
     def last_line(self) -> dict[str, object]:
