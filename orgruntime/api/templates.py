@@ -21,8 +21,8 @@ workspace:
   editable: [model.py]
   run: python measure.py --seed {seed} --budget {budget}
   time_limit: 20s
-risk: {preset: balanced, dry_spell: 60%}
-budget: {trials: 80, wall_clock: 10m}
+risk: {preset: balanced, dry_spell: 60%, largest_stake: 10%}
+budget: {trials: 120, wall_clock: 10m}
 ---
 
 # @TITLE@
@@ -39,7 +39,7 @@ A trial takes a fraction of a second, so this org shows in less than a minute wh
 
 ## Risk appetite
 
-Balanced. Only the dry spell is longer than usual: the budget is small, and a certificate takes a good part of it.
+Balanced, with a longer dry spell and a larger stake than usual: the budget is small, and proof takes a good part of it.
 
 """
 

@@ -166,7 +166,7 @@ class TestInit:
 
 class TestPlansAndRuns:
     def test_no_budget(self, org):
-        program(org, "budget: {trials: 80, wall_clock: 10m}\n", "")
+        program(org, "budget: {trials: 120, wall_clock: 10m}\n", "")
         assert_one_sentence(orgrun("run", org), 2, "no finite budget", "--budget trials=100")
         assert orgrun("plan", org).code == 0
 
