@@ -65,24 +65,24 @@ def ours(trials: int, sandbox: bool) -> dict[str, float]:
     from orgruntime.runtime.events import EventKind, RunEvent
 
     times: list[float] = []
+    memory: list[float] = []
 
     class Clock(View):
         def event(self, event: RunEvent) -> None:
             if event.event is EventKind.TRIAL:
                 times.append(time.perf_counter())
+                memory.append(rss_mb())
 
     with tempfile.TemporaryDirectory() as folder:
-        before = rss_mb()
-        options = RunOptions(
-            seed=1, runs=Path(folder) / "runs", cluster=ClusterChoice(cpus=IN_FLIGHT, sandbox=sandbox)
-        )
+        options = RunOptions(seed=1, runs=Path(folder) / "runs", cluster=ClusterChoice(cpus=IN_FLIGHT, sandbox=sandbox))
         status = start_run(make_org(Path(folder), trials), options, Clock())
         settled = status.trials.total
     steady = times[len(times) // 10 :]
     return {
         "trials": settled,
         "per_second": (len(steady) - 1) / (steady[-1] - steady[0]),
-        "driver_mb_per_1000": (rss_mb() - before) / settled * 1000,
+        "driver_mb": memory[-1],
+        "driver_mb_per_1000": (memory[-1] - memory[settled // 10]) / (0.9 * settled) * 1000,
     }
 
 
@@ -161,7 +161,8 @@ TUNE_AT_MOST = 100
 
 
 def rss_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Resident memory of this process, now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
 def in_fresh_process(arm: str, trials: int) -> dict[str, float]:
