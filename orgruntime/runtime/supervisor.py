@@ -22,6 +22,7 @@ from orgruntime.runtime.inquiries import Inquiries
 from orgruntime.runtime.intents import Applied, write_intents
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.noise_step import measure_noise
+from orgruntime.runtime.ports import ExecutorError
 from orgruntime.runtime.settlement import Settled, settle
 from orgruntime.runtime.snapshots import Hands, snapshot, tests_used
 from orgruntime.runtime.verifier_step import Certifications
@@ -213,7 +214,8 @@ class Supervisor:
         await asyncio.gather(*helpers, return_exceptions=True)
         await self._inquiries.close()
         lab = self._lab
-        with contextlib.suppress(LedgerError):
+        # What cannot be settled now is settled by the next driver.
+        with contextlib.suppress(LedgerError, ExecutorError, TimeoutError):
             await self._cancel_running()
         await lab.ports.engine.close()
 
