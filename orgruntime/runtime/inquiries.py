@@ -48,9 +48,13 @@ class Inquiries:
         return sum(1 for id in self._tasks if not id.startswith(STANDUP) and id not in self._in_test)
 
     def proposers(self) -> int:
-        """Desks at the entries whose species have something left to propose."""
+        """Desks at the entries whose species have something left to propose; once none has, ideas that wait for one."""
+        desks = self._entry_desks()
+        return sum(name not in self._lab.idle for name in desks) or len(self._lab.ledger.queued_ideas(len(desks)))
+
+    def _entry_desks(self) -> list[str]:
         roles = (self._lab.manifest.role(slug) for slug in self._lab.manifest.graph.entries)
-        return sum(f"{role.slug}#{desk}" not in self._lab.idle for role in roles for desk in range(role.count))
+        return [f"{role.slug}#{desk}" for role in roles for desk in range(role.count)]
 
     def reopen(self) -> None:
         """Goes on with the inquiries that an earlier driver left open."""
@@ -60,10 +64,12 @@ class Inquiries:
         self.start([row for row in rows if row.id not in self._tasks])
 
     def write_opened(self, tx: Transaction, decision: Decision) -> list[InquiryRow]:
-        """The next ideas of the queue, or standing invitations, become inquiries at the entries, in turn."""
+        """The next ideas of the queue, or standing invitations while a desk has something left to propose, become
+        inquiries at the entries, in turn."""
         ideas = self._lab.ledger.queued_ideas(decision.count)
+        invited = any(name not in self._lab.idle for name in self._entry_desks())
         rows = []
-        for n in range(decision.count):
+        for n in range(decision.count if invited else len(ideas)):
             idea = ideas[n].id if n < len(ideas) else tx.add_idea("", "runtime")
             tx.set_idea(idea, IdeaState.OPEN)
             self._opened += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,15 +11,32 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.manifest import Manifest
 from orgruntime.model.research import VerdictWord
 from orgruntime.model.status import RunState
+from orgruntime.model.trial import Ending, TrialOutcome, TrialSpec
 from orgruntime.runtime.lab import Lab, Ports
 from orgruntime.runtime.ports import Desks, Engine
+from orgruntime.runtime.settlement import settle
 from orgruntime.runtime.supervisor import Supervisor
 from orgruntime.testing.fake_clock import FakeClock
 from orgruntime.testing.inline_engine import Checkpoints, InlineEngine
-from orgruntime.testing.inline_executor import InlineExecutor
+from orgruntime.testing.inline_executor import InlineExecutor, Script
 from orgruntime.testing.lab import PROGRAM, Heard, Program, lab_in, small_org
 from orgruntime.testing.memory_workspace import MemoryWorkspace
 from orgruntime.testing.scripted_desks import Play, ScriptedDesks
+
+
+class Died(Exception):
+    """The driver is gone, in the middle of whatever it did."""
+
+
+class WatchedExecutor(InlineExecutor):
+    """Tells who wants to know after each submission; what that raises, the driver feels."""
+
+    after_submit: Callable[[], None] = staticmethod(lambda: None)
+
+    def submit(self, specs: Sequence[TrialSpec]) -> None:
+        super().submit(specs)
+        self.after_submit()
+
 
 Loss = Callable[[Mapping[str, float]], float]
 
@@ -47,7 +64,8 @@ class Bench:
     def __post_init__(self) -> None:
         self.workspace = MemoryWorkspace(self.files)
         self.program = Program(self.workspace, self.loss, clock=self.clock, sd=self.sd)
-        self.executor = InlineExecutor(self.program, cpus=self.cpus)
+        self.script: Script = self.program
+        self.executor = WatchedExecutor(self.script, cpus=self.cpus)
         self.prepare: Callable[[Lab, Supervisor], None] = lambda lab, supervisor: None
         """Called before the run begins, and before each resume."""
         self.desks: Desks | None = None
@@ -56,7 +74,7 @@ class Bench:
     async def run(self, desks: Desks | Play) -> tuple[RunState, str]:
         """Runs, or resumes, to the end of a driver. The ledger is read afterwards, at `ledger`."""
         self.desks = ScriptedDesks(desks) if callable(desks) else desks
-        self.executor = InlineExecutor(self.program, cpus=self.cpus)
+        self.executor = WatchedExecutor(self.script, cpus=self.cpus)
         ports = Ports(self.clock, self.workspace, self.desks, self.executor, self.engine())
         lab = lab_in(self.folder, self.org, ports, self.heard, self.seed)
         supervisor = Supervisor(lab)
@@ -67,6 +85,30 @@ class Bench:
             await self.desks.close()
             await self.executor.close()
             lab.ledger.close()
+
+    def die_after(self, attempts: int) -> None:
+        """The next driver is fenced off and dies once it has submitted so many attempts: it settles nothing more."""
+
+        def die() -> None:
+            if len(self.executor.submitted) >= attempts:
+                with Ledger.open(self.folder / "ledger.db") as other:
+                    other.take_over()
+                raise Died
+
+        def prepare(lab: Lab, supervisor: Supervisor) -> None:
+            self.executor.after_submit = die
+
+        self.prepare = prepare
+
+    def recover(self) -> None:
+        """The next driver settles as lost what the dead one left running."""
+
+        def prepare(lab: Lab, supervisor: Supervisor) -> None:
+            with lab.ledger.transaction() as tx:
+                for row in lab.ledger.running_attempts():
+                    settle(lab, tx, TrialOutcome(attempt=row.attempt, ending=Ending.INFRASTRUCTURE, wall_s=1e9))
+
+        self.prepare = prepare
 
     @property
     def asked(self) -> list[str]:
