@@ -58,7 +58,7 @@ orgs: $(DEV)
 $(RUN): $(WANTED)
 	@rm -f $(RUN) $(DEV)
 	@VENV="$(VENV)" PYTHON="$(PYTHON)" bash .ci/venv
-	@echo "setup: installing orgruntime and what it needs (about 300 MB, a few minutes)"
+	@echo "setup: installing orgruntime and what it needs (up to 900 MB on disk; a few minutes)"
 	@$(PIP) install --quiet --editable . --constraint constraints.txt
 	@touch $(RUN)
 
