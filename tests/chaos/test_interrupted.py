@@ -100,7 +100,7 @@ def test_a_driver_that_was_put_to_sleep_cannot_write_once_another_has_taken_over
     assert sleeper.wait(SOON) == 1
     said = (run.place / "driver-1.out").read_text()
     assert "Traceback" not in said
-    assert "another driver" in said.splitlines()[-1], said[-1000:]
+    assert "Another driver has taken over" in said.splitlines()[-1], said[-1000:]
     assert until(run.gone), run.processes()
     with Ledger.open_readonly(run.folder.ledger_file) as ledger:
         assert ledger.events(limit=1_000_000) == before
