@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -37,19 +38,33 @@ def command(paths: tuple[Path, ...], form: str, as_json: bool, strict: bool, mod
 
     A PATH is an org (a folder with program.md), a role file, or a folder of role files. Exit code 0: no errors.
     """
-    from orgruntime.api.checking import check_paths
+    found = _checked(paths, models)
+    _print(found, "json" if as_json else form)
+    return FINDINGS if found.has_errors or (strict and found.has_warnings) else 0
+
+
+def _checked(paths: tuple[Path, ...], models: dict[str, str]) -> Checked:
+    # What is imported and compiled here lives to the end of the process; collecting it is 3 % of its time.
+    gc.disable()
+    try:
+        from orgruntime.api.checking import check_paths
+
+        return check_paths(paths, models)
+    finally:
+        gc.enable()
+
+
+def _print(found: Checked, form: str) -> None:
     from orgruntime.diagnostics.render import as_json as json_object
     from orgruntime.diagnostics.render import summary
 
-    found = check_paths(paths, models)
-    if as_json or form == "json":
+    if form == "json":
         files = [{"path": f.path, "kind": f.kind, "slug": f.slug, "why": f.why} for f in found.files]
         click.echo(json.dumps(json_object(files, found.diagnostics), indent=1, ensure_ascii=False))
     else:
         colour = sys.stdout.isatty() and _wants_colour()
         click.echo(_said(found, form, colour), nl=False, color=True if colour else None)
         click.echo(f"{found.counted}: {summary(found.diagnostics)}")
-    return FINDINGS if found.has_errors or (strict and found.has_warnings) else 0
 
 
 def _said(found: Checked, form: str, colour: bool) -> str:

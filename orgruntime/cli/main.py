@@ -5,10 +5,15 @@ Knows names and one-line descriptions. Invariant: `orgrun --help` reads this tab
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from orgruntime import __version__
 from orgruntime.cli.group import LazyGroup, debug_option
+
+# Pydantic looks for plugins in every installed distribution: a tenth of the time of `orgrun check`.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 VERBS = {
     "init": "Make a small working org from a template.",
