@@ -56,7 +56,13 @@ class DeskPool:
         while not free:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(role.slug, deque()).append(turn)
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():
+                    # It was called and cannot come: the next one's turn.
+                    self._call_next(role)
+                raise
         for _ in range(len(free)):
             if f"{role.slug}#{free[0]}" not in self._idle:
                 break
@@ -65,6 +71,9 @@ class DeskPool:
 
     def give(self, role: Role, desk: int) -> None:
         self._free[role.slug].append(desk)
+        self._call_next(role)
+
+    def _call_next(self, role: Role) -> None:
         waiting = self._waiting.get(role.slug)
         while waiting:
             turn = waiting.popleft()

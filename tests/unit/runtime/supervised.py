@@ -78,6 +78,7 @@ class Bench:
         ports = Ports(self.clock, self.workspace, self.desks, self.executor, self.engine())
         lab = lab_in(self.folder, self.org, ports, self.heard, self.seed)
         supervisor = Supervisor(lab)
+        _settle_lost(lab)
         self.prepare(lab, supervisor)
         try:
             return await asyncio.wait_for(supervisor.run(), 100)
@@ -86,27 +87,18 @@ class Bench:
             await self.executor.close()
             lab.ledger.close()
 
-    def die_after(self, attempts: int) -> None:
-        """The next driver is fenced off and dies once it has submitted so many attempts: it settles nothing more."""
+    def die_after(self, attempts: int | None) -> None:
+        """The next driver is fenced off and dies once it has submitted so many attempts: it settles nothing more.
+        None: it lives."""
 
         def die() -> None:
-            if len(self.executor.submitted) >= attempts:
+            if attempts is not None and len(self.executor.submitted) >= attempts:
                 with Ledger.open(self.folder / "ledger.db") as other:
                     other.take_over()
                 raise Died
 
         def prepare(lab: Lab, supervisor: Supervisor) -> None:
             self.executor.after_submit = die
-
-        self.prepare = prepare
-
-    def recover(self) -> None:
-        """The next driver settles as lost what the dead one left running."""
-
-        def prepare(lab: Lab, supervisor: Supervisor) -> None:
-            with lab.ledger.transaction() as tx:
-                for row in lab.ledger.running_attempts():
-                    settle(lab, tx, TrialOutcome(attempt=row.attempt, ending=Ending.INFRASTRUCTURE, wall_s=1e9))
 
         self.prepare = prepare
 
@@ -124,3 +116,10 @@ class Bench:
         with self.ledger() as ledger:
             found = {proposal.id: ledger.verdict(proposal.id) for proposal in ledger.proposals()}
         return {id: (verdict.word, verdict.reason) for id, verdict in found.items() if verdict is not None}
+
+
+def _settle_lost(lab: Lab) -> None:
+    """What every driver does first: what a dead one left running is lost."""
+    with lab.ledger.transaction() as tx:
+        for row in lab.ledger.running_attempts():
+            settle(lab, tx, TrialOutcome(attempt=row.attempt, ending=Ending.INFRASTRUCTURE, wall_s=1e9))

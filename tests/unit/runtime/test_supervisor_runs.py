@@ -308,7 +308,7 @@ async def test_a_driver_that_dies_anywhere_loses_nothing(tmp_path: Path, after: 
     bench.die_after(after)
     with pytest.raises(Died):
         await bench.run(climb)
-    bench.recover()
+    bench.die_after(None)
     state, reason = await bench.run(climb)
     assert state is RunState.FINISHED, reason
     assert audit(tmp_path / "ledger.db") == []
