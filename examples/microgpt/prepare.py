@@ -303,6 +303,9 @@ def _fraction(text: str) -> float:
 # The honest rows
 
 
+TABLES = ("letter", "bigram", "trigram", "4-gram")
+
+
 def count_tables(names: Names, longest: int = 3) -> list[Array]:
     """Probabilities of the next letter given the last 0, 1, ... `longest` letters, each backed off to the one before.
 
@@ -346,8 +349,7 @@ def main() -> None:
         f"{len(names.train.inputs)} names to train on, {len(names.val.inputs)} to validate, {len(names.holdout.inputs)} held out"
     )
     print("tables of counts, nats a character:    val  holdout")
-    labels = ("letter", "bigram", "trigram", "4-gram")
-    for label, table in zip(labels, count_tables(names.train), strict=True):
+    for label, table in zip(TABLES, count_tables(names.train), strict=True):
         predict = table_predictor(table)
         print(f"  {label:<32}{evaluate(predict, names.val):>8.4f} {evaluate(predict, names.holdout):>8.4f}")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, served, unpacked
 from orgruntime.model.ids import RoleSlug
@@ -49,7 +50,6 @@ class RayDesks:
         resolved(species)
         self._species = species
         self._limit_s = limit_s
-        self._actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(Desk)
         self._desks: dict[tuple[RoleSlug, int], Any] = {}
         self._turns: dict[tuple[RoleSlug, int], asyncio.Lock] = {}
         self._closed = False
@@ -85,7 +85,7 @@ class RayDesks:
         if not ray.is_initialized():
             raise StepError("the Ray cluster is gone; resume the run")  # otherwise Ray would start one of its own
         if (role, desk) not in self._desks:
-            self._desks[role, desk] = self._actor.remote(self._species)
+            self._desks[role, desk] = _actor().remote(self._species)
         return self._desks[role, desk]
 
     def _bury(self, role: RoleSlug, desk: int, handle: Any) -> None:
@@ -94,6 +94,13 @@ class RayDesks:
             del self._desks[role, desk]
         if ray.is_initialized():
             ray.kill(handle)
+
+
+def _actor() -> Any:
+    """On the driver's node: a desk imports this package, which other nodes need not have, and needs no resources."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": here}
+    return ray.remote(**options)(Desk)
 
 
 async def _awaited(reference: Any) -> bytes:
