@@ -106,7 +106,6 @@ def _open_certification(
     assert numbers.delta is not None
     assert numbers.scale is not None
     number = len(earlier) + 1
-    affordable = (now.left.get("trials", 2 * numbers.max_pairs + numbers.lap_trials) - numbers.lap_trials) // 2
     tx.open_certification(
         CertificationId(f"c{number}"),
         champion=champion.commit,
@@ -115,8 +114,17 @@ def _open_certification(
         threshold=threshold(numbers.alpha, numbers.tests_planned, tests_passed(earlier)),
         delta=numbers.delta,
         scale=numbers.scale,
-        max_pairs=max(numbers.n_min, min(numbers.max_pairs, affordable)),
+        max_pairs=max(numbers.n_min, min(numbers.max_pairs, _affordable_pairs(now))),
         inquiry=inquiry,
     )
     _note(tx, decision)
     return lab.ledger.open_certification()
+
+
+def _affordable_pairs(now: Snapshot) -> int:
+    """Pairs that the bound on trials and the verification cap pay for, once the lap is set aside."""
+    numbers = now.numbers
+    lap = numbers.lap_trials + (0 if now.champion_is_base else numbers.lap_pairs)
+    unbounded = 2 * numbers.max_pairs + lap
+    cap = unbounded if now.verification_left is None else now.verification_left
+    return (min(cap, now.left.get("trials", unbounded)) - lap) // 2

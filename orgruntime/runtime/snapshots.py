@@ -68,7 +68,20 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         target_reached=target_reached(lab),
         stop_asked=hands.stop_asked,
         screen=_screen(lab),
+        verification_left=verification_left(lab),
+        champion_is_base=_champion_is_base(lab),
     )
+
+
+def verification_left(lab: Lab) -> int | None:
+    """Trials that certifications and laps may still take; None where nothing that a trial uses is bounded."""
+    cap = lab.numbers.verification_trials
+    return None if cap is None else max(0, cap - lab.ledger.verification_trials())
+
+
+def _champion_is_base(lab: Lab) -> bool:
+    champion = lab.ledger.champion()
+    return champion is None or champion.certificate is None
 
 
 def _screen(lab: Lab) -> Wanted:

@@ -63,6 +63,9 @@ class Snapshot:
     stop_asked: bool = False
     screen: Wanted | None = None
     """What one more screen would cost at worst, whether or not one is wanted now. None: not known, taken as free."""
+    verification_left: int | None = None
+    """Trials that certifications and laps may still take. None: as many as the budget pays for."""
+    champion_is_base: bool = True
 
 
 class Verb(StrEnum):
@@ -184,6 +187,7 @@ def _exploration_over(now: Snapshot) -> Over | None:
     reasons = (
         (now.target_reached, Over(Dial.SMALLEST_WIN, "the target is reached by a certified champion")),
         (now.tests_used >= numbers.tests_planned and not now.certification_running, Over(Dial.PROOF, tests)),
+        (not _cap_allows(now) and not now.certification_running, Over(Dial.PROOF, _cap_reason(now))),
         (
             1.0 - _share(now) <= _certification_share(now),
             Over(Dial.BUDGET, "what is left of the budget is kept for a last certification"),
@@ -228,6 +232,8 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     if now.tests_used >= tests:
         reason = f"all {tests} planned certifications are used; a person can raise the budget"
         return [Decision(Verb.WITHDRAW, Dial.PROOF, reason)]
+    if not _cap_allows(now):
+        return [Decision(Verb.WITHDRAW, Dial.PROOF, _cap_reason(now))]
     if now.target_reached:
         return [Decision(Verb.WITHDRAW, Dial.SMALLEST_WIN, "a certified champion has reached the target")]
     if not _can_pay(now):
@@ -249,6 +255,16 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     )
     facts = {"used": round(used, 4), "due": round(due, 4)}
     return [Decision(Verb.CERTIFY, dial, reason, numbers=facts) for holds, dial, reason in reasons if holds][:1]
+
+
+def _cap_allows(now: Snapshot) -> bool:
+    """Whether one more test fits under the verification cap. A first test is granted in the smallest budget too."""
+    cost = now.numbers.certification_trials(champion_is_base=now.champion_is_base)
+    return now.tests_used == 0 or now.verification_left is None or cost <= now.verification_left
+
+
+def _cap_reason(now: Snapshot) -> str:
+    return f"certifications have taken what they may of the budget, {now.numbers.verification_cap:.0%}"
 
 
 def _can_pay(now: Snapshot) -> bool:

@@ -13,6 +13,7 @@ from supervised import Bench, Died
 
 from orgruntime.ledger.audit import audit
 from orgruntime.model.amounts import Budget
+from orgruntime.model.appetite import PRESETS, Preset
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import HandoffKind, Resources, Role, RoleKind, WorkspaceSpec
 from orgruntime.model.research import EvidenceState, VerdictWord
@@ -210,3 +211,20 @@ async def test_any_mixture_of_luck_and_accidents_keeps_the_books(tmp_path: Path,
         if ledger.run().state is RunState.FINISHED:
             assert all(ledger.verdict(proposal.id) for proposal in ledger.proposals())
         assert sum(ledger.counts().model_dump(exclude={"total", "running"}).values()) <= ledger.counts().total
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_verification_takes_no_more_than_its_share(tmp_path: Path, seed: int) -> None:
+    """Gains of about one sd keep tests going for long. What the cap leaves is the least that a pass needs."""
+    patient = PRESETS[Preset.BALANCED].model_copy(update={"dry_spell": 1.0})
+    org = small_org(budget=Budget(trials=150), appetite=patient)
+    bench, rng = Bench(tmp_path, org=org, sd=0.5, seed=seed, cpus=4), random.Random(seed)
+
+    def drift(request: StepRequest) -> StepReply:
+        now = float(request.files["train.py"].split("LR = ")[1].split()[0])
+        return setting(request, "LR", round(now + rng.gauss(0, 0.8), 4))
+
+    await bench.run(drift)
+    with bench.ledger() as ledger:
+        assert ledger.certifications()
+        assert ledger.verification_trials() <= 45

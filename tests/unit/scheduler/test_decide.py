@@ -180,6 +180,22 @@ def test_a_test_that_cannot_be_paid_is_withdrawn() -> None:
     assert (decision.verb, decision.dial) == (Verb.WITHDRAW, Dial.BUDGET)
 
 
+def test_verification_takes_no_more_than_its_cap() -> None:
+    """A later test must fit under the cap, the lap of a later champion included; a first test is always granted."""
+    cost = NOW.numbers.certification_cost + NOW.numbers.lap_pairs
+    later = replace(NOW, certification_asked=True, tests_used=1, champion_is_base=False, used={"trials": 0.9})
+    assert verbs(decide(replace(later, verification_left=cost, exploring=3))) == [Verb.CERTIFY]
+    (decision,) = decide(replace(later, verification_left=cost - 1))
+    assert (decision.verb, decision.dial) == (Verb.WITHDRAW, Dial.PROOF)
+    (decision,) = decide(replace(later, verification_left=cost - 1, certification_asked=False))
+    assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.PROOF)
+    assert "30%" in decision.reason
+    under_way = replace(later, verification_left=0, certification_asked=False, certification_running=True, exploring=3)
+    assert decide(under_way) == []
+    first = replace(later, verification_left=0, tests_used=0, exploring=3)
+    assert verbs(decide(first)) == [Verb.CERTIFY]
+
+
 def test_after_the_planned_tests_only_a_person_can_go_on() -> None:
     tests = NOW.numbers.tests_planned
     (decision,) = decide(replace(NOW, certification_asked=True, tests_used=tests))

@@ -68,6 +68,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         since_champion=draw(shares),
         target_reached=draw(st.booleans()),
         stop_asked=draw(st.sampled_from([False, False, False, True])),
+        verification_left=draw(st.none() | st.integers(0, 100)),
+        champion_is_base=draw(st.booleans()),
     )
 
 
