@@ -16,6 +16,8 @@ import time
 
 GRACE_S = 3.0
 """For zygotes to end their trials and write down what those used."""
+LOOKS = 10
+"""Looks in a row, a tenth of a second apart, that find nobody: a process that becomes another program shows no name."""
 
 
 def main() -> None:
@@ -25,14 +27,13 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     if os.read(0, 1):
         return
-    deadline = time.monotonic() + GRACE_S
-    while (left := naming(folder)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    while left:
-        for pid in left:
-            _kill(pid)
-        time.sleep(0.05)
+    deadline, quiet = time.monotonic() + GRACE_S, 0
+    while quiet < LOOKS:
         left = naming(folder)
+        quiet = 0 if left else quiet + 1
+        for pid in left if time.monotonic() > deadline else ():
+            _kill(pid)
+        time.sleep(0.1)
     shutil.rmtree(folder, ignore_errors=True)
 
 

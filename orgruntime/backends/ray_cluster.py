@@ -90,6 +90,10 @@ class Guard:
     def dismiss(self) -> None:
         self._process.communicate(b".")
 
+    def clean_up(self) -> None:
+        """As if this process had been killed; returns when nothing is left."""
+        self._process.communicate()
+
 
 def connect(address: str | None, *, cpus: float | None = None, gpus: float | None = None) -> Cluster:
     """Starts an embedded cluster (`address` None) with so many logical CPUs and GPUs (None: the machine's), or joins
@@ -111,7 +115,7 @@ def connect(address: str | None, *, cpus: float | None = None, gpus: float | Non
     except Exception as error:
         _undo(thread, folder, before)
         if guard is not None:
-            guard.dismiss()
+            guard.clean_up()
         if isinstance(error, ExecutorError):
             raise
         raise ExecutorError(_sentence(address, error)) from error
