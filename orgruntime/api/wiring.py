@@ -142,7 +142,7 @@ async def recovered(ledger: Ledger, folder: RunFolder) -> list[TrialOutcome]:
 
     What a supervisor wrote down is taken; the rest is lost and charged in full, since nothing tells how much of it ran.
     """
-    from orgruntime.backends.ray_executor import read_spool
+    from orgruntime.backends.ray_executor import clear_spool, read_spool
 
     open_attempts = {row.attempt: row for row in ledger.running_attempts()}
     deadline = time.monotonic() + RECOVERY_S
@@ -152,6 +152,7 @@ async def recovered(ledger: Ledger, folder: RunFolder) -> list[TrialOutcome]:
         if not missing or time.monotonic() >= deadline:
             break
         await asyncio.sleep(0.1)
+    clear_spool(folder.outcomes, [attempt for attempt in known if attempt not in open_attempts])
     found = [outcome for attempt, outcome in known.items() if attempt in open_attempts]
     for attempt in missing:
         found.append(

@@ -102,6 +102,7 @@ class NodeAgent:
     async def close(self, keep: bool) -> None:
         """Ends every trial and the zygote; `keep` leaves trees and products on the node for a next lease."""
         self.closing = True
+        self._order({"op": "heard"})
         if keep:
             self._order({"op": "keep"})
         os.close(self.orders)

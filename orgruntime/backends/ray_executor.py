@@ -56,7 +56,8 @@ class TrialOptions:
     setup_limit_s: float = 1800.0
     sandbox: bool = True
     spool: Path | None = None
-    """A folder of this machine where each outcome is also written, as `<attempt>.json`, before it is reported."""
+    """A folder of this machine where outcomes that nobody may have heard are left, as `<attempt>.json`, when the
+    driver or its agent dies."""
 
 
 @dataclass

@@ -1,13 +1,13 @@
 """Starts, watches and ends the processes of trials on one node. Runs by itself, in a bare interpreter.
 
-Works on JSON lines: orders on stdin (`tree`, `launch`, `cancel`, `keep`), outcomes on stdout, one line an attempt. It
-does not know Ray, the ledger, metrics or how a sandbox is built (it is given the words of one); standard library only.
+Works on JSON lines: orders on stdin (`tree`, `launch`, `cancel`, `keep`, `heard`), outcomes on stdout, one line an
+attempt. It does not know Ray, the ledger, metrics or how a sandbox is built (it is given the words of one); standard library only.
 
 One single-threaded zygote forks one shepherd a trial. The kernel ties a parent-death signal to the *thread* that
 forked, so nothing here may ever start a thread. Invariant: when a shepherd has reported, no process of its trial is
 left, a daemon that left its session neither: the shepherd is a child subreaper and kills until it has no child. When
-the agent or its raylet is gone, the zygote ends every shepherd; when the zygote is gone, each shepherd ends itself;
-when a shepherd is gone, the zygote adopts and kills what it left.
+the agent or its raylet is gone, the zygote ends every shepherd and writes the last outcomes to the spool; when the
+zygote is gone, each shepherd ends itself; when a shepherd is gone, the zygote adopts and kills what it left.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import deque
 from typing import Any
 
 from orgruntime.backends.processes import (
@@ -34,10 +35,13 @@ from orgruntime.backends.processes import (
     proportional_mb,
     start,
 )
-from orgruntime.backends.trial_files import copy, insist, remove_shared, signature, unchanged, write_durably
+from orgruntime.backends.trial_files import copy, insist, remove_shared, signature, unchanged, write_whole
 
 PATIENCE_S = 10.0
 """How long killed processes may take to vanish (uninterruptible disk waits)."""
+
+RECENT = 256
+"""Outcomes that a zygote can still write down when its agent is gone: more than a driver leaves unsettled."""
 
 ENDINGS = {
     signal.SIGTERM: "infrastructure",
@@ -80,6 +84,7 @@ class Zygote:
         self.jobs: dict[int, Job] = {}
         self.trees: dict[str, Order] = {}
         self.keep = False
+        self.recent: deque[Order] = deque(maxlen=RECENT)
         self.strays = False
         self.pending = b""
         self.next_look = 0.0
@@ -132,6 +137,8 @@ class Zygote:
                 self._tell(order["attempt"], signal.SIGUSR1)
             elif order["op"] == "keep":
                 self.keep = True
+            elif order["op"] == "heard":
+                self.recent.clear()
         return bool(data)
 
     def _launch(self, order: Order) -> None:
@@ -187,6 +194,7 @@ class Zygote:
             self.strays = True
             shutil.rmtree(os.path.join(self.root, "work", str(pid)), ignore_errors=True)
         outcome["peak_memory_mb"] = max(outcome["peak_memory_mb"], job.peak_mb)
+        self.recent.append(outcome)
         _say(outcome)
 
     def _kill_strays(self) -> None:
@@ -231,6 +239,8 @@ class Zygote:
         while self.strays and time.monotonic() < deadline + 1:
             self._reap()
             time.sleep(0.002)
+        for outcome in self.recent if self.spool else ():
+            write_whole(str(self.spool), outcome["attempt"] + ".json", json.dumps(outcome).encode())
         shutil.rmtree(self.root, ignore_errors=True)
         remove_shared(os.path.dirname(self.root), self.keep)
 
@@ -395,8 +405,9 @@ class Shepherd:
             "detail": detail,
         }
         data = json.dumps(outcome).encode()
-        if self.spool and not self.setup:
-            write_durably(self.spool, self.order["attempt"] + ".json", data)
+        if self.spool and not self.setup and ending == "infrastructure":
+            # The zygote may be gone: then nobody else can tell.
+            write_whole(self.spool, self.order["attempt"] + ".json", data)
         os.pwrite(report, data, 0)
 
 

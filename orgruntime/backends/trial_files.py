@@ -45,16 +45,12 @@ def unchanged(path: str, before: tuple[int, ...], original: str) -> bool:
         return False
 
 
-def write_durably(folder: str, name: str, data: bytes) -> None:
+def write_whole(folder: str, name: str, data: bytes) -> None:
+    """Appears whole or not at all to whoever outlives this process; after a power cut perhaps not at all."""
     path = os.path.join(folder, name)
     with open(path + ".tmp", "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
     os.rename(path + ".tmp", path)
-    fd = os.open(folder, os.O_RDONLY)
-    os.fsync(fd)
-    os.close(fd)
 
 
 def remove_shared(folder: str, keep: bool) -> None:

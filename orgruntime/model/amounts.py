@@ -13,7 +13,7 @@ UNITS = ("trials", "gpu_ms", "cpu_ms", "tokens", "usd_micro")
 
 
 class Amounts(Noun):
-    """A cost: trials (count), GPU and CPU milliseconds (reserved devices × wall time), tokens, millionths of a dollar."""
+    """A cost: trials, GPU and CPU milliseconds (reserved devices × wall time), tokens, millionths of a dollar."""
 
     trials: int = Field(default=0, ge=0)
     gpu_ms: int = Field(default=0, ge=0)

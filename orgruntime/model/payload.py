@@ -69,7 +69,12 @@ BUILTIN_PAYLOADS: dict[str, PayloadType] = {
         _builtin(
             "result",
             ("proposal", _S, True, "id of the proposal"),
-            ("outcome", _S, True, "one of: promising, kept, worse, crashed, conflicted, invalid, duplicate, unmeasured"),
+            (
+                "outcome",
+                _S,
+                True,
+                "one of: promising, kept, worse, crashed, conflicted, invalid, duplicate, unmeasured",
+            ),
             ("metric", _N, False, "the mean over its trials"),
             ("gain", _N, False, "mean improvement over the lead on the same seeds, positive is better"),
             ("reason", _S, True, "one sentence"),

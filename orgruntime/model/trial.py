@@ -1,4 +1,4 @@
-"""A trial: one execution of a command for one tree, one seed, one rung. What is asked of an executor and what comes back.
+"""A trial: one execution of a command for one tree, one seed, one rung. What is asked of an executor, what comes back.
 
 Invariant: `TrialIdentity.key` covers everything that can change the result, and nothing else.
 """
@@ -38,7 +38,7 @@ class TrialIdentity(Noun):
     hardware: str
     """Accelerator type and shape: `cpu:1`, `gpu:1:H100`. Results of different classes never meet."""
     nonce: str = ""
-    """Empty for trials whose result may be reused; the certification's id or the pair's number where only a fresh one counts."""
+    """Empty where a result may be reused; the certification's id or the replicate's number where only a fresh one counts."""
 
     @property
     def key(self) -> TrialKey:
