@@ -1,7 +1,8 @@
 """Starts, watches and ends the processes of trials on one node. Runs by itself, in a bare interpreter.
 
 Works on JSON lines: orders on stdin (`tree`, `launch`, `cancel`, `keep`, `heard`), outcomes on stdout, one line an
-attempt. It does not know Ray, the ledger, metrics or how a sandbox is built (it is given the words of one); standard library only.
+attempt. It does not know Ray, the ledger, metrics or how a sandbox is built (it is given the words of one); standard
+library only.
 
 One single-threaded zygote forks one shepherd a trial. The kernel ties a parent-death signal to the *thread* that
 forked, so nothing here may ever start a thread. Invariant: when a shepherd has reported, no process of its trial is
