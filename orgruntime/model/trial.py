@@ -38,7 +38,7 @@ class TrialIdentity(Noun):
     hardware: str
     """Accelerator type and shape: `cpu:1`, `gpu:1:H100`. Results of different classes never meet."""
     nonce: str = ""
-    """Empty where a result may be reused; a certification's id or a replicate's number where only a fresh one counts."""
+    """Empty where a result may be reused; a certification's id or a replicate where only a fresh one counts."""
 
     @property
     def key(self) -> TrialKey:
