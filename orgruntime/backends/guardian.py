@@ -1,7 +1,7 @@
 """Ends what an embedded cluster leaves when its driver is killed. Runs by itself, in a bare interpreter; stdlib only.
 
-Works on one folder: the cluster's own, whose random name is in the environment or the command of each of its
-processes. Does not know Ray. Ray ties its servers to the driver, but not what those started: its agents stay, and so
+Works on one folder: the cluster's own, whose random name each of its processes shows: in its command, its environment
+or an open file. Does not know Ray. Ray ties its servers to the driver, but not what those started: its agents stay, and so
 does the folder. Invariant: nothing happens before the driver's end of the pipe is closed without a word, and then
 only to processes that name the folder.
 """
@@ -38,22 +38,25 @@ def main() -> None:
 
 
 def naming(folder: str) -> list[int]:
-    """Other processes, still running, with the folder's name in their command or environment."""
-    mark = folder.encode()
-    return [
-        pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != os.getpid() and _names(pid, mark)
-    ]
+    """Other processes, still running, with the folder's name in their command, their environment or an open file."""
+    mark = os.path.realpath(folder)
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    return [pid for pid in pids if pid != os.getpid() and any(name in _shown(pid) for name in {folder, mark})]
 
 
-def _names(pid: int, mark: bytes) -> bool:
-    for name in ("cmdline", "environ"):
-        try:
+def _shown(pid: int) -> str:
+    """What a process shows. Ray's agents write their titles over their command and over the environment behind it, so
+    that only their logs tell where they belong."""
+    shown = ""
+    try:
+        for name in ("cmdline", "environ"):
             with open(f"/proc/{pid}/{name}", "rb") as file:
-                if mark in file.read():
-                    return True
-        except OSError:
-            return False
-    return False
+                shown += os.fsdecode(file.read()) + "\n"
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            shown += os.readlink(f"/proc/{pid}/fd/{name}") + "\n"
+    except OSError:
+        return shown
+    return shown
 
 
 def _kill(pid: int) -> None:

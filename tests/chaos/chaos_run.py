@@ -78,19 +78,24 @@ def until(what: Callable[[], object], limit_s: float = SOON, every_s: float = 0.
     return bool(what())
 
 
-def tagged(tag: str) -> dict[int, str]:
-    """Process id → command line, of every process that shows the tag, but the one that asks."""
+def tagged(*marks: str) -> dict[int, str]:
+    """Process id → command line, of every process that shows a mark, but the one that asks."""
     found = {}
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
-            continue
-        try:
-            words = Path(f"/proc/{name}/cmdline").read_bytes()
-            if tag.encode() in words or tag.encode() in Path(f"/proc/{name}/environ").read_bytes():
-                found[int(name)] = words.replace(b"\0", b" ").decode(errors="replace")[:200]
-        except OSError:
-            continue
+        if name.isdigit() and int(name) != os.getpid():
+            shown = _shown(Path("/proc", name))
+            if any(mark in words for words in shown for mark in marks):
+                found[int(name)] = shown[0].replace("\0", " ").strip()[:200]
     return found
+
+
+def _shown(process: Path) -> list[str]:
+    """Command, environment and open files: a process may write a title over the first two."""
+    shown = [""]
+    with contextlib.suppress(OSError):
+        shown = [(process / what).read_text(errors="replace") for what in ("cmdline", "environ")]
+        shown += [os.readlink(handle) for handle in (process / "fd").iterdir()]
+    return shown
 
 
 @dataclass
@@ -205,7 +210,7 @@ class ChaosRun:
         assert not self.ended(), f"the run ended before it came to be {phase}\n{self.output()[-3000:]}"
 
     def processes(self, word: str = "") -> dict[int, str]:
-        return {pid: words for pid, words in tagged(self.tag).items() if word in words}
+        return {pid: words for pid, words in tagged(self.tag, str(self.temporary)).items() if word in words}
 
     def remains(self) -> list[str]:
         """What the run left in the machine's temporary folder."""
