@@ -1,8 +1,8 @@
 """Ends what an embedded cluster leaves when its driver is killed. Runs by itself, in a bare interpreter; stdlib only.
 
-Works on one folder: the cluster's own, whose random name each of its processes shows: in its command, its environment
-or an open file. Does not know Ray. Ray ties its servers to the driver, but not what those started: its agents stay, and so
-does the folder. Invariant: nothing happens before the driver's end of the pipe is closed without a word, and then
+Works on one folder: the cluster's own, whose random name each of its processes shows in its command, its environment
+or an open file. Does not know Ray. Ray ties its servers to the driver, but not what those started: its agents stay, and
+so does the folder. Invariant: nothing happens before the driver's end of the pipe is closed without a word, and then
 only to processes that name the folder.
 """
 
