@@ -84,7 +84,7 @@ def _screened(lab: Lab, lead: float, sd: float) -> tuple[float, float]:
 
 
 def _may_certify(lab: Lab, figures: Numbers, story: Story, trials: int) -> bool:
-    cost = figures.certification_trials(champion_is_base=not story.gains)
+    cost = figures.certification_cost + (figures.lap_pairs if story.gains else 0)
     return (
         story.tests < figures.tests_planned
         and story.verification_runs + cost <= figures.verification_trials

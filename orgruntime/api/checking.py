@@ -124,11 +124,6 @@ def explain(code: str) -> str:
         raise UserError(f"{error.args[0]}; `orgrun check` prints the code of each finding") from error
 
 
-def unset_keys(manifest: Manifest, environ: Mapping[str, str] | None = None) -> list[str]:
-    """One sentence with the remedy for each key that is needed and not set."""
-    return [_remedy(key) for key in missing_keys(manifest, os.environ if environ is None else environ)]
-
-
 def _compiled(path: Path) -> Compilation:
     return compile_org(path) if is_org(path) else read_role_files([path])
 

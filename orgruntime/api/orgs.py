@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.compiler import Compilation, compile_org
 from orgruntime.compiler.overrides import budget_entry
+from orgruntime.compiler.species import KEY_FREE as KNOWN_SPECIES
+from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.render import full
 from orgruntime.model.manifest import Manifest, Role, RoleKind
-from orgruntime.plan.keys import missing_keys
+from orgruntime.plan.keys import KEY_FREE, missing_keys
 
 KEY_REMEDY = (
     "role {role} is served by {species}, which needs {env}, and that is not set: set it, "
     "or use a species without a key, e.g. `--model {role}=search/tpe`"
+)
+UNSERVED = (
+    "role {role} is served by {species}, and this release answers for search/…, digest/… and control/… only: "
+    "use e.g. `--model {role}=search/tpe`"
 )
 
 
@@ -42,10 +48,19 @@ def with_models(manifest: Manifest, models: Mapping[str, str]) -> Manifest:
         if not species:
             raise UserError(f"--model {slug}=: name a species, e.g. --model {slug}=search/tpe")
         known = tuple(manifest.species_of(name).species for name in species)
+        _refuse_unknown(slug, known)
         replaced[slug] = agents[slug].model_copy(update={"species": known})
     if not replaced:
         return manifest
     return manifest.model_copy(update={"roles": tuple(replaced.get(role.slug, role) for role in manifest.roles)})
+
+
+def _refuse_unknown(slug: str, species: Sequence[str]) -> None:
+    for name in species:
+        if name.startswith(KEY_FREE) and name not in KNOWN_SPECIES:
+            near = nearest(name, KNOWN_SPECIES)
+            hint = f"did you mean {near}?" if near else f"there are: {', '.join(KNOWN_SPECIES)}"
+            raise UserError(f"--model {slug}={name}: there is no species {name!r}; {hint}")
 
 
 def with_budget(manifest: Manifest, entries: Mapping[str, str]) -> Manifest:
@@ -70,10 +85,22 @@ def refuse_unready(manifest: Manifest, environ: Mapping[str, str] | None = None)
             f"{manifest.org} has no finite budget: add e.g. `budget: {{trials: 100}}` to its program.md, "
             "or pass --budget trials=100"
         )
-    keys = missing_keys(manifest, os.environ if environ is None else environ)
-    lacks += [KEY_REMEDY.format(role=key.role, species=key.species, env=key.env) for key in keys]
+    lacks += species_lacks(manifest, environ)
     if lacks:
         raise UserError("\n".join(lacks))
+
+
+def species_lacks(manifest: Manifest, environ: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each role that nothing can answer for: its key is not set, or this release has no such species."""
+    keys = missing_keys(manifest, os.environ if environ is None else environ)
+    keyless = {(key.role, key.species) for key in keys}
+    unserved = [
+        UNSERVED.format(role=role.slug, species=species)
+        for role in manifest.roles
+        for species in dict.fromkeys(role.species)
+        if not species.startswith(KEY_FREE) and (role.slug, species) not in keyless
+    ]
+    return [KEY_REMEDY.format(role=key.role, species=key.species, env=key.env) for key in keys] + unserved
 
 
 def is_plan(path: Path) -> bool:

@@ -30,7 +30,7 @@ def command(
     org: Path, out: Path | None, address: str | None, models: dict[str, str], budget: dict[str, str], as_json: bool
 ) -> int:
     """Show the graph, where roles fit, the appetite as numbers, the authority table, the worst-case bill."""
-    from orgruntime.api.checking import unset_keys
+    from orgruntime.api.orgs import species_lacks
     from orgruntime.api.planning import plan_org, save_plan
     from orgruntime.api.wiring import ClusterChoice
     from orgruntime.diagnostics.render import printable
@@ -41,7 +41,7 @@ def command(
         click.echo(plan.model_dump_json(indent=1))
     else:
         click.echo("\n".join(printable(line) for line in render(plan).splitlines()))
-    lacks = unset_keys(manifest)
+    lacks = species_lacks(manifest)
     for lack in lacks:
         click.echo(f"orgrun: error: {lack}", err=True)
     if out is not None:

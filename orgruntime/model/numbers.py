@@ -63,7 +63,3 @@ class Numbers(Noun):
     def can_certify(self) -> bool:
         """Whether one certification fits under the verification cap."""
         return self.verification_trials is None or self.verification_trials >= self.certification_cost
-
-    def certification_trials(self, *, champion_is_base: bool) -> int:
-        """Trials that must be affordable to open a certification: the lap of a later champion also runs the base."""
-        return self.certification_cost + (0 if champion_is_base else self.lap_pairs)

@@ -28,7 +28,7 @@ def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
             Dial.BLAST_RADIUS,
             "blast_radius",
             f"{blast.files} files, {blast.lines} lines, {blast.gpus:g} GPUs, {blast.minutes:g} min",
-            "a larger change waits for an approval",
+            "a larger change is refused",
         ),
     )
 

@@ -70,6 +70,7 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         screen=_screen(lab),
         verification_left=verification_left(lab),
         champion_is_base=_champion_is_base(lab),
+        certified=tests_passed(lab.ledger.certifications()),
     )
 
 

@@ -16,6 +16,7 @@ from orgruntime.model.appetite import Dial
 from orgruntime.model.ids import TrialKey
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.trial import Purpose
+from orgruntime.scheduler.evidence import fewest_pairs, threshold
 
 LOOKAHEAD = 1
 """Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
@@ -66,6 +67,8 @@ class Snapshot:
     verification_left: int | None = None
     """Trials that certifications and laps may still take. None: as many as the budget pays for."""
     champion_is_base: bool = True
+    certified: int = 0
+    """Tests passed so far."""
 
 
 class Verb(StrEnum):
@@ -186,7 +189,8 @@ def _exploration_over(now: Snapshot) -> Over | None:
     stake = f"one more trial could cost more than {numbers.largest_stake:.0%} of what is left"
     reasons = (
         (now.target_reached, Over(Dial.SMALLEST_WIN, "the target is reached by a certified champion")),
-        (now.tests_used >= numbers.tests_planned and not now.certification_running, Over(Dial.PROOF, tests)),
+        # The last test under way counts: what is found from here on could not be certified any more.
+        (now.tests_used >= numbers.tests_planned, Over(Dial.PROOF, tests)),
         (not _cap_allows(now) and not now.certification_running, Over(Dial.PROOF, _cap_reason(now))),
         (
             1.0 - _share(now) <= _certification_share(now),
@@ -224,7 +228,7 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     """Grants, holds or withdraws the certification that is asked for.
 
     Certify rarely and in big steps: the T tests are paced evenly over the budget, the last one at its end; a dry spell
-    that draws near brings the next one forward.
+    brings the next one forward.
     """
     if not now.certification_asked or now.certification_running:
         return []
@@ -248,9 +252,9 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
             f"the lead passed the trigger and test {now.tests_used + 1} of {tests} is due",
         ),
         (
-            over is None and now.since_champion >= now.numbers.dry_spell - cost,
+            over is None and now.since_champion >= now.numbers.dry_spell,
             Dial.DRY_SPELL,
-            "the lead passed the trigger and the dry spell draws near",
+            "the lead passed the trigger, and without a test the dry spell would pause the run",
         ),
     )
     facts = {"used": round(used, 4), "due": round(due, 4)}
@@ -259,7 +263,9 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
 
 def _cap_allows(now: Snapshot) -> bool:
     """Whether one more test fits under the verification cap. A first test is granted in the smallest budget too."""
-    cost = now.numbers.certification_trials(champion_is_base=now.champion_is_base)
+    numbers = now.numbers
+    bar = threshold(numbers.alpha, numbers.tests_planned, now.certified)
+    cost = 2 * fewest_pairs(bar) + numbers.lap_trials + (0 if now.champion_is_base else numbers.lap_pairs)
     return now.tests_used == 0 or now.verification_left is None or cost <= now.verification_left
 
 

@@ -101,12 +101,14 @@ def payable_trials(budget: Budget, time_limit_s: float, resources: Resources, sl
 def planned_tests(alpha: float, verification_trials: int | None) -> int:
     """T: the largest number of tests, at most 15, of which each can be won and reported within the verification trials.
 
-    More tests mean a higher bar for each. At least 1; 15 where nothing is bounded.
+    More tests mean a higher bar for each; the bar falls with every champion, and each lap after the first also runs
+    the base commit. At least 1; 15 where nothing is bounded.
     """
     if verification_trials is None:
         return MOST_TESTS
     for tests in range(MOST_TESTS, 1, -1):
-        if tests * 2 * (fewest_pairs(threshold(alpha, tests, 0)) + LAP_PAIRS) <= verification_trials:
+        pairs = sum(fewest_pairs(threshold(alpha, tests, champions)) for champions in range(tests))
+        if 2 * pairs + (3 * tests - 1) * LAP_PAIRS <= verification_trials:
             return tests
     return 1
 

@@ -14,6 +14,7 @@ from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.decide import Decision, Snapshot, Verb, Wanted, decide
+from orgruntime.scheduler.evidence import fewest_pairs, threshold
 from orgruntime.scheduler.numbers import numbers
 
 NOISE = Noise(sd=1.0, pairs=5, correlation=0.0, deterministic=False, baseline=10.0)
@@ -119,12 +120,11 @@ def test_tests_are_paced_evenly_over_the_budget(used_tests: int) -> None:
     assert (decision.verb, decision.dial) == (Verb.CERTIFY, Dial.SMALLEST_WIN)
 
 
-def test_a_dry_spell_that_draws_near_brings_the_test_forward() -> None:
+def test_a_dry_spell_brings_the_test_forward_instead_of_a_pause() -> None:
     asked = replace(NOW, certification_asked=True, used={"trials": 0.1}, exploring=3)
-    assert NOW.numbers.trials_payable is not None
-    near = NOW.numbers.dry_spell - NOW.numbers.certification_cost / NOW.numbers.trials_payable
-    assert decide(replace(asked, since_champion=near - 0.01)) == []
-    (decision,) = decide(replace(asked, since_champion=near))
+    spell = NOW.numbers.dry_spell
+    assert decide(replace(asked, since_champion=spell - 0.01)) == []
+    (decision,) = decide(replace(asked, since_champion=spell))
     assert (decision.verb, decision.dial) == (Verb.CERTIFY, Dial.DRY_SPELL)
 
 
@@ -182,8 +182,11 @@ def test_a_test_that_cannot_be_paid_is_withdrawn() -> None:
 
 def test_verification_takes_no_more_than_its_cap() -> None:
     """A later test must fit under the cap, the lap of a later champion included; a first test is always granted."""
-    cost = NOW.numbers.certification_cost + NOW.numbers.lap_pairs
-    later = replace(NOW, certification_asked=True, tests_used=1, champion_is_base=False, used={"trials": 0.9})
+    numbers = NOW.numbers
+    bar = threshold(numbers.alpha, numbers.tests_planned, 1)
+    cost = 2 * fewest_pairs(bar) + numbers.lap_trials + numbers.lap_pairs
+    champion = {"champion_is_base": False, "certified": 1, "tests_used": 1}
+    later = replace(NOW, certification_asked=True, used={"trials": 0.9}, **champion)
     assert verbs(decide(replace(later, verification_left=cost, exploring=3))) == [Verb.CERTIFY]
     (decision,) = decide(replace(later, verification_left=cost - 1))
     assert (decision.verb, decision.dial) == (Verb.WITHDRAW, Dial.PROOF)
@@ -204,6 +207,8 @@ def test_after_the_planned_tests_only_a_person_can_go_on() -> None:
     assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.PROOF)
     last = replace(NOW, tests_used=tests, certification_running=True, exploring=3)
     assert decide(last) == [], "the last one is let finish"
+    (dropped,) = decide(replace(last, wanted=(wanted("a"),)))
+    assert dropped.verb is Verb.DROP, "what is found from here on could not be certified"
 
 
 def test_a_reached_target_ends_the_run() -> None:
