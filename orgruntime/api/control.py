@@ -18,7 +18,6 @@ from typing import Any
 
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.api.folders import RunFolder, find_run, list_runs
-from orgruntime.api.reports import write_report
 from orgruntime.api.statuses import status_of_run
 from orgruntime.ledger.rows import EventRow, TrialRow
 from orgruntime.ledger.store import LedgerError
@@ -106,18 +105,6 @@ def add_idea(runs: Path, name: str, text: str) -> AddedIdea:
     live = folder.has_driver()
     rest = "" if live else f"; the run has no driver, so it waits for `orgrun resume {folder.id}`"
     return AddedIdea(folder.id, id, live, f"idea {id} is in the queue of {folder.id}{rest}")
-
-
-def report_files(folder: RunFolder) -> dict[str, Path]:
-    """Writes the report, and `champion.patch` (against the base commit) where there is a champion."""
-    paths = write_report(folder)
-    with folder.ledger() as ledger:
-        champion = ledger.champion()
-    if champion is not None and champion.certificate is not None:
-        path = folder.report / "champion.patch"
-        path.write_text(champion.certificate.patch, encoding="utf-8")
-        paths[path.name] = path
-    return paths
 
 
 def events_of(folder: RunFolder, *, last: int | None = None, follow: bool = False) -> Iterator[EventRow]:

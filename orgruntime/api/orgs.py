@@ -11,6 +11,7 @@ from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.compiler import Compilation, compile_org
 from orgruntime.compiler.overrides import budget_entry
 from orgruntime.compiler.species import KEY_FREE as KNOWN_SPECIES
+from orgruntime.diagnostics.diagnostic import Severity
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.render import full
 from orgruntime.model.manifest import Manifest, Role, RoleKind
@@ -32,7 +33,8 @@ def load_org(
     """The org's sealed manifest with the command line's overrides. Raises UserError with all diagnostics rendered."""
     compilation = compile_org(path)
     if compilation.manifest is None:
-        raise UserError(full(compilation.diagnostics, compilation.texts).rstrip(), FINDINGS)
+        faults = [one for one in compilation.diagnostics if one.severity is not Severity.INFO]
+        raise UserError(full(faults, compilation.texts).rstrip(), FINDINGS)
     manifest = with_budget(with_models(compilation.manifest, models or {}), budget or {})
     return manifest.sealed(), compilation
 

@@ -14,7 +14,8 @@ REFERENCES = "references.tsv"
 
 
 def write_report(folder: RunFolder) -> dict[str, Path]:
-    """Writes progress.png, report.html and results.tsv; returns name → path. Raises UserError."""
+    """Writes progress.png, report.html, results.tsv, and champion.patch (against the base commit) where there is a
+    champion; returns name → path. Raises UserError."""
     from orgruntime.report.graph import drawing_of
     from orgruntime.report.page import report_html
     from orgruntime.report.progress import progress_png
@@ -23,11 +24,14 @@ def write_report(folder: RunFolder) -> dict[str, Path]:
     manifest = folder.manifest()
     with folder.ledger() as ledger, ledger.snapshot():
         story = story_of(manifest, ledger, folder, references(folder, ledger))
+        champion = ledger.champion()
     contents: dict[str, bytes] = {
         "progress.png": progress_png(story),
         "report.html": report_html(story, drawing_of(manifest)).encode(),
         "results.tsv": results_tsv(story).encode(),
     }
+    if champion is not None and champion.certificate is not None:
+        contents["champion.patch"] = champion.certificate.patch.encode()
     paths = {}
     try:
         folder.report.mkdir(exist_ok=True)

@@ -28,10 +28,10 @@ def command(run: str | None, opened: bool, runs: Path, as_json: bool) -> None:
 
     RUN is an id or a folder; without it, the newest run. A live run is not disturbed.
     """
-    from orgruntime.api.control import report_files
     from orgruntime.api.folders import find_run
+    from orgruntime.api.reports import write_report
 
-    paths = report_files(find_run(runs, run))
+    paths = write_report(find_run(runs, run))
     if as_json:
         click.echo(json.dumps({name: str(path) for name, path in paths.items()}))
     else:

@@ -60,6 +60,7 @@ class Lab:
     """Desks whose species has nothing left to propose."""
 
     def __post_init__(self) -> None:
+        self._noise: Noise | None = None
         self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
         """To be awaited before the ledger names a new commit."""
 
@@ -74,10 +75,11 @@ class Lab:
     @property
     def noise(self) -> Noise:
         """Raises LookupError before the noise floor is frozen."""
-        noise = self.ledger.noise()
-        if noise is None:
+        if self._noise is None:
+            self._noise = self.ledger.noise()
+        if self._noise is None:
             raise LookupError("the noise floor is not measured yet")
-        return noise
+        return self._noise
 
     def tell(self, kind: EventKind, text: str, **data: object) -> None:
         self.listener(RunEvent(event=kind, text=text, data=data))
