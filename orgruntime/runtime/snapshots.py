@@ -71,7 +71,13 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         verification_left=verification_left(lab),
         champion_is_base=_champion_is_base(lab),
         certified=tests_passed(lab.ledger.certifications()),
+        lead_promises=_lead_promises(lab),
     )
+
+
+def _lead_promises(lab: Lab) -> bool:
+    lead, trigger = lab.ledger.lead(), lab.numbers.trigger
+    return lead is not None and trigger is not None and lead.estimate >= trigger
 
 
 def verification_left(lab: Lab) -> int | None:

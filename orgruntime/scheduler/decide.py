@@ -69,6 +69,8 @@ class Snapshot:
     champion_is_base: bool = True
     certified: int = 0
     """Tests passed so far."""
+    lead_promises: bool = True
+    """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
 
 
 class Verb(StrEnum):
@@ -232,16 +234,9 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     """
     if not now.certification_asked or now.certification_running:
         return []
+    if (never := _never_granted(now)) is not None:
+        return [never]
     tests = now.numbers.tests_planned
-    if now.tests_used >= tests:
-        reason = f"all {tests} planned certifications are used; a person can raise the budget"
-        return [Decision(Verb.WITHDRAW, Dial.PROOF, reason)]
-    if not _cap_allows(now):
-        return [Decision(Verb.WITHDRAW, Dial.PROOF, _cap_reason(now))]
-    if now.target_reached:
-        return [Decision(Verb.WITHDRAW, Dial.SMALLEST_WIN, "a certified champion has reached the target")]
-    if not _can_pay(now):
-        return [Decision(Verb.WITHDRAW, Dial.BUDGET, "what is left of the budget cannot pay a certification")]
     used, cost = _share(now), _certification_share(now)
     due = (now.tests_used + 1) / tests - cost
     reasons = (
@@ -259,6 +254,21 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     )
     facts = {"used": round(used, 4), "due": round(due, 4)}
     return [Decision(Verb.CERTIFY, dial, reason, numbers=facts) for holds, dial, reason in reasons if holds][:1]
+
+
+def _never_granted(now: Snapshot) -> Decision | None:
+    """Why the certification that is asked for can never be granted, if so."""
+    tests = now.numbers.tests_planned
+    used_up = f"all {tests} planned certifications are used; a person can raise the budget"
+    reset = "the lead that was to be tested is reset or certified since; what is left of it is below the trigger"
+    reasons = (
+        (now.tests_used >= tests, Dial.PROOF, used_up),
+        (not _cap_allows(now), Dial.PROOF, _cap_reason(now)),
+        (now.target_reached, Dial.SMALLEST_WIN, "a certified champion has reached the target"),
+        (not now.lead_promises, Dial.SMALLEST_WIN, reset),
+        (not _can_pay(now), Dial.BUDGET, "what is left of the budget cannot pay a certification"),
+    )
+    return next((Decision(Verb.WITHDRAW, dial, reason) for holds, dial, reason in reasons if holds), None)
 
 
 def _cap_allows(now: Snapshot) -> bool:

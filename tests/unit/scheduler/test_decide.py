@@ -180,6 +180,14 @@ def test_a_test_that_cannot_be_paid_is_withdrawn() -> None:
     assert (decision.verb, decision.dial) == (Verb.WITHDRAW, Dial.BUDGET)
 
 
+def test_a_lead_that_was_reset_while_its_test_was_asked_for_is_not_tested() -> None:
+    asked = replace(NOW, certification_asked=True, used={"trials": 0.99}, lead_promises=False)
+    assert not of(decide(asked), Verb.CERTIFY)
+    (withdrawn,) = of(decide(asked), Verb.WITHDRAW)
+    assert withdrawn.dial is Dial.SMALLEST_WIN
+    assert not of(decide(replace(asked, certification_running=True)), Verb.WITHDRAW)
+
+
 def test_verification_takes_no_more_than_its_cap() -> None:
     """A later test must fit under the cap, the lap of a later champion included; a first test is always granted."""
     numbers = NOW.numbers
