@@ -173,7 +173,9 @@ class Inquiries:
             new = [id for id in ids if self._lab.ledger.inquiry(id) is None]
             return [self._row(tx, id, row.idea, role.slug, row.payload) for id in new]
 
-        self._spawned += await self._lab.board.write(change)
+        # Two statements: `+=` would read the list before the wait, and a tick swaps it meanwhile.
+        spawned = await self._lab.board.write(change)
+        self._spawned.extend(spawned)
 
     async def _verifier(self, role: Role, address: StepAddress) -> Handed:
         self._in_test.add(address.inquiry)
