@@ -82,9 +82,9 @@ class Board:
         self.started[key] = self.orders.pop(key)
 
     def put_back(self, key: TrialKey) -> None:
-        """After an attempt that is tried again."""
+        """After an attempt that is tried again, for whoever still waits for it."""
         order = self.started.pop(key, None)
-        if order is not None:
+        if order is not None and key in self._waits:
             self.orders[key] = order
             self.on_change()
 

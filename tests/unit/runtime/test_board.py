@@ -121,3 +121,13 @@ async def test_every_change_is_told(board: Board) -> None:
     ((_, done),) = board.writes
     done.set_result(7)
     assert await write == 7
+
+
+async def test_a_lost_trial_that_nobody_waits_for_any_more_is_not_tried_again(board: Board) -> None:
+    (task,) = await waiting(board, order())
+    board.start(order().identity.key)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    board.put_back(order().identity.key)
+    assert not board.orders
+    assert not board.started
