@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from orgruntime.ledger.rows import TrialRow
 from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.amounts import Amounts
 from orgruntime.model.ids import TrialKey
+from orgruntime.model.manifest import RoleKind
 from orgruntime.model.trial import Ending, TrialOutcome
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.readings import read_outcome
@@ -26,17 +28,27 @@ class Settled:
 
 def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
     key = TrialKey(outcome.attempt.rsplit(".", 1)[0])
-    order = lab.board.started.get(key)
-    resources = order.resources if order is not None else lab.experimenter.resources
     reading = None
     if not outcome.ending.is_retried and outcome.ending is not Ending.CANCELLED:
         reading = read_outcome(outcome, lab.manifest.objective.metric)
-    if not tx.settle(outcome, reading, resources.cost(outcome.wall_s)):
+    if not tx.settle(outcome, reading, _used(lab, key, outcome)):
         return Settled(None)
     lab.logs.write(outcome)
     row = lab.ledger.trial(key)
     assert row is not None
     return Settled(row, _text(lab, row, outcome), _data(row, outcome))
+
+
+def _used(lab: Lab, key: TrialKey, outcome: TrialOutcome) -> Amounts:
+    """What the attempt held for as long as it took. Of an earlier driver's only the reservation is known: the role
+    whose trials reserve as much is the one that asked for it; without one, all of it is charged."""
+    order = lab.board.started.get(key)
+    if order is not None:
+        return order.resources.cost(outcome.wall_s)
+    cap = next((row.cap for row in lab.ledger.running_attempts() if row.attempt == outcome.attempt), Amounts())
+    roles = (role for role in lab.manifest.roles if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER))
+    held = next((role.resources for role in roles if role.resources.cost(lab.time_limit_s(role)) == cap), None)
+    return cap if held is None else held.cost(outcome.wall_s)
 
 
 def _text(lab: Lab, row: TrialRow, outcome: TrialOutcome) -> str:
