@@ -26,6 +26,8 @@ from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Commit, Conflict, Handed, StepAddress
 from orgruntime.scheduler.screen import Screening, believed_gain, screen
 
+VOID_PAIRS = 2
+"""Pairs of a screen in which the lead failed: nothing is learnt, and the next seed is taken, so many times."""
 RESCREENS = 3
 """How often a proposal is measured again since the lead moved under it; then it is taken for what it is: late."""
 
@@ -150,17 +152,23 @@ async def _against(
     """Paired trials of `commit` and `lead` on seeds that belong to this lead, until the screen decides."""
     finding = Finding(Outcome.WORSE, "", commit=commit, against=lead.id)
     direction, metric = lab.manifest.objective.direction, lab.manifest.objective.metric
+    voids = 0
     while (state := screen(finding.gains, lab.noise.sd)) is Screening.MORE:
-        seed = lab.seed_for("screen", lead.id, len(finding.gains))
+        seed = lab.seed_for("screen", lead.id, len(finding.gains) + voids)
         ours, theirs = await asyncio.gather(
             lab.board.measure(lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)),
             lab.board.measure(lab.order(lead, role, Purpose.SCREEN, seed)),
         )
         finding.evidence += [ours.key, theirs.key]
+        if theirs.metric is None and voids < VOID_PAIRS:
+            voids += 1
+            continue
         if ours.metric is None:
             return _failed(finding, ours)
         if theirs.metric is None:
-            return Finding(Outcome.UNMEASURED, f"the lead itself failed on seed {seed}: {theirs.reason}")
+            finding.outcome = Outcome.UNMEASURED
+            finding.reason = f"the lead itself failed on {voids + 1} seeds: {theirs.reason}"
+            return finding
         finding.metrics.append(ours.metric)
         finding.gains.append(direction.gain(theirs.metric, ours.metric))
     pairs = "1 pair" if len(finding.gains) == 1 else f"{len(finding.gains)} pairs"

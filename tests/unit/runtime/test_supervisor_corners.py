@@ -112,6 +112,31 @@ async def test_a_lead_that_crashes_on_fresh_seeds_is_not_certified(tmp_path: Pat
         assert [row.state for row in ledger.certifications()] == [EvidenceState.FUTILE]
 
 
+async def test_a_lead_that_fails_on_one_seed_does_not_stop_the_climb(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    fine = bench.program
+    seeds: dict[float, list[str]] = {}
+
+    def script(trial: TrialSpec):  # type: ignore[no-untyped-def]  # as the executor takes it
+        rate, seed = fine.constants(trial.tree)["LR"], trial.argv[trial.argv.index("--seed") + 1]
+        seen = seeds.setdefault(rate, [])
+        seen += [seed] * (seed not in seen)
+        # The first seed after the two of its own screen: the first on which others are measured against it.
+        fails = rate == 1 and seen.index(seed) == 2
+        return fine(trial).model_copy(update={"exit_code": 1, "output": "boom"}) if fails else fine(trial)
+
+    def step_by_step(request: StepRequest) -> StepReply:
+        now = float(request.files["train.py"].split("LR = ")[1].split()[0])
+        return setting(request, "LR", now + 1) if now < 3 and len(request.past) < 20 else declining("enough")
+
+    bench.script = script
+    await bench.run(step_by_step)
+    with bench.ledger() as ledger:
+        leads = [fine.constants(bench.workspace.get(row.commit).tree)["LR"] for row in ledger.lead_history()]
+    assert 1 in leads
+    assert max(leads) == 3
+
+
 async def test_a_second_champion_is_measured_against_the_baseline_too(tmp_path: Path) -> None:
     bench = Bench(tmp_path, org=small_org(budget=Budget(trials=400)), sd=0.2)
 
