@@ -62,7 +62,7 @@ def build_certificate(
         tree_after=lab.workspace.get(row.lead).tree,
         command=command,
         setup=spec.setup,
-        time_limit_s=spec.time_limit_s,
+        time_limit_s=lab.time_limit_s(lab.verifier),
         hardware=hardware_class(lab.verifier.resources),
         isolation=lab.ports.executor.fleet().isolation,
         environment=environment(),
