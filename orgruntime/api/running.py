@@ -191,6 +191,8 @@ async def _open_cluster(lab: Lab, folder: RunFolder) -> None:
     _point_branches(lab)
     leftover = await recovered(lab.ledger, folder)
     with lab.ledger.transaction() as tx:
+        # Again: a first driver may have died between the ledger and its base.
+        tx.set_base(lab.base.id, lab.base.tree)
         tx.set_isolation(fleet.isolation)
         for outcome in leftover:
             settle(lab, tx, outcome)
