@@ -27,7 +27,7 @@ def closing_words(status: RunStatus, runs: Path) -> str:
     folder = Path(status.folder)
     lines = [f"{status.run}: {status.state.value}" + (f" ({status.reason})" if status.reason else "")]
     lines += [f"  {label:<10} {text}" for label, text in _facts(status, folder, runs) if text]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def show_closing(status: RunStatus, runs: Path, as_json: bool) -> int:

@@ -23,6 +23,7 @@ orgrun ls --runs /scratch/runs --json
 def command(runs: Path, as_json: bool) -> None:
     """List the runs, oldest first: state, trials, what the champion gained."""
     from orgruntime.api.control import listed_runs
+    from orgruntime.diagnostics.render import printable
 
     listed = listed_runs(runs)
     if as_json:
@@ -47,4 +48,4 @@ def command(runs: Path, as_json: bool) -> None:
         rows.append((one.id, status.org, status.state.value, str(status.trials.total), gain))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo(printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))

@@ -29,13 +29,14 @@ def command(certificate: Path, arithmetic: bool, as_json: bool, **cluster: objec
     """
     from orgruntime.api.verifying import verify
     from orgruntime.cli.views import cluster_choice
+    from orgruntime.diagnostics.render import printable
 
     def tell(line: str) -> None:
-        click.echo(line, err=as_json)
+        click.echo(printable(line), err=as_json)
 
     report = verify(certificate, rerun=not arithmetic, cluster=cluster_choice({"address": None, **cluster}), tell=tell)
     if as_json:
         click.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
-        click.echo(report.verdict)
+        click.echo(printable(report.verdict))
     return 0 if report.verified else FINDINGS
