@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ DEFAULT_RUNS = Path(".orgrun/runs")
 LOCK = "run.lock"
 _MADE_FIRST = {LOCK, "manifest.json", "plan.json", "workspace.git"}
 """What a start makes before the ledger; an unfinished ledger is `.ledger.db…`."""
+_LOOKS, _LOOK_S = 10, 0.02
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -94,14 +96,12 @@ class RunFolder:
         """Holds the run's lock: one driver a run. The kernel frees it when the driver dies, however it dies."""
         handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _locked(handle):
                 pid = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
                 raise UserError(
                     f"run {self.id} has a driver already (process {pid}); watch it with `orgrun status {self.id}`, "
                     f"or end it with `orgrun stop {self.id}`"
-                ) from None
+                )
             os.ftruncate(handle, 0)
             os.pwrite(handle, str(os.getpid()).encode(), 0)
             yield
@@ -136,6 +136,19 @@ class RunFolder:
         finally:
             os.close(handle)
         return False
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock is ours now. Who only looks for a driver (`has_driver`) holds it too, for an instant: that is
+    no driver, and is waited out."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)
+        else:
+            return True
+    return False
 
 
 def new_folder(runs: Path, org: str, wanted: str | None) -> RunFolder:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
 
 from orgruntime.api.errors import UserError
-from orgruntime.api.folders import new_folder
+from orgruntime.api.folders import LOCK, new_folder
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RunId
@@ -36,6 +38,16 @@ def test_a_start_that_is_under_way_is_not_disturbed(tmp_path: Path) -> None:
     folder = new_folder(tmp_path, "lab", "r")
     with folder.driving(), pytest.raises(UserError, match="has a driver already"), folder.driving():
         pass
+
+
+def test_who_looks_for_a_driver_is_none(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path, "lab", "r")
+    (folder.path / LOCK).touch()
+    with (folder.path / LOCK).open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.05, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+        with folder.driving():
+            assert folder.has_driver()
 
 
 def test_a_run_that_came_to_be_meanwhile_is_kept(tmp_path: Path) -> None:
