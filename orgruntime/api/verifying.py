@@ -20,7 +20,7 @@ from orgruntime.api.patches import PatchError, apply_patch
 from orgruntime.api.reruns import Arms, Rerun, Tell, measure_again
 from orgruntime.api.wiring import ClusterChoice
 from orgruntime.model.ids import CommitId
-from orgruntime.model.manifest import WorkspaceSpec
+from orgruntime.model.manifest import RoleKind, WorkspaceSpec
 from orgruntime.model.research import Certificate
 from orgruntime.runtime.ports import WorkspaceError
 
@@ -185,8 +185,9 @@ def _rebuilt(certificate: Certificate, workspace: Workspace) -> Check:
 def _limits(certificate: Certificate, run: RunFolder | None) -> tuple[tuple[str, ...], int | None]:
     """(editable files, memory). Without the run's manifest, the files that the patch changes are the editable ones."""
     if run is not None:
-        spec = run.manifest().workspace
-        return spec.editable, spec.memory_mb
+        manifest = run.manifest()
+        judges = (role.resources.memory_mb for role in manifest.roles if role.kind is RoleKind.VERIFIER)
+        return manifest.workspace.editable, next(judges, None) or manifest.workspace.memory_mb
     lines = certificate.patch.splitlines()
     return tuple(line[6:].rstrip("\t") for line in lines if line.startswith("+++ b/")), None
 
