@@ -8,7 +8,7 @@ fits the free slots and what is left of every bound at worst case.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orgruntime.model.amounts import UNITS, Amounts
@@ -103,7 +103,8 @@ def decide(now: Snapshot) -> list[Decision]:
     dropped = _drop(now, over)
     certification = _certification(now, over)
     dry = over is None and _is_dry(now, certification)
-    trials = _start_trials(now, {d.subject for d in dropped}, screens=not dry)
+    waits = dry or (over is not None and over.waits)
+    trials = _start_trials(now, {d.subject for d in dropped}, screens=not waits)
     decisions = [*dropped, *trials, *certification]
     if dry:
         return [*decisions, *_pause(now)]
@@ -176,11 +177,13 @@ def _certification_share(now: Snapshot) -> float:
 
 @dataclass(frozen=True)
 class Over:
-    """Why no further inquiry is opened. `drops`: nor is a screen started that is still waiting."""
+    """Why no further inquiry is opened. `drops`: screens that still wait are given up. `waits`: they are kept waiting,
+    because what runs may give back enough of its worst case."""
 
     dial: Dial
     reason: str
     drops: bool = True
+    waits: bool = False
 
 
 def _exploration_over(now: Snapshot) -> Over | None:
@@ -202,7 +205,10 @@ def _exploration_over(now: Snapshot) -> Over | None:
         (not _stake_allows(now), Over(Dial.STAKE, stake)),
         (now.proposers == 0, Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False)),
     )
-    return next((over for holds, over in reasons if holds), None)
+    found = next((over for holds, over in reasons if holds), None)
+    if found is not None and found.dial in (Dial.BUDGET, Dial.STAKE) and now.running:
+        return replace(found, drops=False, waits=True)
+    return found
 
 
 def _affords_screen(now: Snapshot) -> bool:

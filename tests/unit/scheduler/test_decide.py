@@ -144,10 +144,19 @@ def test_a_test_under_way_holds_the_pause_back() -> None:
 
 def test_the_largest_stake_ends_exploration() -> None:
     """Balanced: one trial may cost 5 % of what is left, so 19 worst cases are too few and 20 are not."""
-    now = replace(NOW, wanted=(wanted("a"),), used={"cpu_ms": 0.3}, exploring=1, running=1)
+    now = replace(NOW, wanted=(wanted("a"),), used={"cpu_ms": 0.3}, exploring=1)
     (decision,) = decide(replace(now, left={"cpu_ms": 199_999}))
     assert (decision.verb, decision.dial) == (Verb.DROP, Dial.STAKE)
     assert started(replace(now, left={"cpu_ms": 200_000})) == ["a"]
+
+
+def test_nothing_is_given_up_while_what_runs_may_give_back_what_it_needs() -> None:
+    """Worst cases are reserved: on a wide cluster they are most of the budget, and most of them is refunded."""
+    now = replace(NOW, wanted=(wanted("a"),), exploring=9, running=8)
+    assert decide(replace(now, left={"cpu_ms": 199_999}, used={"cpu_ms": 0.3})) == [], "the stake"
+    assert decide(replace(now, left={"cpu_ms": 400_000}, used={"cpu_ms": 0.99})) == [], "the last test"
+    certify = replace(now, certification_asked=True, left={"cpu_ms": 199_999}, used={"cpu_ms": 0.3})
+    assert not of(decide(certify), Verb.CERTIFY)
 
 
 def test_ideas_whose_trials_could_never_start_are_not_opened() -> None:
