@@ -124,9 +124,11 @@ class RunViews(View):
         words = tuple(json.loads(row["words"]))
         return StepRow(row["payload"], row["type"], words, row["role"], Amounts(**json.loads(row["spent"])))
 
-    def decisions(self, limit: int) -> list[DecisionRow]:
-        """The newest `limit`, oldest first."""
-        rows = self._rows("SELECT * FROM decisions ORDER BY seq DESC LIMIT ?", limit)
+    def decisions(self, limit: int, verb: str | None = None) -> list[DecisionRow]:
+        """The newest `limit` (of one verb, which reads them all), oldest first."""
+        where = "" if verb is None else "WHERE verb = ?"
+        names = () if verb is None else (verb,)
+        rows = self._rows(f"SELECT * FROM decisions {where} ORDER BY seq DESC LIMIT ?", *names, limit)
         return [_decision(row) for row in reversed(rows)]
 
     def dial_counts(self) -> dict[Dial, int]:

@@ -96,8 +96,7 @@ class Supervisor:
             if state is RunState.PAUSED:
                 tx.decide(Dial.DRY_SPELL, "go-on", ledger.run().id, "a person resumed the run", {"settled": settled})
             tx.set_state(RunState.RUNNING, "")
-        words = [row for row in ledger.decisions(1000) if row.verb == "go-on"]
-        return max((int(row.numbers["settled"]) for row in words), default=0)
+        return max((int(row.numbers["settled"]) for row in ledger.decisions(1, "go-on")), default=0)
 
     async def _begin(self) -> None:
         """Baseline first; inquiries that an earlier driver left open go on after it."""

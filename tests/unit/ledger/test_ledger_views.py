@@ -214,6 +214,9 @@ def test_decisions_name_their_dial(ledger: Ledger) -> None:
         (Dial.STAKE, "refuse", "p9"),
     ]
     assert ledger.decisions(2)[0].numbers == {"share": 0.3, "n": 3}
+    (oldest, *_) = ledger.decisions(99)
+    assert oldest in ledger.decisions(99, oldest.verb), "however many came after it"
+    assert ledger.decisions(1, "no-such-verb") == []
     assert ledger.dial_counts() == {Dial.EXPLORATION: 4, Dial.STAKE: 1}
 
 
