@@ -7,6 +7,7 @@ Invariant: a folder is a run when it holds a manifest and a ledger; anything els
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from orgruntime.api.errors import UserError
 from orgruntime.ledger.store import Ledger, LedgerError
+from orgruntime.model.base import digest
 from orgruntime.model.manifest import Manifest
 
 DEFAULT_RUNS = Path(".orgrun/runs")
@@ -83,6 +85,11 @@ class RunFolder:
             ) from error
         except ValueError as error:
             raise UserError(f"{self.manifest_file} is damaged or of another version of orgruntime") from error
+
+    def manifest_hash(self) -> str:
+        """Of the file as it is now, whatever it says of itself."""
+        found = json.loads(self.manifest_file.read_bytes())
+        return digest({name: value for name, value in found.items() if name != "hash"})
 
     def ledger(self, *, write: bool = False) -> Ledger:
         """Raises UserError when there is none that can be read."""

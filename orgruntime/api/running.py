@@ -80,6 +80,12 @@ def resume_run(runs: Path, name: str | None, cluster: ClusterChoice, view: View)
     manifest = folder.manifest()
     with folder.driving():
         ledger = folder.ledger(write=True)
+        if folder.manifest_hash() != ledger.run().manifest_hash:
+            ledger.close()
+            raise UserError(
+                f"{folder.manifest_file} is not the manifest that run {folder.id} was started with; put it back, "
+                "or start another run: a run keeps its terms"
+            )
         state = ledger.run().state
         if state.is_final:
             reason = ledger.run().reason
