@@ -191,6 +191,9 @@ def payload_type(lab: Lab, name: str) -> PayloadType:
 async def _declined(lab: Lab, call: Call, reason: str) -> Handed:
     if call.text:
         lab.tell(EventKind.IDEA, f"{call.role.slug} declined the idea {call.text!r}: {reason}", idea=call.idea)
+    elif call.inbox is not None and call.inbox.type == "result":
+        # It gave up one proposal that came back; that says nothing of the next ones.
+        lab.tell(EventKind.NOTICE, f"{call.role.slug}#{call.desk} gives up what came back: {reason}")
     else:
         lab.idle.add(f"{call.role.slug}#{call.desk}")
         lab.tell(EventKind.NOTICE, f"{call.role.slug}#{call.desk} has nothing left to propose: {reason}")

@@ -58,6 +58,20 @@ async def test_a_crash_is_a_verdict_and_the_way_back_is_bounded(tmp_path: Path) 
     assert [word for word, _ in bench.verdicts().values()] == [VerdictWord.CRASH] * 3
 
 
+async def test_a_desk_that_gives_up_one_proposal_goes_on_with_others(tmp_path: Path) -> None:
+    back = edge(3, TRAINER, RESEARCHER, "result", when="crashed", at_most=1)
+    roles = tuple(r.model_copy(update={"count": 1}) if r.kind is RoleKind.AGENT else r for r in ROLES)
+    bench = Bench(tmp_path, org=small_org(roles=roles, handoffs=(*WORKFLOW, back)), loss=lambda c: 10 / (c["DEPTH"] == 0))
+
+    def play(request: StepRequest) -> StepReply:
+        if request.inbox:
+            return declining("there is no other way to do it")
+        return setting(request, "DEPTH", len(request.past) + 1) if len(request.past) < 4 else declining("enough")
+
+    await bench.run(play)
+    assert [word for word, _ in bench.verdicts().values()] == [VerdictWord.CRASH] * 4
+
+
 async def test_what_the_cluster_lost_is_tried_again_and_not_counted(bench: Bench) -> None:
     """Every third attempt is lost with its node."""
     numbers = itertools.count(1)
