@@ -61,7 +61,9 @@ async def test_a_crash_is_a_verdict_and_the_way_back_is_bounded(tmp_path: Path) 
 async def test_a_desk_that_gives_up_one_proposal_goes_on_with_others(tmp_path: Path) -> None:
     back = edge(3, TRAINER, RESEARCHER, "result", when="crashed", at_most=1)
     roles = tuple(r.model_copy(update={"count": 1}) if r.kind is RoleKind.AGENT else r for r in ROLES)
-    bench = Bench(tmp_path, org=small_org(roles=roles, handoffs=(*WORKFLOW, back)), loss=lambda c: 10 / (c["DEPTH"] == 0))
+    bench = Bench(
+        tmp_path, org=small_org(roles=roles, handoffs=(*WORKFLOW, back)), loss=lambda c: 10 / (c["DEPTH"] == 0)
+    )
 
     def play(request: StepRequest) -> StepReply:
         if request.inbox:
