@@ -1,165 +1,20 @@
-"""The executor on a running cluster of two simulated nodes with logical GPUs: placement, leases, the loss of a node."""
+"""The executor on a running cluster, in a process of its own: Ray does not survive a change of the authentication mode
+within a process, and the clusters that other tests start have another one."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions
-from orgruntime.model.ids import TreeId
-from orgruntime.model.manifest import Resources
-from orgruntime.model.trial import Ending
-from orgruntime.testing.conformance.executor import ONE, SLEEPS, attempt, collect
-
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-GPU = Resources(cpus=1, gpus=1)
-SHOW = ("python", "-c", "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])")
+CASES = Path(__file__).with_name("joined_cases.py")
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-def pack(tree: TreeId) -> bytes:
-    import io
-    import tarfile
-
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        tar.addfile(tarfile.TarInfo("train.py"))
-    return stream.getvalue()
-
-
-def available() -> float:
-    import ray
-
-    return float(ray.available_resources().get("CPU", 0.0))
-
-
-async def eventually(true: Callable[[], Any], limit_s: float = 60.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline, "it never became true"
-        await asyncio.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_ADDRESS")}
-    os.environ["RAY_AUTH_MODE"] = "disabled"
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 80 << 20})
-    cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=80 << 20, labels={"zone": "b"})
-    cluster.wait_for_nodes()
-    yield cluster
-    cluster.shutdown()
-    for name, value in before.items():
-        os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
-
-
-@pytest.fixture
-async def executor(cluster: Any) -> AsyncIterator[RayExecutor]:
-    options = ClusterOptions(address=cluster.address, lease_idle_s=1.0)
-    executor = RayExecutor(options, pack, TrialOptions(editable=("train.py",)))
-    await executor.start()
-    yield executor
-    await executor.close()
-
-
-async def test_shapes_go_where_they_fit_and_see_their_devices(executor: RayExecutor) -> None:
-    fleet = executor.fleet()
-    assert sorted((node.cpus, node.gpus) for node in fleet.nodes) == [(2, 0), (2, 2)]
-    assert (executor.free_slots(ONE), executor.free_slots(GPU)) == (4, 2)
-    assert not executor.fits(Resources(cpus=3))
-    assert not executor.fits(Resources(cpus=1, gpus=3))
-    specs = [attempt(SHOW, resources=GPU), attempt(SHOW, resources=GPU)]
-    executor.submit(specs)
-    assert (executor.free_slots(ONE), executor.free_slots(GPU)) == (2, 0)
-    outcomes = await collect(executor, 2)
-    assert sorted(outcome.output.strip() for outcome in outcomes) == ["0", "1"]
-    halves = [attempt(SHOW, resources=Resources(cpus=0.5, gpus=0.5)) for _ in range(4)]
-    executor.submit(halves)
-    assert sorted(outcome.output.strip() for outcome in await collect(executor, 4)) == ["0", "0", "1", "1"]
-
-
-async def test_an_idle_lease_is_given_back(executor: RayExecutor) -> None:
-    await eventually(lambda: available() == 4)
-    executor.submit([attempt(SHOW, resources=GPU)])
-    await collect(executor, 1)
-    await eventually(lambda: available() == 4)
-    assert executor.free_slots(ONE) == 4
-
-
-async def test_a_lease_is_no_larger_than_what_was_asked_for(executor: RayExecutor) -> None:
-    await eventually(lambda: available() == 4)
-    spec = attempt(SLEEPS)
-    executor.submit([spec])
-    await eventually(lambda: available() == 3)
-    await executor.cancel([spec.attempt])
-    assert (await collect(executor, 1))[0].ending is Ending.CANCELLED
-
-
-async def test_what_others_hold_is_not_counted_as_free(executor: RayExecutor) -> None:
-    import ray
-
-    await eventually(lambda: available() == 4 and executor.free_slots(ONE) == 4)
-
-    @ray.remote(num_cpus=2, num_gpus=1)
-    class Other:
-        def hold(self) -> int:
-            return 1
-
-    other = Other.remote()
-    ray.get(other.hold.remote())
-    await eventually(lambda: (executor.free_slots(ONE), executor.free_slots(GPU)) == (2, 0))
-    ray.kill(other)
-    await eventually(lambda: executor.free_slots(ONE) == 4)
-
-
-async def test_a_lost_node_loses_its_attempts_and_no_others(cluster: Any, executor: RayExecutor) -> None:
-    await eventually(lambda: available() == 4)
-    doomed = cluster.add_node(num_cpus=1, num_gpus=1, resources={"doomed": 1}, object_store_memory=80 << 20)
-    await eventually(lambda: executor.free_slots(GPU) == 3)
-    specs = [attempt(SLEEPS, resources=GPU, env={"MARK": "lost-node"}) for _ in range(3)]
-    executor.submit(specs)
-    await eventually(lambda: len(_running("MARK=lost-node", "sleep")) == 3)
-    cluster.remove_node(doomed, allow_graceful=False)
-    (outcome,) = await collect(executor, 1)
-    assert outcome.ending is Ending.INFRASTRUCTURE
-    assert outcome.wall_s > 0
-    await eventually(lambda: len(executor.fleet().nodes) == 2)
-    await executor.cancel([spec.attempt for spec in specs])
-    rest = await collect(executor, 2)
-    assert {one.ending for one in rest} == {Ending.CANCELLED}
-    assert {one.attempt for one in [outcome, *rest]} == {spec.attempt for spec in specs}
-    await eventually(lambda: not _running("MARK=lost-node"))
-
-
-async def test_close_leaves_nothing_on_the_nodes(cluster: Any) -> None:
-    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions(editable=("train.py",)))
-    await executor.start()
-    folder = Path(executor._config["folder"] or f"/tmp/orgrun-{executor._config['run']}")
-    executor.submit([attempt()])
-    await collect(executor, 1)
-    assert folder.exists()
-    await executor.close()
-    await eventually(lambda: not folder.exists())
-    assert not _running(str(folder))
-
-
-def _running(mark: str, program: str = "") -> list[int]:
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            command = Path(f"/proc/{name}/cmdline").read_bytes()
-            text = Path(f"/proc/{name}/environ").read_bytes() + command
-        except OSError:
-            continue
-        if not command.startswith(program.encode()):
-            continue
-        found += [int(name)] if mark.encode() in text and int(name) != os.getpid() else []
-    return found
+def test_every_case_of_a_joined_cluster() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(CASES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
