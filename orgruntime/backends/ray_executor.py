@@ -286,14 +286,21 @@ class RayExecutor:
                     continue
                 for line in lines:
                     self._heard(lease, line)
-        except (ray.exceptions.RayError, TimeoutError) as error:
+        except Exception as error:
+            # Whatever it was, its attempts must be settled: an attempt without an outcome would be waited for for ever.
             self._lost(lease, error)
 
     async def _send(self, lease: Lease, specs: Sequence[TrialSpec]) -> None:
         import ray
 
-        packs = {spec.tree: self._packed(spec.tree) for spec in specs}
-        orders = [self._order(lease, lease.running[spec.attempt]) for spec in specs if spec.attempt in lease.running]
+        try:
+            packs = {spec.tree: self._packed(spec.tree) for spec in specs}
+            orders = [
+                self._order(lease, lease.running[spec.attempt]) for spec in specs if spec.attempt in lease.running
+            ]
+        except Exception as error:
+            self._lost(lease, error)
+            return
         while orders:
             try:
                 await lease.agent.launch.remote(orders, packs)

@@ -26,6 +26,8 @@ from orgruntime.runtime.logs import TrialLogs
 from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Workspace
 from orgruntime.runtime.shared_flush import SharedFlush
 
+REFUSALS = 25
+"""Proposals of one desk in a row that were duplicates, invalid or in conflict; then it has nothing new to say."""
 FULL_BUDGET = 1.0
 """Rung of every trial for now: patience is parsed, printed, and not yet in force."""
 
@@ -61,6 +63,7 @@ class Lab:
 
     def __post_init__(self) -> None:
         self._noise: Noise | None = None
+        self._fruitless: dict[str, int] = {}
         self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
         """To be awaited before the ledger names a new commit."""
 
@@ -80,6 +83,14 @@ class Lab:
         if self._noise is None:
             raise LookupError("the noise floor is not measured yet")
         return self._noise
+
+    def note_fruit(self, desk: str, *, fruitful: bool) -> None:
+        """Benches a desk whose proposals were refused unmeasured so often in a row: they cost no trial, so no budget
+        would ever end them."""
+        self._fruitless[desk] = 0 if fruitful else self._fruitless.get(desk, 0) + 1
+        if self._fruitless[desk] >= REFUSALS:
+            self.idle.add(desk)
+            self.tell(EventKind.NOTICE, f"{desk} is benched: {REFUSALS} proposals in a row were refused unmeasured")
 
     def tell(self, kind: EventKind, text: str, **data: object) -> None:
         self.listener(RunEvent(event=kind, text=text, data=data))

@@ -14,6 +14,7 @@ from orgruntime.model.research import EvidenceState, VerdictWord
 from orgruntime.model.status import RunState
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.lab import REFUSALS
 from orgruntime.testing.lab import small_org
 from orgruntime.testing.scripted_desks import declining, setting
 
@@ -104,6 +105,14 @@ async def test_a_duplicate_is_refused_with_the_earlier_result(bench: Bench) -> N
     assert all("the same code as p" in reason for _, reason in verdicts[1:])
     with bench.ledger() as ledger:
         assert sum(row.proposal is not None for row in ledger.trials()) == 1
+
+
+async def test_a_species_with_nothing_but_duplicates_does_not_run_for_ever(bench: Bench) -> None:
+    """They cost no trial, so no bound on trials would end them."""
+    state, reason = await bench.run(lambda request: setting(request, "LR", -1))
+    assert state is RunState.FINISHED
+    assert reason == "no role has anything left to propose"
+    assert len(bench.verdicts()) <= 3 * REFUSALS
 
 
 async def test_a_frozen_file_is_refused_without_a_trial(bench: Bench) -> None:
