@@ -381,6 +381,9 @@ class RayExecutor:
         assert self._cluster is not None
         nodes = await asyncio.to_thread(self._cluster.nodes)
         if self._cluster.embedded and not nodes:
+            for lease in list(self._leases):
+                # Every attempt has its outcome before anyone is told that there will be no more.
+                self._lost(lease, ExecutorError("its node is gone"))
             self._gone = True
             self._news.set()
         if not self._cluster.embedded:
