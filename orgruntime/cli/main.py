@@ -17,6 +17,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 VERBS = {
     "init": "Make a small working org from a template.",
+    "import": "Draft an org from a bare program.md, or from another tool's roles.",
     "check": "Compile orgs and role files; list every fault with its remedy.",
     "explain": "Print the page of a rule, such as ORG204.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
@@ -33,7 +34,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "check", "explain", "graph"),
+    "Write an org": ("init", "import", "check", "explain", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
 }
