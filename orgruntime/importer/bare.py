@@ -53,14 +53,15 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
     prose = read_prose(file, document.source.text)
     readme = read_prose(README, _text(root / README))
     commands = find_commands(prose, root)
-    code = read_code(root, commands.script) if (commands.script or "").endswith(".py") else Code()
+    script = commands.script
+    code = read_code(root, script) if script and script.endswith(".py") else Code()
     named = _results_name(prose)
     files = find_logs(root, named.text if named else None)
     metric = find_metric(prose, readme, code, _header(prose, root, files), wanted)
     logs = tuple(read_log(root, one, metric.name) for one in files)
     setup = commands.setup or find_commands(readme, root).setup
     facts = _answers(prose, root, commands, code, metric)
-    facts += _others(prose + readme, commands, setup, code, _results(named, logs))
+    facts += _others(prose, commands, setup, code, _results(named, logs))
     findings = Findings(
         tuple(one for one in facts if isinstance(one, Fact)),
         tuple(one for one in facts if isinstance(one, Question)),
@@ -157,6 +158,8 @@ def _remarks(code: Code, logs: Sequence[ResultLog]) -> list[str]:
             f"the seed is fixed in the code ({place.place}: {place.quote}): let the run command take "
             "`--seed {seed}`, so that luck can be told from progress"
         )
+    elif code.seed_options:
+        said.append(f"the code takes a seed ({code.seed_options[0].place}): add `--seed {{seed}}` to the run command")
     if code.homes:
         place = code.homes[0]
         said.append(

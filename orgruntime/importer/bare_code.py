@@ -50,6 +50,7 @@ class Code:
     """Names of entries of dictionaries, which a loop may print."""
     budgets: tuple[tuple[float, Evidence], ...] = ()
     seeds: tuple[Evidence, ...] = ()
+    seed_options: tuple[Evidence, ...] = ()
     devices: tuple[Evidence, ...] = ()
     homes: tuple[Evidence, ...] = ()
     """Files below the user's home, which a trial in the sandbox does not see."""
@@ -109,6 +110,7 @@ def _together(files: tuple[str, ...], broken: tuple[Evidence, ...], trees: list[
         found.visit(tree)
     return Code(
         files, broken, tuple(found.printed), found.keys, tuple(found.budgets), tuple(found.seeds),
+        tuple(found.seed_options),
         tuple(found.devices), tuple(found.homes),
     )  # fmt: skip
 
@@ -120,6 +122,7 @@ class _Visitor(ast.NodeVisitor):
         self.keys: dict[str, Evidence] = {}
         self.budgets: list[tuple[float, Evidence]] = []
         self.seeds: list[Evidence] = []
+        self.seed_options: list[Evidence] = []
         self.devices: list[Evidence] = []
         self.homes: list[Evidence] = []
 
@@ -159,15 +162,24 @@ class _Visitor(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
-        """A device that is one of two is none that is needed."""
+        self._choice(node)
+
+    def visit_If(self, node: ast.If) -> None:
+        self._choice(node)
+
+    def _choice(self, node: ast.If | ast.IfExp) -> None:
+        """A device that is taken where it is there is none that is needed."""
         before = len(self.devices)
         self.generic_visit(node)
-        del self.devices[before:]
+        if "cuda" in ast.unparse(node.test) or isinstance(node, ast.IfExp):
+            del self.devices[before:]
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
             if re.fullmatch(r"cuda(?::\d+)?", node.value):
                 self.devices.append(self._at(node))
+            elif node.value == "--seed":
+                self.seed_options.append(self._at(node))
             elif _HOME.fullmatch(node.value):
                 self.homes.append(self._at(node))
 

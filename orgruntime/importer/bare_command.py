@@ -28,7 +28,8 @@ _VARIABLE = re.compile(r"[A-Za-z_]\w*=\S*")
 _TIMEOUT = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
 _SCRIPT = re.compile(r"[\w./-]+\.(?:py|sh|ipynb|js|ts|jl|R|rb|pl)")
 _UNMARKED = re.compile(
-    r"(?:^|[\s:])(?P<command>(?:uv|poetry|python3?|bash|sh|\./\S+) [^`>]{1,200}?\s&?>\s?[\w./-]+\.(?:log|txt)(?: 2>&1)?)"
+    r"(?:^|[\s:])(?P<command>(?:uv|poetry|python3?|bash|sh|\./\S+) [^`>]{1,200}?\s&?>\s?[\w./-]+\.(?:log|txt)"
+    r"(?: 2>&1)?)"
 )
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SETUP_SCRIPT = re.compile(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orgruntime.importer.bare_facts import Answer, Evidence, Fact, Question, Topic, stated
-from orgruntime.importer.bare_prose import Prose, Sentence
+from orgruntime.importer.bare_prose import QUOTED, Prose, Sentence
 
 _FILE = re.compile(
     r"(?<![\w./@-])(?P<path>(?:[\w.-]+/)*[\w*-]+\.(?:py|toml|ya?ml|json|jsonc|ini|cfg|txt|sh|c|cc|cpp|h|hpp|cu|java|kt|rs|go"
@@ -133,8 +133,17 @@ def _hear(told: _Told, prose: Prose, sentence: Sentence, clause: str) -> None:
     if says and names and _PART.search(clause) and _ALLOWS.search(clause):
         told.parts.append(sentence.evidence)
         return
+    place = _place(prose, sentence, names)
     for name in names:
-        (told.editable if says else told.frozen).setdefault(name, []).append(sentence.evidence)
+        (told.editable if says else told.frozen).setdefault(name, []).append(place)
+
+
+def _place(prose: Prose, sentence: Sentence, names: list[str]) -> Evidence:
+    """With the sentence before, where that one has the names."""
+    before = prose.before(sentence)
+    if before is None or any(name in sentence.text for name in names):
+        return sentence.evidence
+    return Evidence(before.file, before.line, f"{before.text} {sentence.text}"[:QUOTED])
 
 
 def _polarity(clause: str, sentence: Sentence) -> bool | None:

@@ -68,9 +68,16 @@ def find_limits(prose: Prose, code: Code, timeout: tuple[float, Evidence] | None
         kills.append(timeout)
     kill = _one(Topic.KILL_AFTER, kills, "after how long is a run killed")
     budget = _one(Topic.TIME_BUDGET, budgets, "how long does one run take")
-    if isinstance(budget, Question):
-        return budget, kill
-    return _with_code(budget, budgets, code), kill
+    answer = budget if isinstance(budget, Question) else _with_code(budget, budgets, code)
+    if kills and budgets and not isinstance(kill, Question) and kills[0][0] < budgets[0][0]:
+        text = f"after how long is a run killed? {spelled(kills[0][0])} is less than it takes, {spelled(budgets[0][0])}"
+        kill = Question(Topic.KILL_AFTER, text, (kills[0][1], budgets[0][1]))
+    return answer, kill
+
+
+def seconds(text: str) -> float:
+    """The other way round: `5m` → 300. For texts of `spelled` alone."""
+    return float(text[:-1]) * _UNITS[text[-1]]
 
 
 def spelled(seconds: float) -> str:

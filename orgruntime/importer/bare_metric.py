@@ -163,6 +163,9 @@ def _printed(name: str, grepped: dict[str, CodeLine], code: Code) -> Answer:
 def _direction(name: str, hits: list[Hit], wanted: Direction | None) -> Answer:
     if wanted is not None:
         return stated(Topic.DIRECTION, (wanted.value,), (Evidence("", 0, f"--direction {wanted.value}"),))
+    if not name:
+        text = "is the metric better when it is lower or higher? That depends on which number counts"
+        return Question(Topic.DIRECTION, text, tuple(hit.sentence.evidence for hit in hits)[:3])
     own = [hit for hit in hits if hit.name == name]
     found = dict.fromkeys(hit.direction for hit in own)
     seen = tuple(hit.sentence.evidence for hit in own)
@@ -171,8 +174,7 @@ def _direction(name: str, hits: list[Hit], wanted: Direction | None) -> Answer:
     if found:
         text = f"is `{name}` better when it is lower or higher? The words say both"
         return Question(Topic.DIRECTION, text, seen)
-    what = f"`{name}`" if name else "the metric"
-    return Question(Topic.DIRECTION, f"is {what} better when it is lower or higher? No sentence says it")
+    return Question(Topic.DIRECTION, f"is `{name}` better when it is lower or higher? No sentence says it")
 
 
 def _hits(prose: Prose, name: str, names: list[str]) -> Iterator[Hit]:
