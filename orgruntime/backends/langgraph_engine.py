@@ -114,7 +114,9 @@ class LangGraphEngine:
                     return
                 start = None
         self._known.add(inquiry)
-        await self._compiled.ainvoke(start, config, durability="sync")
+        # Nobody reads the stream of a thread: results are in the ledger.
+        async for _ in self._compiled.astream(start, config, stream_mode=[], durability="sync"):
+            pass
 
     async def forget(self, inquiries: Sequence[InquiryId]) -> None:
         assert self._saver is not None
