@@ -43,6 +43,7 @@ class GitWorkspace:
     def __init__(self, repository: pygit2.Repository, *, notice: str = "") -> None:
         self._repo = repository
         self._lock = threading.RLock()
+        self._base: Commit | None = None
         self.notice = notice
         """What a person should know about the import, one sentence; empty when there is nothing to say."""
 
@@ -73,7 +74,9 @@ class GitWorkspace:
         return cls(_opened(git_dir))
 
     def base(self) -> Commit:
-        return self.get(CommitId(str(self._repo.references[BASE_REF].target)))
+        if self._base is None:
+            self._base = self.get(CommitId(str(self._repo.references[BASE_REF].target)))
+        return self._base
 
     def get(self, commit: CommitId) -> Commit:
         with self._lock:

@@ -10,6 +10,7 @@ nothing: a lost write replays its node, which the ledger makes harmless.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -116,6 +117,9 @@ class GroupCommitSaver(AsyncSqliteSaver):  # type: ignore[misc]  # the library i
             return None
         await self.flush()
         return await super().aget_tuple(config)
+
+    # LangGraph asks for the parameters at every run of a thread; found once, they cost it nothing.
+    aput_writes.__signature__ = inspect.signature(aput_writes)  # type: ignore[attr-defined]  # as `inspect` documents
 
     async def alist(self, *args: Any, **kwargs: Any) -> AsyncIterator[CheckpointTuple]:
         await self.flush()

@@ -18,6 +18,7 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 from langgraph.graph import END as GRAPH_END
 from langgraph.graph import START, StateGraph
+from langgraph.types import Command
 
 from orgruntime.backends.group_commit import GroupCommitSaver
 from orgruntime.model.ids import InquiryId, PayloadId, RoleSlug
@@ -48,9 +49,8 @@ def lower(graph: AgentGraph, roles: Sequence[RoleSlug], step: StepRunner) -> Sta
     routing can name. A thread may start at any role (an idea at an entry, a fan-out's extra payloads at its target)."""
     lowered: StateGraph[Any, Any, Any, Any] = StateGraph(ThreadState)
     for slug in roles:
-        lowered.add_node(slug, _node(graph, slug, step))
-        ways: dict[Any, str] = {str(to): str(to) for to in ways_out(graph, slug)}
-        lowered.add_conditional_edges(slug, _next, {**ways, "": GRAPH_END})
+        ways = tuple(str(to) for to in ways_out(graph, slug))
+        lowered.add_node(slug, _node(graph, slug, step), destinations=(*ways, GRAPH_END))
     lowered.add_conditional_edges(START, _next, {slug: slug for slug in roles})
     return lowered
 
@@ -59,8 +59,8 @@ def _next(state: ThreadState) -> str:
     return state["position"]["at"]
 
 
-def _node(graph: AgentGraph, slug: RoleSlug, step: StepRunner) -> Callable[[ThreadState, Any], Awaitable[ThreadState]]:
-    async def act(state: ThreadState, config: Any) -> ThreadState:
+def _node(graph: AgentGraph, slug: RoleSlug, step: StepRunner) -> Callable[[ThreadState, Any], Awaitable[Command[Any]]]:
+    async def act(state: ThreadState, config: Any) -> Command[Any]:
         position = state["position"]
         address = StepAddress(InquiryId(config["configurable"]["thread_id"]), slug, position["visit"])
         inbox = PayloadId(position["payload"]) if position["payload"] else None
@@ -70,18 +70,17 @@ def _node(graph: AgentGraph, slug: RoleSlug, step: StepRunner) -> Callable[[Thre
         taken = dict(position["taken"])
         if way.edge is not None:
             taken[way.edge.id] = taken.get(way.edge.id, 0) + 1
-        return ThreadState(
-            position=Position(
-                at=way.to,
-                payload=handed.payload or "",
-                visit=position["visit"] + 1,
-                taken=taken,
-                callers=list(way.callers),
-            )
+        there = Position(
+            at=way.to,
+            payload=handed.payload or "",
+            visit=position["visit"] + 1,
+            taken=taken,
+            callers=list(way.callers),
         )
+        return Command(update={"position": there}, goto=way.to or GRAPH_END)
 
     # LangGraph reads a node's type hints at run time to find its input schema; these are local strings.
-    act.__annotations__ = {"state": ThreadState, "return": ThreadState}
+    act.__annotations__ = {"state": ThreadState, "return": Command}
     return act
 
 
@@ -115,7 +114,9 @@ class LangGraphEngine:
                     return
                 start = None
         self._known.add(inquiry)
-        await self._compiled.ainvoke(start, config, durability="sync")
+        # Nobody reads the stream of a thread: results are in the ledger.
+        async for _ in self._compiled.astream(start, config, stream_mode=[], durability="sync"):
+            pass
 
     async def forget(self, inquiries: Sequence[InquiryId]) -> None:
         assert self._saver is not None

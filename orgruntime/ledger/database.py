@@ -42,7 +42,11 @@ class Database:
         self.undone = 0
         """Transactions that were rolled back: what was read inside one of them may never have been."""
         self.pending: Callable[[], None] = _nothing
-        """Writes out what the open transaction has gathered; reads from outside it call this first."""
+        """Writes out what the open transaction has gathered; reads of `events` and `spenders` call this first."""
+        self.memo: dict[str, Any] | None = None
+        """What was read of the rows that only a driver writes; kept once this connection drives the run."""
+        self.counted: Callable[[str], int] = self.counter
+        """A counter, with what the open transaction has added to it."""
         query = "immutable=1" if mode == "immutable" else f"mode={mode}"
         try:
             self._link = sqlite3.connect(
@@ -70,6 +74,11 @@ class Database:
         """The first row, or None."""
         found = self.rows(sql, *values)
         return found[0] if found else None
+
+    def counter(self, name: str) -> int:
+        """A counter as it is written; 0 before its first change."""
+        found = self.row("SELECT n FROM counters WHERE name = ?", name)
+        return int(found["n"]) if found else 0
 
     def write(self, sql: str, *values: object) -> int:
         """Runs one writing statement; returns how many rows it touched. Raises LedgerError."""
@@ -141,10 +150,12 @@ class Database:
 
     def commit(self) -> None:
         self.rows("COMMIT")
-        self.pending = _nothing
+        self._forget_gathered()
 
     def rollback(self) -> None:
-        self.pending = _nothing
+        self._forget_gathered()
+        if self.memo is not None:
+            self.memo.clear()
         self.undone += 1
         self.release()
 
@@ -157,6 +168,9 @@ class Database:
 
     def close(self) -> None:
         self._link.close()
+
+    def _forget_gathered(self) -> None:
+        self.pending, self.counted = _nothing, self.counter
 
     def _fault(self, error: Exception) -> LedgerError:
         text = str(error)

@@ -16,14 +16,24 @@ from orgruntime.model.research import IdeaState, Proposal
 class InquiryWrites(Journal):
     """The part of a transaction that moves ideas through the workflow."""
 
-    def add_idea(self, text: str, author: str) -> IdeaId:
-        """Puts an idea at the end of the queue; ids count up from `i1`."""
+    def add_idea(self, text: str, author: str, state: IdeaState = IdeaState.QUEUED) -> IdeaId:
+        """Puts an idea at the end of the queue, or where `state` says; ids count up from `i1`."""
         self._count("ideas.total")
         id = IdeaId(f"i{self._counted('ideas.total')}")
-        self._db.write("INSERT INTO ideas(id, text, author, state) VALUES(?, ?, ?, 'queued')", id, text, author)
-        self._count(f"ideas.{IdeaState.QUEUED}")
-        self._event("add-idea", id, {"text": text, "author": author})
+        self._db.write("INSERT INTO ideas(id, text, author, state) VALUES(?, ?, ?, ?)", id, text, author, state)
+        self._count(f"ideas.{state}")
+        self._event("add-idea", id, {"text": text, "author": author, "state": state})
         return id
+
+    def close_idea(self, id: IdeaId, reason: str) -> None:
+        """Closes an idea that is open; one that was declined, or is closed, stays what it is."""
+        closed = self._db.write(
+            "UPDATE ideas SET state = 'closed', reason = ? WHERE id = ? AND state = 'open'", reason, id
+        )
+        if closed:
+            self._count(f"ideas.{IdeaState.OPEN}", -1)
+            self._count(f"ideas.{IdeaState.CLOSED}")
+            self._event("set-idea", id, {"state": IdeaState.CLOSED, "reason": reason})
 
     def set_idea(self, id: IdeaId, state: IdeaState, reason: str = "") -> None:
         """Raises LedgerError for an unknown idea."""

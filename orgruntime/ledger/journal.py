@@ -34,6 +34,10 @@ FAILPOINTS = ("transaction.before", "transaction.in_tx", "transaction.after") + 
 """What `Ledger.failpoint` is called with: before BEGIN, inside after each write, inside before COMMIT, after it."""
 
 
+_SCIENCE = frozenset({"set-base", "freeze-noise", "move-lead", "open-certification", "close-certification"})
+"""Writes after which what was read of lead, champion, noise and certifications is old."""
+
+
 def sealed(prev: str, event: Event) -> str:
     """The event's hash after the event whose hash is `prev`. Unambiguous: only the body has an unknown length."""
     seq, t, kind, subject, body = event
@@ -63,7 +67,7 @@ def known(amounts: Amounts) -> dict[str, int]:
 class Journal:
     """One open write transaction: appends events and keeps the counters.
 
-    Events and counters are gathered and written in bulk, at the end or before the next read from outside.
+    Events and counters are gathered and written in bulk, at the end or before such rows are read.
     """
 
     def __init__(self, db: Database, now: Callable[[], float], failpoint: Callable[[str], None]) -> None:
@@ -78,7 +82,7 @@ class Journal:
         self._events: list[tuple[object, ...]] = []
         self._added: dict[str, int] = {}
         self._totals: dict[str, int] = {}
-        db.pending = self._flush
+        db.pending, db.counted = self._flush, self._counted
 
     @property
     def epoch(self) -> int:
@@ -106,6 +110,8 @@ class Journal:
         self._head = sealed(self._head, event)
         self._events.append((*event, self._head))
         self._verbs[kind] = None
+        if kind in _SCIENCE and self._db.memo is not None:
+            self._db.memo.clear()
         self._failpoint(f"{kind}.in_tx")
         return self._seq
 
@@ -123,8 +129,7 @@ class Journal:
     def _counted(self, name: str) -> int:
         """The counter's value, with what this transaction has added."""
         if name not in self._totals:
-            found = self._db.row("SELECT n FROM counters WHERE name = ?", name)
-            self._totals[name] = int(found["n"]) if found else 0
+            self._totals[name] = self._db.counter(name)
         return self._totals[name] + self._added.get(name, 0)
 
     def _flush(self) -> None:

@@ -113,27 +113,35 @@ class ScienceViews(View):
 
     def lead(self) -> LeadRow | None:
         """None until the lead was set for the first time."""
-        row = self._row("SELECT * FROM leads ORDER BY n DESC LIMIT 1")
-        return _lead(row) if row else None
+        return self._remembered("lead", self._lead)
 
     def lead_history(self) -> list[LeadRow]:
         return [_lead(row) for row in self._rows("SELECT * FROM leads ORDER BY n")]
 
     def champion(self) -> ChampionRow | None:
         """None until the base is set."""
-        row = self._row("SELECT * FROM champions ORDER BY n DESC LIMIT 1")
-        return _champion(row) if row else None
+        return self._remembered("champion", self._champion)
 
     def champion_history(self) -> list[ChampionRow]:
         """The base first."""
         return [_champion(row) for row in self._rows("SELECT * FROM champions ORDER BY n")]
 
     def open_certification(self) -> CertificationRow | None:
-        row = self._row("SELECT * FROM certifications WHERE state = 'running'")
-        return _certification(row) if row else None
+        return next((one for one in self.certifications() if one.state is EvidenceState.RUNNING), None)
 
     def certifications(self) -> list[CertificationRow]:
         """Every test of the run, in order."""
+        return list(self._remembered("certifications", self._certifications))
+
+    def _lead(self) -> LeadRow | None:
+        row = self._row("SELECT * FROM leads ORDER BY n DESC LIMIT 1")
+        return _lead(row) if row else None
+
+    def _champion(self) -> ChampionRow | None:
+        row = self._row("SELECT * FROM champions ORDER BY n DESC LIMIT 1")
+        return _champion(row) if row else None
+
+    def _certifications(self) -> list[CertificationRow]:
         return [_certification(row) for row in self._rows("SELECT * FROM certifications ORDER BY number")]
 
     def _proposal(self, sql: str, value: str) -> Proposal | None:

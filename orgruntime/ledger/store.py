@@ -81,6 +81,7 @@ class Ledger(DigestView):
         with self._write(fenced=False) as tx:
             epoch = tx.fence()
         self._epoch = epoch
+        self._db.memo = {}
         return epoch
 
     @contextmanager

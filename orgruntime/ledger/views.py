@@ -6,7 +6,8 @@ Knows the tables, decides nothing. Reads inside a transaction see its writes.
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from orgruntime.ledger.database import Database
 from orgruntime.ledger.rows import (
@@ -26,6 +27,8 @@ from orgruntime.model.payload import Payload
 from orgruntime.model.research import Idea, IdeaState, Noise
 from orgruntime.model.status import RunState, Spend
 
+T = TypeVar("T")
+
 
 def amounts_of(row: Any, prefix: str) -> Amounts:
     return Amounts(**{unit: row[f"{prefix}_{unit}"] for unit in UNITS})
@@ -38,16 +41,28 @@ class View:
         self._db = db
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
-        self._db.pending()
         return self._db.rows(sql, *values)
 
     def _row(self, sql: str, *values: object) -> Any | None:
-        self._db.pending()
         return self._db.row(sql, *values)
 
+    def _gathered(self, sql: str, *values: object) -> list[Any]:
+        """Rows of `events` or `spenders`, which an open transaction writes in bulk."""
+        self._db.pending()
+        return self._db.rows(sql, *values)
+
     def _counted(self, name: str) -> int:
-        found = self._row("SELECT n FROM counters WHERE name = ?", name)
-        return int(found["n"]) if found else 0
+        return self._db.counted(name)
+
+    def _remembered(self, name: str, read: Callable[[], T]) -> T:
+        """`read()`, once between two writes of the science where nobody else can make one."""
+        memo = self._db.memo
+        if memo is None:
+            return read()
+        if name not in memo:
+            memo[name] = read()
+        found: T = memo[name]
+        return found
 
 
 class RunViews(View):
@@ -64,8 +79,7 @@ class RunViews(View):
 
     def noise(self) -> Noise | None:
         """None until it is frozen."""
-        text = self._rows("SELECT noise FROM run")[0]["noise"]
-        return Noise.model_validate_json(text) if text else None
+        return self._remembered("noise", self._noise)
 
     def amounts(self) -> Books:
         """(reserved, spent)."""
@@ -82,7 +96,7 @@ class RunViews(View):
 
     def spend_by(self) -> list[SpendRow]:
         """Who spent what, most CPU and GPU time first."""
-        rows = self._rows("SELECT * FROM spenders ORDER BY used_gpu_ms DESC, used_cpu_ms DESC, role, species")
+        rows = self._gathered("SELECT * FROM spenders ORDER BY used_gpu_ms DESC, used_cpu_ms DESC, role, species")
         return [SpendRow(row["role"], row["species"], amounts_of(row, "used"), row["gain"]) for row in rows]
 
     def queued_ideas(self, limit: int) -> list[Idea]:
@@ -142,8 +156,12 @@ class RunViews(View):
 
     def events(self, after_seq: int = 0, limit: int = 1000) -> list[EventRow]:
         """The first `limit` events after number `after_seq`."""
-        rows = self._rows("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
+        rows = self._gathered("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
         return [EventRow(row["seq"], row["t"], row["kind"], row["subject"], json.loads(row["body"])) for row in rows]
+
+    def _noise(self) -> Noise | None:
+        text = self._rows("SELECT noise FROM run")[0]["noise"]
+        return Noise.model_validate_json(text) if text else None
 
 
 def _idea(row: Any) -> Idea:

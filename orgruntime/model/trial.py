@@ -6,6 +6,7 @@ Invariant: `TrialIdentity.key` covers everything that can change the result, and
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 
 from pydantic import Field
 
@@ -40,7 +41,7 @@ class TrialIdentity(Noun):
     nonce: str = ""
     """Empty where a result may be reused; a certification's id or a replicate where only a fresh one counts."""
 
-    @property
+    @cached_property
     def key(self) -> TrialKey:
         return TrialKey(digest(self.model_dump(mode="json"))[:32])
 

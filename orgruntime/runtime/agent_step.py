@@ -145,6 +145,13 @@ def produced(lab: Lab, role: Role) -> tuple[str, ...]:
 
 def editable_files(lab: Lab, commit: CommitId) -> dict[str, str]:
     """The editable files of a commit that are UTF-8 text."""
+    if commit not in lab.texts:
+        # Leads follow each other: whoever asks next asks for the newest one.
+        lab.texts = {commit: _texts(lab, commit)}
+    return lab.texts[commit]
+
+
+def _texts(lab: Lab, commit: CommitId) -> dict[str, str]:
     texts = {}
     for path in lab.workspace.paths(commit):
         if lab.is_editable(path):
@@ -225,15 +232,18 @@ async def _accepted(lab: Lab, call: Call, request: StepRequest, reply: StepReply
         words = choice_words(payload_type(lab, reply.type), body)
     payload = Payload(id=payload_id, type=reply.type, body=body, source=call.role.slug)
 
-    def change(tx: Transaction) -> None:
+    def change(tx: Transaction) -> bool:
         if not _record(tx, call, payload, reply.type, tuple(words), reply):
-            return
+            return False
         if proposal is not None:
             tx.add_proposal(proposal)
         if reply.type == "memo":
             tx.add_memo(call.role.slug, str(body["text"]), call.address.inquiry, lab.ledger.settled_trials())
+        return True
 
-    await lab.board.write(change)
+    written = await lab.board.write(change)
+    if written and proposal is not None:
+        lab.note_proposal(proposal)
     if reply.type == "memo":
         lab.tell(EventKind.MEMO, f"memo from {call.role.slug}", memo=body["text"])
     return Handed(payload_id, reply.type, tuple(words))

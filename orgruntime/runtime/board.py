@@ -7,6 +7,7 @@ board, decides, and answers. Invariant: every wait ends, with a row of the ledge
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +19,9 @@ from orgruntime.model.manifest import Resources
 from orgruntime.model.trial import Purpose, TrialIdentity
 
 T = TypeVar("T")
+
+KEPT = 64
+"""Settled trials that are answered from memory."""
 
 
 class TrialDropped(Exception):
@@ -43,6 +47,7 @@ class Board:
     def __init__(self, lookup: Callable[[TrialKey], TrialRow | None]) -> None:
         self._lookup = lookup
         self.on_change: Callable[[], None] = lambda: None
+        self._settled: OrderedDict[TrialKey, TrialRow] = OrderedDict()
         self._waits: dict[TrialKey, list[asyncio.Future[TrialRow]]] = {}
         self.orders: dict[TrialKey, Order] = {}
         """Waited for and not started, in order of arrival."""
@@ -55,8 +60,9 @@ class Board:
         Raises TrialDropped when it will never be started.
         """
         key = order.identity.key
-        row = self._lookup(key)
+        row = self._settled.get(key) or self._lookup(key)
         if row is not None and row.number is not None:
+            self._keep(row)
             return row
         done: asyncio.Future[TrialRow] = asyncio.get_running_loop().create_future()
         self._waits.setdefault(key, []).append(done)
@@ -100,6 +106,13 @@ class Board:
         for done in self._waits.pop(key, []):
             if not done.done():
                 done.set_exception(TrialDropped(reason))
+
+    def _keep(self, row: TrialRow) -> None:
+        """What was asked for twice is asked for again: every screen of a lead looks at the lead's own trials."""
+        self._settled[row.key] = row
+        self._settled.move_to_end(row.key)
+        if len(self._settled) > KEPT:
+            self._settled.popitem(last=False)
 
     def _leave(self, key: TrialKey, done: asyncio.Future[TrialRow]) -> None:
         """A trial that nobody waits for any more is not started."""

@@ -78,7 +78,7 @@ class Finding:
 
 async def experiment_step(lab: Lab, role: Role, address: StepAddress, inbox: Payload) -> Handed:
     """Screens the proposal that `inbox` names; hands off a `result`."""
-    proposal = lab.ledger.proposal(inbox.body["proposal"])
+    proposal = lab.proposal(inbox.body["proposal"])
     assert proposal is not None, "a proposal payload is written together with its proposal"
     name = f"{role.slug} {address.inquiry}"
     lab.doing[name] = f"screening {proposal.hypothesis[:60]}"
@@ -119,7 +119,7 @@ def _blast(lab: Lab, role: Role, files: int, lines: int) -> Finding | None:
 
 
 async def _screened(lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal) -> Finding:
-    commit, base = lab.workspace.get(proposal.commit), proposal.base
+    commit, base = Commit(id=proposal.commit, tree=proposal.tree), proposal.base
     for _ in range(RESCREENS):
         lead = lead_commit(lab)
         if lead.id != base:

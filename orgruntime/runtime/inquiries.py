@@ -15,7 +15,7 @@ from orgruntime.model.amounts import Amounts
 from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
 from orgruntime.model.manifest import Cadence, Role, RoleKind
 from orgruntime.model.payload import Payload
-from orgruntime.model.research import IdeaState
+from orgruntime.model.research import Idea, IdeaState
 from orgruntime.runtime.agent_step import Call, DeskPool, agent_step
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.experiment_step import experiment_step
@@ -41,6 +41,11 @@ class Inquiries:
         self._opened = 0
         self._turn = 0
         self._spawned: list[InquiryRow] = []
+        self._rows: dict[InquiryId, InquiryRow] = {}
+        """Of the open threads."""
+        self._texts: dict[IdeaId, str] = {}
+        self._reached: dict[InquiryId, int] = {}
+        """The next visit of each thread that was opened here: no step from there on can be recorded yet."""
 
     @property
     def exploring(self) -> int:
@@ -61,7 +66,7 @@ class Inquiries:
         lab = self._lab
         rows = lab.ledger.open_inquiries()
         self._opened = lab.ledger.inquiries_opened()
-        self.start([row for row in rows if row.id not in self._tasks])
+        self._begin([row for row in rows if row.id not in self._tasks])
 
     def write_opened(self, tx: Transaction, decision: Decision) -> list[InquiryRow]:
         """The next ideas of the queue, or standing invitations while a desk has something left to propose, become
@@ -70,12 +75,10 @@ class Inquiries:
         invited = any(name not in self._lab.idle for name in self._entry_desks())
         rows = []
         for n in range(decision.count if invited else len(ideas)):
-            idea = ideas[n].id if n < len(ideas) else tx.add_idea("", "runtime")
-            tx.set_idea(idea, IdeaState.OPEN)
             self._opened += 1
             at = self._lab.manifest.graph.entries[self._turn % len(self._lab.manifest.graph.entries)]
             self._turn += 1
-            rows.append(self._row(tx, InquiryId(f"q{self._opened}"), idea, at))
+            rows.append(self._row(tx, InquiryId(f"q{self._opened}"), self._idea(tx, ideas[n : n + 1]), at))
         if rows:
             names = f"{rows[0].id}..{rows[-1].id}" if len(rows) > 1 else rows[0].id
             tx.decide(decision.dial, decision.verb.value, names, decision.reason, {"count": len(rows)})
@@ -91,13 +94,17 @@ class Inquiries:
                 continue
             id = InquiryId(f"{STANDUP}{cadence.id}.{number}")
             if self._lab.ledger.inquiry(id) is None:
-                idea = tx.add_idea("", "runtime")
-                tx.set_idea(idea, IdeaState.OPEN)
-                rows.append(self._row(tx, id, idea, cadence.role))
+                rows.append(self._row(tx, id, self._idea(tx, ()), cadence.role))
         return rows
 
     def start(self, rows: Sequence[InquiryRow]) -> None:
+        """Begins the threads of inquiries that were just written."""
+        self._reached.update((row.id, 0) for row in rows)
+        self._begin(rows)
+
+    def _begin(self, rows: Sequence[InquiryRow]) -> None:
         for row in rows:
+            self._rows[row.id] = row
             task = asyncio.create_task(self._lab.ports.engine.run(row.id, row.at, row.payload), name=row.id)
             self._tasks[row.id] = task
             task.add_done_callback(self._finished)
@@ -106,11 +113,12 @@ class Inquiries:
         """Closes the inquiries whose threads have ended."""
         closing, self._closing = self._closing, []
         for id, reason in closing:
-            row = self._lab.ledger.inquiry(id)
+            row = self._rows.pop(id, None) or self._lab.ledger.inquiry(id)
             tx.close_inquiry(id, reason)
-            idea = self._lab.ledger.idea(row.idea) if row is not None else None
-            if idea is not None and idea.state is IdeaState.OPEN and SIBLING not in id:
-                tx.set_idea(idea.id, IdeaState.CLOSED, reason)
+            self._reached.pop(id, None)
+            if row is not None and SIBLING not in id:
+                tx.close_idea(row.idea, reason)
+                self._texts.pop(row.idea, None)
         if closing:
             self._forget([id for id, _ in closing])
 
@@ -134,9 +142,16 @@ class Inquiries:
 
     async def step(self, address: StepAddress, inbox: PayloadId | None) -> Handed:
         """The engine's callback."""
-        recorded = self._lab.ledger.step(address.inquiry, address.visit)
-        if recorded is not None:
-            return Handed(recorded.payload, recorded.type, recorded.words)
+        if self._reached.get(address.inquiry) != address.visit:
+            recorded = self._lab.ledger.step(address.inquiry, address.visit)
+            if recorded is not None:
+                return Handed(recorded.payload, recorded.type, recorded.words)
+        handed = await self._step(address, inbox)
+        if address.inquiry in self._reached:
+            self._reached[address.inquiry] = address.visit + 1
+        return handed
+
+    async def _step(self, address: StepAddress, inbox: PayloadId | None) -> Handed:
         role = self._lab.manifest.role(address.role)
         payload = self._lab.ledger.payload(inbox) if inbox is not None else None
         match role.kind:
@@ -151,13 +166,12 @@ class Inquiries:
                 return await self._human(role, address, payload)
 
     async def _agent(self, role: Role, address: StepAddress, inbox: Payload | None) -> Handed:
-        row = self._lab.ledger.inquiry(address.inquiry)
-        assert row is not None
-        idea = self._lab.ledger.idea(row.idea)
+        row = self._rows[address.inquiry]
+        text = self._text(row.idea)
         await self._fan_out(role, row)
         desk = await self._desks.take(role)
         try:
-            call = Call(address, role, desk, inbox, row.idea, idea.text if idea is not None else "")
+            call = Call(address, role, desk, inbox, row.idea, text)
             return await agent_step(self._lab, call)
         finally:
             self._desks.give(role, desk)
@@ -191,6 +205,22 @@ class Inquiries:
             lambda tx: tx.record_step(address.inquiry, address.visit, role.slug, None, "", (), Amounts())
         )
         return Handed(None)
+
+    def _idea(self, tx: Transaction, queued: Sequence[Idea]) -> IdeaId:
+        """The next idea of the queue, or a new one without words, open."""
+        if queued:
+            tx.set_idea(queued[0].id, IdeaState.OPEN)
+            self._texts[queued[0].id] = queued[0].text
+            return queued[0].id
+        id = tx.add_idea("", "runtime", IdeaState.OPEN)
+        self._texts[id] = ""
+        return id
+
+    def _text(self, id: IdeaId) -> str:
+        if id not in self._texts:
+            idea = self._lab.ledger.idea(id)
+            self._texts[id] = idea.text if idea is not None else ""
+        return self._texts[id]
 
     def _row(
         self, tx: Transaction, id: InquiryId, idea: IdeaId, at: RoleSlug, payload: PayloadId | None = None

@@ -9,15 +9,16 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import random
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.fleet import Node
-from orgruntime.model.ids import AttemptId, InquiryId, ProposalId
+from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
-from orgruntime.model.research import Noise
+from orgruntime.model.research import Noise, Proposal
 from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
 from orgruntime.runtime.board import Board, Order
 from orgruntime.runtime.commands import filled_command
@@ -28,6 +29,8 @@ from orgruntime.runtime.shared_flush import SharedFlush
 
 REFUSALS = 25
 """Proposals of one desk in a row that were duplicates, invalid or in conflict; then it has nothing new to say."""
+PROPOSALS_KEPT = 512
+"""In memory: several times what is under way at once."""
 FULL_BUDGET = 1.0
 """Rung of every trial for now: patience is parsed, printed, and not yet in force."""
 
@@ -61,9 +64,13 @@ class Lab:
     idle: set[str] = field(default_factory=set)
     """Desks whose species has nothing left to propose."""
 
+    texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
+    """The editable files of the commit that was asked for last."""
+
     def __post_init__(self) -> None:
         self._noise: Noise | None = None
         self._fruitless: dict[str, int] = {}
+        self._proposals: OrderedDict[ProposalId, Proposal] = OrderedDict()
         self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
         """To be awaited before the ledger names a new commit."""
 
@@ -95,8 +102,22 @@ class Lab:
     def tell(self, kind: EventKind, text: str, **data: object) -> None:
         self.listener(RunEvent(event=kind, text=text, data=data))
 
+    def proposal(self, id: ProposalId) -> Proposal | None:
+        """As the ledger has it. A proposal never changes, so the latest ones are kept in memory."""
+        found = self._proposals.get(id) or self.ledger.proposal(id)
+        if found is not None:
+            self.note_proposal(found)
+        return found
+
+    def note_proposal(self, proposal: Proposal) -> None:
+        """To be called with what was just written to the ledger."""
+        self._proposals[proposal.id] = proposal
+        self._proposals.move_to_end(proposal.id)
+        if len(self._proposals) > PROPOSALS_KEPT:
+            self._proposals.popitem(last=False)
+
     def hypothesis_of(self, proposal: ProposalId | None) -> str:
-        found = self.ledger.proposal(proposal) if proposal is not None else None
+        found = self.proposal(proposal) if proposal is not None else None
         return found.hypothesis if found is not None else ""
 
     def seed_for(self, *parts: object) -> int:

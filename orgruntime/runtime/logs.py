@@ -16,11 +16,15 @@ class TrialLogs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._made = False
 
     def path(self, attempt: AttemptId) -> Path:
         return self._folder / f"{attempt}.log"
 
     def write(self, outcome: TrialOutcome) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._made:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._made = True
         head = f"# {outcome.attempt}: {outcome.ending.value}, exit {outcome.exit_code}, {outcome.wall_s:.2f} s\n"
-        self.path(outcome.attempt).write_text(head + outcome.output, encoding="utf-8", errors="replace")
+        with open(f"{self._folder}/{outcome.attempt}.log", "wb") as file:
+            file.write((head + outcome.output).encode("utf-8", "replace"))
