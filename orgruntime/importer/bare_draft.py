@@ -39,7 +39,7 @@ def _program(program: BareProgram, source: str) -> str:
     lines = [
         "---",
         "format: orgruntime/1",
-        f"# Drafted by `orgrun import` from {_line(program.file)} (sha256 {program.sha256[:12]}), which stays as it is.",
+        f"# Drafted by `orgrun import` from {_line(program.file)}, sha256 {program.sha256[:12]}; it stays as it is.",
         "# `stated`: its words say so. `inferred`: it follows from the code. `# ?`: a person has to answer: write the",
         "# key and delete the question.",
         "objective:",
@@ -135,8 +135,8 @@ def _time_limit(program: BareProgram) -> Iterator[str]:
 def _sections(program: BareProgram) -> Iterator[str]:
     yield f"# {_line(program.title) or 'Imported program'}"
     yield ""
-    yield f"Drafted from {_line(program.file)}, a program for one agent. Its words, as they were written, are the prompt of"
-    yield "the researcher. The runtime measures, keeps and certifies what is proposed."
+    yield f"Drafted from {_line(program.file)}, a program for one agent. Its words, as they were written, are the"
+    yield "prompt of the researcher. The runtime measures, keeps and certifies what is proposed."
     yield ""
     yield "## Roles"
     yield ""

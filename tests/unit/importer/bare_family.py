@@ -15,7 +15,8 @@ Before the first experiment:
 
 1. Agree on a tag and make a branch: `git checkout -b research/<tag>` from the main branch.
 2. Read the repository. It is small: `README.md`, `prepare.py` and `train.py`.
-3. See that `~/.cache/tinylm/` has the token shards and the tokenizer. If it has not, tell the human to run `uv run prepare.py`.
+3. See that `~/.cache/tinylm/` has the token shards and the tokenizer. If it has not, tell the human to run
+   `uv run prepare.py`.
 4. Start `results.tsv` with the header row only.
 
 ## Experimenting
@@ -85,8 +86,8 @@ LOOP FOREVER:
 7. If val_bpb improved (lower), keep the commit and go on from there.
 8. If val_bpb is equal or worse, reset to where you started.
 
-**Timeout**: an experiment should take about 5 minutes in total (plus some seconds of start-up). If a run goes past 10 minutes, kill it and
-treat it as a failure.
+**Timeout**: an experiment should take about 5 minutes in total (plus some seconds of start-up). If a run goes past
+10 minutes, kill it and treat it as a failure.
 
 **Never stop**: do not ask the human whether to go on.
 """
