@@ -117,7 +117,7 @@ class BareImport:
         if not self.is_settled:
             return [*said, f"next: answer the lines that begin with `# ?` there, then `orgrun check {self.into}`"]
         if self.proof is None:
-            return [*said, f"next: `orgrun run {self.into} --budget trials=100`, or first `orgrun import … --prove`"]
+            return [*said, f"next: `orgrun run {self.into} --budget trials=100`, or prove it first with --prove"]
         both = ", ".join(f"{value:.6g}" for value in self.proof.metrics)
         proved = f"proved: {self.proof.metric} {both} ({self.proof.isolation} isolation)"
         return [*said, proved, f"next: `orgrun run {self.into} --budget trials=100`"]

@@ -65,7 +65,7 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
     findings = Findings(
         tuple(one for one in facts if isinstance(one, Fact)),
         tuple(one for one in facts if isinstance(one, Question)),
-        tuple(_remarks(code, logs)),
+        tuple(_remarks(commands, code, logs)),
     )
     title = document.title or root.resolve().name
     return BareProgram(root, file, title, document.body, document.source.sha256, findings, setup, logs)
@@ -149,9 +149,14 @@ def _gpus(prose: Prose, code: Code) -> Fact | None:
     return inferred(Topic.GPUS, ("1",), code.devices[:2]) if code.devices else None
 
 
-def _remarks(code: Code, logs: Sequence[ResultLog]) -> list[str]:
+def _remarks(commands: Commands, code: Code, logs: Sequence[ResultLog]) -> list[str]:
     """What a person should know, and what blocks nothing."""
     said = []
+    if commands.command and commands.command.text.startswith("uv run "):
+        said.append(
+            "a trial has neither network nor home, which `uv run` wants: install the packages where `orgrun` runs, and "
+            "write `python` for `uv run`, unless the proof passes as it is"
+        )
     if code.seeds:
         place = code.seeds[0]
         said.append(

@@ -134,6 +134,8 @@ class _Visitor(ast.NodeVisitor):
             self._add_printed(node, surely=False)
         if "seed" in name and node.args and isinstance(node.args[0], ast.Constant):
             self.seeds.append(self._at(node))
+        if name in ("device", "to") and node.args and _is_cuda(node.args[0]):
+            self.devices.append(self._at(node))
         if name == "dict":
             self.keys |= {word.arg: self._at(node) for word in node.keywords if word.arg}
         if name == "home":
@@ -154,6 +156,8 @@ class _Visitor(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         for target in node.targets:
             self._budget(target, node.value)
+        if _is_cuda(node.value):
+            self.devices.append(self._at(node.value))
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
@@ -176,9 +180,7 @@ class _Visitor(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
-            if re.fullmatch(r"cuda(?::\d+)?", node.value):
-                self.devices.append(self._at(node))
-            elif node.value == "--seed":
+            if node.value == "--seed":
                 self.seed_options.append(self._at(node))
             elif _HOME.fullmatch(node.value):
                 self.homes.append(self._at(node))
@@ -220,6 +222,10 @@ def template(node: ast.expr) -> str:
     if isinstance(base, ast.Constant) and isinstance(base.value, str):
         return _FIELD.sub(HOLE, base.value)
     return HOLE
+
+
+def _is_cuda(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and re.fullmatch(r"cuda(?::\d+)?", str(node.value)) is not None
 
 
 def _prints(node: ast.Call, name: str) -> bool:

@@ -20,9 +20,9 @@ _PROGRAMS = re.compile(
     r"|deepspeed|node|npm|npx|pnpm|cargo|go|java|mvn|julia|Rscript|jupyter|papermill|ssh|sbatch|srun|docker)|\.{1,2}/\S*[^\s/]"
 )
 _REDIRECT = re.compile(
-    r"\s*(?:2>&1|&>>?\s*(?P<both>[^\s|;&]+)|\d?>>?\s*(?P<out>[^\s|;&<>]+)|\|\s*tee\s+(?:-a\s+)?(?P<tee>[^\s|;&]+))"
+    r"\s+(?:2>&1|&>>?\s*(?P<both>[^\s|;&]+)|\d?>>?\s*(?P<out>[^\s|;&<>]+)|\|\s*tee\s+(?:-a\s+)?(?P<tee>[^\s|;&]+))"
 )
-_OPERATORS = re.compile(r"&&|\|\|?|;|`|\$[({A-Za-z]|<<?|(?<!\d)>")
+_OPERATORS = re.compile(r"&&|\|\|?|;|`|\$[({A-Za-z]|<<?|>")
 _PLACEHOLDER = re.compile(r"<[A-Za-z][\w -]*>|\{[A-Za-z_]\w*\}|\[[A-Za-z][\w -]*\]|\.\.\.|…")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*=\S*")
 _TIMEOUT = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")

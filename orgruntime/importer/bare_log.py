@@ -22,7 +22,8 @@ MOST_ROWS = 2000
 NOTE = 300
 
 _STATUS = ("status", "result", "decision", "verdict", "outcome", "kept", "action", "state")
-_COMMIT = ("commit", "hash", "sha", "commit_hash", "experiment_id", "exp_id", "id", "run", "exp")
+_COMMIT = ("commit", "hash", "sha", "commit_hash", "git_commit", "experiment_id", "exp_id", "id", "run", "exp")
+_FREE = ("description", "notes", "note", "hypothesis", "change", "idea", "title", "comment", "what")
 _LOGS = re.compile(r"(?:.*[_.-])?results?(?:[_.-].*)?\.(?:tsv|csv)", re.IGNORECASE)
 _WORDS = {
     PastWord.BASELINE: ("baseline", "base", "start", "reference"),
@@ -80,7 +81,7 @@ def read_log(root: Path, file: Path, metric: str) -> ResultLog:
 class _Columns:
     """Where things stand; None where there is no such column."""
 
-    width: int
+    names: tuple[str, ...]
     metric: int | None
     status: int | None
     commit: int | None
@@ -88,12 +89,12 @@ class _Columns:
     @classmethod
     def of(cls, names: list[str], metric: str) -> _Columns:
         if not names:
-            return cls(0, None, None, None)
+            return cls((), None, None, None)
         like = [
             index for index, name in enumerate(names) if metric and (name == metric or name.startswith(f"{metric} "))
         ]
         return cls(
-            len(names),
+            tuple(names),
             like[0] if like else None,
             next((names.index(name) for name in _STATUS if name in names), None),
             next((names.index(name) for name in _COMMIT if name in names), None),
@@ -130,19 +131,34 @@ def _is_header(cells: list[str]) -> bool:
 def _row(file: str, number: int, cells: list[str], where: _Columns) -> PastResult:
     status = _cell(cells, where.status)
     word = meaning(status)
-    is_whole = len(cells) == where.width or word is not PastWord.OTHER
+    is_whole = len(cells) == len(where.names) or word is not PastWord.OTHER
     metric = _number(_cell(cells, where.metric)) if is_whole else None
     commit = _cell(cells, where.commit)
     if word is PastWord.OTHER and commit.casefold() in _WORDS[PastWord.BASELINE]:
         word = PastWord.BASELINE
     if word is PastWord.CRASH or (metric == 0 and word not in (PastWord.KEEP, PastWord.BASELINE)):
         metric = None
-    taken = {where.status, where.commit, where.metric if metric is not None else None}
-    note = " · ".join(text for index, cell in enumerate(cells) if index not in taken and (text := _plain(cell)))
     return PastResult(
         file=file, line=number, commit=_plain(commit)[:80], metric=metric, word=word, status=_plain(status)[:80],
-        note=note[:NOTE],
+        note=_note(cells, where, is_whole)[:NOTE],
     )  # fmt: skip
+
+
+def _note(cells: list[str], where: _Columns, is_whole: bool) -> str:
+    """The free words, then the other cells by their names; the raw row where its cells are not where they belong."""
+    if not is_whole or not where.names:
+        return " · ".join(text for cell in cells if (text := _plain(cell)))
+    taken = {where.status, where.commit, where.metric}
+    rest = [(name, _plain(cell)) for index, (name, cell) in enumerate(_named(cells, where)) if index not in taken]
+    words = [text for name, text in rest if text and (not name or name in _FREE)]
+    figures = [f"{name} {text}" for name, text in rest if text and name and name not in _FREE]
+    return " · ".join([*words, *figures])
+
+
+def _named(cells: list[str], where: _Columns) -> Iterator[tuple[str, str]]:
+    """Each cell with its column's name; cells beyond the last column have none."""
+    for index, cell in enumerate(cells):
+        yield (where.names[index] if index < len(where.names) else "", cell)
 
 
 def meaning(status: str) -> PastWord:

@@ -19,7 +19,29 @@ _GREP = re.compile(
     r"\b(?:grep|rg|egrep)\s+(?:-{1,2}[\w=-]+\s+)*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>\S+))"
 )
 _NAME = re.compile(r"[A-Za-z][\w./@-]*[\w]")
-_NOT_METRICS = {"commit", "status", "description", "notes", "note", "timestamp", "date", "time", "id", "hash", "error"}
+_GREPPED = re.compile(
+    r"(?:\^|\\s\*?|\(|\s)*(?P<name>[A-Za-z][\w./@-]*\w)(?:\\s[*+]?|\s)*[:=]?(?:\s|\\s[*+]?|\)|\$|\.\*)*"
+)
+_NOT_METRICS = {
+    "commit",
+    "git_commit",
+    "commit_hash",
+    "experiment",
+    "experiment_id",
+    "run_id",
+    "status",
+    "description",
+    "notes",
+    "note",
+    "timestamp",
+    "date",
+    "time",
+    "id",
+    "hash",
+    "error",
+}
+_RESOURCE = re.compile(r"vram|mem(?:ory)?_|_mb$|_gb$|seconds|_time$|^time_|steps|params|tokens$|_s$", re.IGNORECASE)
+"""What a run costs and not what it is worth, by its name."""
 _GOAL = re.compile(
     r"\b(?:goal|objective|aim|metric|target|task|score|optimi[sz]e|beat|improve|better|job|want|"
     r"ground truth|judged|keep)\b",
@@ -76,7 +98,7 @@ def find_metric(prose: Prose, readme: Prose, code: Code, header: tuple[str, ...]
     known = dict.fromkeys([*grepped, *_printed_names(code), *header])
     names = [name for name in known if name.casefold() not in _NOT_METRICS]
     hits = [hit for name in names for hit in _hits(prose, name, names)]
-    metric = _which(prose, names, hits, grepped, header)
+    metric = _which(prose, names, hits, grepped)
     hits += [hit for name in names for hit in _hits(readme, name, names)]
     if isinstance(metric, Question):
         return Metric(metric, None, _direction("", hits, wanted))
@@ -90,9 +112,8 @@ def grep_names(prose: Prose) -> dict[str, CodeLine]:
         for match in _GREP.finditer(line.text):
             pattern = match["double"] or match["single"] or match["bare"] or ""
             for part in re.split(r"\\?\|", pattern):
-                name = _NAME.match(part.lstrip("^\\s( \t"))
-                if name and name[0] == part.lstrip("^\\s( \t").rstrip(" :=\\s)$*+"):
-                    found.setdefault(name[0], line)
+                if name := _GREPPED.fullmatch(part):
+                    found.setdefault(name["name"], line)
     return found
 
 
@@ -103,9 +124,7 @@ def _printed_names(code: Code) -> list[str]:
     return names
 
 
-def _which(
-    prose: Prose, names: list[str], hits: list[Hit], grepped: dict[str, CodeLine], header: tuple[str, ...]
-) -> Answer:
+def _which(prose: Prose, names: list[str], hits: list[Hit], grepped: dict[str, CodeLine]) -> Answer:
     bound = dict.fromkeys(hit.name for hit in hits)
     if len(bound) > 1:
         first = dict.fromkeys(hit.name for hit in hits if _FIRST.search(hit.sentence.text))
@@ -121,9 +140,9 @@ def _which(
     if len(called) == 1:
         name = next(iter(called))
         return inferred(Topic.METRIC, (name,), tuple(one.evidence for _, one in goals)[:3])
-    both = [name for name in grepped if name in header] or list(grepped)
-    if not called and len(both) == 1:
-        return inferred(Topic.METRIC, (both[0],), (grepped[both[0]].evidence,))
+    alone = [name for name in grepped if not _RESOURCE.search(name)]
+    if not called and len(alone) == 1:
+        return inferred(Topic.METRIC, (alone[0],), (grepped[alone[0]].evidence,))
     text = f"which number counts: {_listed(names)}?" if names else "which number counts? No line names one"
     return Question(Topic.METRIC, text, tuple(one.evidence for _, one in goals)[:3])
 
