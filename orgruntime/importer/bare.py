@@ -22,10 +22,11 @@ from orgruntime.importer.bare_metric import Metric, find_metric
 from orgruntime.importer.bare_prose import Prose, read_prose
 from orgruntime.importer.kinds import PROGRAM
 from orgruntime.model.manifest import Direction
-from orgruntime.orgfile.document import Document, parse_document
-from orgruntime.orgfile.source import read_source
+from orgruntime.orgfile.source import Source, read_source
 
 README = "README.md"
+MOST_CHARACTERS = 1 << 18
+"""The longest program in the wild has 48,000; reading takes time in proportion."""
 
 
 class BareError(Exception):
@@ -49,8 +50,8 @@ class BareProgram:
 def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
     """`path`: a folder with `program.md`, or the file. `wanted`: the direction, said by the user. Raises BareError."""
     root, file = (path.parent, path.name) if path.is_file() else (path, PROGRAM)
-    document = _document(root, file)
-    prose = read_prose(file, document.source.text)
+    source = _source(root, file)
+    prose = read_prose(file, source.text)
     readme = read_prose(README, _text(root / README))
     commands = find_commands(prose, root)
     script = commands.script
@@ -67,23 +68,25 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
         tuple(one for one in facts if isinstance(one, Question)),
         tuple(_remarks(commands, code, logs)),
     )
-    title = document.title or root.resolve().name
-    return BareProgram(root, file, title, document.body, document.source.sha256, findings, setup, logs)
+    title = prose.title or root.resolve().name
+    return BareProgram(root, file, title, source.text, source.sha256, findings, setup, logs)
 
 
-def _document(root: Path, file: str) -> Document:
+def _source(root: Path, file: str) -> Source:
     faults = Faults()
     source = read_source(root / file, file, faults)
     if source is None:
         raise BareError(next(iter(faults)).message)
+    if len(source.text) > MOST_CHARACTERS:
+        raise BareError(f"`{file}` has more than {MOST_CHARACTERS:,} characters; a program is words, not data")
     if not source.text.strip():
         raise BareError(f"`{file}` is empty")
-    return parse_document(source, faults)
+    return source
 
 
 def _text(path: Path) -> str:
     source = read_source(path, path.name, Faults())
-    return source.text if source else ""
+    return source.text[:MOST_CHARACTERS] if source else ""
 
 
 def _answers(prose: Prose, root: Path, commands: Commands, code: Code, metric: Metric) -> list[Answer]:

@@ -91,8 +91,15 @@ def read_command(line: CodeLine) -> Command | None:
     if " " not in text and not text.startswith("./"):
         return None
     if _VARIABLE.match(first):
+        if not _PROGRAMS.fullmatch(_after_variables(text)):
+            return None
         text = f"env {text}"
     return Command(text, log, timeout, _problem(text), line)
+
+
+def _after_variables(text: str) -> str:
+    """The program that stands behind `A=1 B=2`."""
+    return next((word for word in text.split() if not _VARIABLE.fullmatch(word)), "")
 
 
 def _without_redirects(text: str) -> tuple[str, str | None]:

@@ -65,6 +65,9 @@ class _Told:
     editable: dict[str, list[Evidence]] = field(default_factory=dict)
     frozen: dict[str, list[Evidence]] = field(default_factory=dict)
     parts: list[Evidence] = field(default_factory=list)
+    """Where a part of some file may change."""
+    fixed_parts: dict[str, list[Evidence]] = field(default_factory=dict)
+    """File → where a part of it must not."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,11 @@ def _told(prose: Prose) -> _Told:
     for sentence in prose.sentences:
         for clause in _CLAUSES.split(sentence.text):
             _hear(told, prose, sentence, clause.strip())
+    for name, places in told.fixed_parts.items():
+        if name in told.editable:
+            told.parts += places
+        else:
+            told.frozen.setdefault(name, places)
     return told
 
 
@@ -130,8 +138,10 @@ def _hear(told: _Told, prose: Prose, sentence: Sentence, clause: str) -> None:
     if says is None or (says and _EXCEPT.search(clause)):
         return
     names = list(_files(clause)) or _meant(prose, sentence, clause)
-    if says and names and _PART.search(clause) and _ALLOWS.search(clause):
-        told.parts.append(sentence.evidence)
+    if names and _PART.search(clause) and _ALLOWS.search(clause):
+        for name in names if not says else ():
+            told.fixed_parts.setdefault(name, []).append(sentence.evidence)
+        told.parts += [sentence.evidence] if says else []
         return
     place = _place(prose, sentence, names)
     for name in names:

@@ -27,6 +27,7 @@ _TIME = re.compile(
     r"(?P<unit>(?-i:[smh])|secs?|seconds?|mins?|minutes?|hrs?|hours?)\b",
     re.IGNORECASE,
 )
+_AND = re.compile(r"(?:,? and |,? )(?P<count>\d+) ?(?P<unit>(?-i:[sm])|secs?|seconds?|mins?|minutes?)\b", re.IGNORECASE)
 _ONE_RUN = re.compile(
     r"\b(?:runs?|running|experiments?|trials?|training|trains?|script|evaluation|attempt|benchmark|budget)\b",
     re.IGNORECASE,
@@ -125,8 +126,8 @@ def _kills(prose: Prose) -> Iterator[tuple[float, Evidence]]:
             continue
         for match in _TIME.finditer(sentence.text):
             is_past = _PAST.search(sentence.text[: match.start()]) and _CONSEQUENCE.search(sentence.text)
-            if is_past or _LIMIT_AFTER.match(sentence.text[match.end() :]):
-                yield _seconds(match), sentence.evidence
+            if is_past or _LIMIT_AFTER.match(sentence.text, match.end()):
+                yield _seconds(match, sentence.text), sentence.evidence
 
 
 def _budgets(prose: Prose) -> Iterator[tuple[float, Evidence]]:
@@ -135,9 +136,15 @@ def _budgets(prose: Prose) -> Iterator[tuple[float, Evidence]]:
         if not _ONE_RUN.search(text) or not _BUDGET.search(text) or _KILLED.search(text) or _SESSION.search(text):
             continue
         if match := _TIME.search(text):
-            yield _seconds(match), sentence.evidence
+            yield _seconds(match, text), sentence.evidence
 
 
-def _seconds(match: re.Match[str]) -> float:
+def _seconds(match: re.Match[str], text: str) -> float:
+    """Of `5 minutes`, and of `1 hour and 10 minutes`."""
     count = match["count"].casefold()
-    return (_COUNTS.get(count) or float(count)) * _UNITS[match["unit"][0].casefold()]
+    total = (_COUNTS.get(count) or float(count)) * _UNITS[match["unit"][0].casefold()]
+    more = _AND.match(text, match.end())
+    smaller = _UNITS[more["unit"][0].casefold()] if more else 0.0
+    if more and smaller < _UNITS[match["unit"][0].casefold()]:
+        total += float(more["count"]) * smaller
+    return total

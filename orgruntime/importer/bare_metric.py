@@ -15,6 +15,9 @@ from orgruntime.importer.bare_facts import Answer, Evidence, Fact, Question, Top
 from orgruntime.importer.bare_prose import CodeLine, Prose, Sentence
 from orgruntime.model.manifest import Direction
 
+MOST_NAMES = 60
+"""Candidates that are looked for in every sentence."""
+
 _GREP = re.compile(
     r"\b(?:grep|rg|egrep)\s+(?:-{1,2}[\w=-]+\s+)*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>\S+))"
 )
@@ -96,7 +99,9 @@ def find_metric(prose: Prose, readme: Prose, code: Code, header: tuple[str, ...]
     of results. `wanted`: what the user says of the direction."""
     grepped = grep_names(prose)
     known = dict.fromkeys([*grepped, *_printed_names(code), *header])
-    names = [name for name in known if name.casefold() not in _NOT_METRICS]
+    text = "\n".join(one.text for one in (prose + readme).sentences)
+    names = [name for name in known if name.casefold() not in _NOT_METRICS and (name in text or name in grepped)]
+    names = names[:MOST_NAMES]
     hits = [hit for name in names for hit in _hits(prose, name, names)]
     metric = _which(prose, names, hits, grepped)
     hits += [hit for name in names for hit in _hits(readme, name, names)]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 
 from orgruntime.importer.bare_facts import Evidence
 
@@ -54,15 +56,20 @@ class CodeLine:
 class Prose:
     sentences: tuple[Sentence, ...] = ()
     code: tuple[CodeLine, ...] = ()
+    title: str = ""
+    """The first heading."""
 
     def __add__(self, other: Prose) -> Prose:
-        return Prose(self.sentences + other.sentences, self.code + other.code)
+        return Prose(self.sentences + other.sentences, self.code + other.code, self.title)
 
     def before(self, sentence: Sentence) -> Sentence | None:
         """The sentence before, of the same block."""
-        at = self.sentences.index(sentence)
-        found = self.sentences[at - 1] if at else None
+        found = self._previous.get(id(sentence))
         return found if found and (found.file, found.block) == (sentence.file, sentence.block) else None
+
+    @cached_property
+    def _previous(self) -> dict[int, Sentence]:
+        return {id(one): before for before, one in pairwise(self.sentences)}
 
 
 def read_prose(file: str, text: str) -> Prose:
@@ -71,7 +78,7 @@ def read_prose(file: str, text: str) -> Prose:
     for number, line in enumerate(text.split("\n"), 1):
         reader.take(number, line)
     reader.end_block()
-    return Prose(tuple(reader.sentences), tuple(sorted(reader.code, key=lambda one: one.line)))
+    return Prose(tuple(reader.sentences), tuple(sorted(reader.code, key=lambda one: one.line)), reader.title)
 
 
 _FENCE = re.compile(r"\s*(?:[-*+]\s+|\d+[.)]\s+|>\s*)?(?P<fence>```+|~~~+)")
@@ -89,6 +96,7 @@ class _Reader:
     file: str
     sentences: list[Sentence] = field(default_factory=list)
     code: list[CodeLine] = field(default_factory=list)
+    title: str = ""
     heading: str = ""
     lead: str = ""
     fence: str = ""
@@ -109,6 +117,7 @@ class _Reader:
         elif heading := _HEADING.match(line):
             self.end_block()
             self.heading = self.lead = _plain(heading["text"])
+            self.title = self.title or self.heading
         elif not line.strip():
             self.end_block()
         elif not self.lines and not self.is_item and line.startswith(("    ", "\t")):

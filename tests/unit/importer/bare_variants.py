@@ -169,6 +169,16 @@ FAMILY = (
         RIGHT | {"editable": "train.py, model/*"},
     ),
     Variant("time in the code alone", program((BUDGET, ""), ("should take about 5 minutes", "should be short")), RIGHT),
+    Variant(
+        "a compound time",
+        program((TIMEOUT, "If a run exceeds 1 hour and 10 minutes, kill it.")),
+        RIGHT | {"kill_after": "70m"},
+    ),
+    Variant(
+        "a part of the judge is fixed",
+        program((FREEZE, FREEZE + "\n- Change the `evaluate_bpb` function in `prepare.py`.")),
+        RIGHT,
+    ),
     Variant("time in words", program(("of 5 minutes", "of five minutes")), RIGHT),
     Variant("carriage returns", lambda: {**TEMPLATE, "program.md": PROGRAM.replace("\n", "\r\n")}, RIGHT),
     Variant("no README", lambda: {name: text for name, text in TEMPLATE.items() if name != "README.md"}, RIGHT),
@@ -296,6 +306,12 @@ OTHERS = (
         "below a marker",
         program((EDIT, "- Edit `train.py` below the marker line."), also={"README.md": ""}),
         {},
+        asks("editable"),
+    ),
+    Variant(
+        "above a marker it is fixed",
+        program((FREEZE, FREEZE + "\n- Modify anything above the marker in `train.py`.")),
+        {"frozen": "prepare.py"},
         asks("editable"),
     ),
     Variant(
