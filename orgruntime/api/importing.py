@@ -164,8 +164,9 @@ def import_for_run(path: Path, tell: Tell) -> Path:
 
 
 def is_bare(path: Path) -> bool:
+    """Whether a program without front matter lies there; looks at nothing else."""
     try:
-        return path.exists() and kind_of(path) is Kind.BARE
+        return (path.is_file() or (path / PROGRAM).is_file()) and kind_of(path) is Kind.BARE
     except OSError:
         return False
 

@@ -19,6 +19,7 @@ from orgruntime.importer.bare_files import find_files
 from orgruntime.importer.bare_limits import find_limits
 from orgruntime.importer.bare_log import ResultLog, find_logs, header_of, read_log
 from orgruntime.importer.bare_metric import Metric, find_metric
+from orgruntime.importer.bare_places import is_readable, read_some
 from orgruntime.importer.bare_prose import Prose, read_prose
 from orgruntime.importer.kinds import PROGRAM
 from orgruntime.model.manifest import Direction
@@ -52,7 +53,7 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
     root, file = (path.parent, path.name) if path.is_file() else (path, PROGRAM)
     source = _source(root, file)
     prose = read_prose(file, source.text)
-    readme = read_prose(README, _text(root / README))
+    readme = read_prose(README, read_some(root, README, MOST_CHARACTERS) or "")
     commands = find_commands(prose, root)
     script = commands.script
     code = read_code(root, script) if script and script.endswith(".py") else Code()
@@ -73,6 +74,8 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
 
 
 def _source(root: Path, file: str) -> Source:
+    if (root / file).is_file() and not is_readable(root, file):
+        raise BareError(f"`{file}` is a link that leaves the folder; copy the file in")
     faults = Faults()
     source = read_source(root / file, file, faults)
     if source is None:
@@ -82,11 +85,6 @@ def _source(root: Path, file: str) -> Source:
     if not source.text.strip():
         raise BareError(f"`{file}` is empty")
     return source
-
-
-def _text(path: Path) -> str:
-    source = read_source(path, path.name, Faults())
-    return source.text[:MOST_CHARACTERS] if source else ""
 
 
 def _answers(prose: Prose, root: Path, commands: Commands, code: Code, metric: Metric) -> list[Answer]:

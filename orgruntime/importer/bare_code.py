@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orgruntime.importer.bare_facts import Evidence
+from orgruntime.importer.bare_places import is_readable, read_some
 
 MAX_BYTES = 1 << 20
 MAX_FILES = 40
@@ -61,10 +62,10 @@ def read_code(root: Path, script: str) -> Code:
     waiting, seen, trees, broken = [script], dict[str, None](), list[tuple[str, str, ast.Module]](), list[Evidence]()
     while waiting and len(seen) < MAX_FILES:
         name = waiting.pop(0)
-        if name in seen or not (root / name).is_file():
+        text = None if name in seen else read_some(root, name, MAX_BYTES)
+        if text is None:
             continue
         seen[name] = None
-        text = _text(root / name)
         try:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -73,14 +74,6 @@ def read_code(root: Path, script: str) -> Code:
         trees.append((name, text, tree))
         waiting += _imported(root, name, tree)
     return _together(tuple(seen), tuple(broken), trees)
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()[: MAX_BYTES + 1]
-    except OSError:
-        return ""
-    return data.decode("utf-8-sig", errors="replace") if len(data) <= MAX_BYTES else ""
 
 
 def _imported(root: Path, name: str, tree: ast.Module) -> list[str]:
@@ -98,7 +91,7 @@ def _imported(root: Path, name: str, tree: ast.Module) -> list[str]:
         place = Path(*module.split(".")) if module else None
         for where in (folder, Path()):
             path = where / place.with_suffix(".py") if place else None
-            if path is not None and (root / path).is_file():
+            if path is not None and is_readable(root, path):
                 found.append(path.as_posix())
     return list(dict.fromkeys(found))
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgruntime.importer.bare_places import is_readable, read_some
 from orgruntime.model.history import PastResult, PastWord
 
 MAX_BYTES = 4 << 20
@@ -53,8 +54,10 @@ class ResultLog:
 
 def find_logs(root: Path, named: str | None) -> tuple[Path, ...]:
     """Logs at the top of the folder, and the one that the program names. Relative to `root`."""
-    found = [path.name for path in sorted(root.iterdir()) if _LOGS.fullmatch(path.name) and path.is_file()]
-    if named and ".." not in Path(named).parts and (root / named).is_file():
+    found = [
+        path.name for path in sorted(root.iterdir()) if _LOGS.fullmatch(path.name) and is_readable(root, path.name)
+    ]
+    if named and is_readable(root, named):
         found.append(Path(named).as_posix())
     return tuple(Path(name) for name in dict.fromkeys(found))
 
@@ -103,11 +106,7 @@ class _Columns:
 
 def _read(root: Path, file: Path) -> list[tuple[int, list[str]]]:
     """(line, cells) of each line that has some."""
-    try:
-        data = (root / file).read_bytes()[:MAX_BYTES]
-    except OSError:
-        return []
-    text = data.decode("utf-8-sig", errors="replace").replace("\0", "")
+    text = (read_some(root, file, MAX_BYTES) or "").replace("\0", "")
     return list(_cells(text, "\t" if "\t" in text.split("\n", 1)[0] or file.suffix.lower() == ".tsv" else ","))
 
 

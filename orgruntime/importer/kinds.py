@@ -6,12 +6,16 @@ Invariant: the answer rests on files alone, so that `orgrun run` and `orgrun imp
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 PROGRAM = "program.md"
 AGENT_FOLDERS = (".claude/agents", ".github/agents", ".opencode/agents", ".gemini/agents", ".deepagents/agents")
 """Where coding agents look for role files, below the root of a project."""
 
+MOST_LOOKED_AT = 2000
+"""Files, before a folder counts as one without roles: a home directory is answered at once."""
+_NEAR = ("*.md", "*/*.md", "*/*/*.md")
 _COMPANY = ("COMPANY.md", ".paperclip.yaml", "TEAM.md")
 _HEAD_BYTES = 4096
 
@@ -45,7 +49,8 @@ def role_folders(folder: Path) -> tuple[Path, ...]:
     known = tuple(folder / name for name in AGENT_FOLDERS if (folder / name).is_dir())
     if known or not folder.is_dir():
         return known
-    own = [one for one in sorted(folder.rglob("*.md")) if one.is_file() and has_front_matter(one)]
+    near = (one for pattern in _NEAR for one in folder.glob(pattern))
+    own = any(one.is_file() and has_front_matter(one) for one in islice(near, MOST_LOOKED_AT))
     return (folder,) if own else ()
 
 
