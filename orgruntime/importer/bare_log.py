@@ -54,9 +54,8 @@ class ResultLog:
 
 def find_logs(root: Path, named: str | None) -> tuple[Path, ...]:
     """Logs at the top of the folder, and the one that the program names. Relative to `root`."""
-    found = [
-        path.name for path in sorted(root.iterdir()) if _LOGS.fullmatch(path.name) and is_readable(root, path.name)
-    ]
+    names = sorted(path.name for path in root.iterdir() if _LOGS.fullmatch(path.name))
+    found = [name for name in names if is_readable(root, name)]
     if named and is_readable(root, named):
         found.append(Path(named).as_posix())
     return tuple(Path(name) for name in dict.fromkeys(found))

@@ -20,8 +20,8 @@ NEEDED = (Topic.RUN, Topic.METRIC, Topic.DIRECTION, Topic.EDITABLE, Topic.TIME_B
 WORDS = st.sampled_from(
     ["val_bpb", "lower", "higher", "is", "better", "not", "keep", "discard", "`train.py`", "edit", "never", "5 minutes",
      "kill", "run", "`python train.py > run.log`", "grep \"^val_bpb:\"", "lowest", "the goal", ".", ":", "\n", "\n\n- ",
-     "\n```\n", "\n# ", "and", "but", "(", ")", "—", "results.tsv", "after", "10m", "`", "**", "|", "a\tb\tstatus", "\x00",
-     "\u202e", "---", "# ?", "`uv run prepare.py`"]
+     "\n```\n", "\n# ", "and", "but", "(", ")", "—", "results.tsv", "after", "10m", "`", "**", "|", "a\tb\tstatus",
+     "\x00", "\u202e", "---", "# ?", "`uv run prepare.py`"]
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_a_flood_ends(tmp_path: Path, flood: str) -> None:
     text = (flood * MOST_CHARACTERS)[: MOST_CHARACTERS - 10]
     read_bare(put(tmp_path, {**TEMPLATE, "program.md": text}))
     with pytest.raises(BareError, match="a program is words"):
-        read_bare(put(tmp_path, {**TEMPLATE, "program.md": flood * MOST_CHARACTERS}))
+        read_bare(put(tmp_path, {**TEMPLATE, "program.md": text + "more than enough"}))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
