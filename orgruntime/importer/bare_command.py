@@ -22,6 +22,7 @@ _PROGRAMS = re.compile(
 _REDIRECT = re.compile(
     r"\s+(?:2>&1|&>>?\s*(?P<both>[^\s|;&]+)|\d?>>?\s*(?P<out>[^\s|;&<>]+)|\|\s*tee\s+(?:-a\s+)?(?P<tee>[^\s|;&]+))"
 )
+_BULLET = re.compile(r"^(?:\d{1,3}[.)]|[-*])?\s*(?:\$ )?\s*")
 _OPERATORS = re.compile(r"&&|\|\|?|;|`|\$[({A-Za-z]|<<?|>")
 _PLACEHOLDER = re.compile(r"<[A-Za-z][\w -]*>|\{[A-Za-z_]\w*\}|\[[A-Za-z][\w -]*\]|\.\.\.|…")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*=\S*")
@@ -82,7 +83,7 @@ def script_of(text: str) -> str | None:
 
 def read_command(line: CodeLine) -> Command | None:
     """The command that a line of code is, or None for what is no command."""
-    text = line.text.removeprefix("$ ").strip()
+    text = _BULLET.sub("", line.text)
     text, log = _without_redirects(re.sub(r"\s+#\s.*$", "", text))
     text, timeout = _without_wrappers(text)
     first = text.split(" ", 1)[0]

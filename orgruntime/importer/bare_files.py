@@ -45,7 +45,8 @@ _CLAUSES = re.compile(
     r"|(?<=[^.]),\s+(?=\w+\s+(?:is|are)\b)"
 )
 _PART = re.compile(
-    r"\b(?:section|block|region|part)s?\b|\b(?:below|above|between|after) the\b"
+    r"\b(?:section|block|region|part)s?\b|`[A-Za-z_]\w*`(?: \w+)? (?:in|of|from) `?[\w/]+\.\w"
+    r"|\b(?:below|above|between|after) the\b"
     r"|\bonly (?:the|its) \w+ (?:function|class|method|constants?)\b"
     r"|\b(?:function|class|method|constants?|hyperparameters?) (?:in|of|at the top of)\b",
     re.IGNORECASE,
@@ -64,8 +65,8 @@ class _Told:
 
     editable: dict[str, list[Evidence]] = field(default_factory=dict)
     frozen: dict[str, list[Evidence]] = field(default_factory=dict)
-    parts: list[Evidence] = field(default_factory=list)
-    """Where a part of some file may change."""
+    parts: dict[str, list[Evidence]] = field(default_factory=dict)
+    """File → where a part of it may change."""
     fixed_parts: dict[str, list[Evidence]] = field(default_factory=dict)
     """File → where a part of it must not."""
 
@@ -93,7 +94,7 @@ def _editable(told: _Told, root: Path, script: str | None) -> Answer:
         text = (
             "which whole files may change? The words allow a part of a file, and a run can only hold whole files frozen"
         )
-        return Question(Topic.EDITABLE, text, tuple(told.parts[:3]))
+        return Question(Topic.EDITABLE, text, _places(told.parts)[:3])
     if both:
         places = tuple(place for name in both for place in told.editable[name] + told.frozen[name])
         return Question(Topic.EDITABLE, f"may `{both[0]}` change? The words say both", places[:4])
@@ -126,8 +127,8 @@ def _told(prose: Prose) -> _Told:
         for clause in _CLAUSES.split(sentence.text):
             _hear(told, prose, sentence, clause.strip())
     for name, places in told.fixed_parts.items():
-        if name in told.editable:
-            told.parts += places
+        if name in told.editable or name in told.parts:
+            told.parts.setdefault(name, []).extend(places)
         else:
             told.frozen.setdefault(name, places)
     return told
@@ -139,9 +140,8 @@ def _hear(told: _Told, prose: Prose, sentence: Sentence, clause: str) -> None:
         return
     names = list(_files(clause)) or _meant(prose, sentence, clause)
     if names and _PART.search(clause) and _ALLOWS.search(clause):
-        for name in names if not says else ():
-            told.fixed_parts.setdefault(name, []).append(sentence.evidence)
-        told.parts += [sentence.evidence] if says else []
+        for name in names:
+            (told.parts if says else told.fixed_parts).setdefault(name, []).append(sentence.evidence)
         return
     place = _place(prose, sentence, names)
     for name in names:

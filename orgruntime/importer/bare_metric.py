@@ -102,9 +102,9 @@ def find_metric(prose: Prose, readme: Prose, code: Code, header: tuple[str, ...]
     text = "\n".join(one.text for one in (prose + readme).sentences)
     names = [name for name in known if name.casefold() not in _NOT_METRICS and (name in text or name in grepped)]
     names = names[:MOST_NAMES]
-    hits = [hit for name in names for hit in _hits(prose, name, names)]
+    hits = list(_hits(prose, names))
     metric = _which(prose, names, hits, grepped)
-    hits += [hit for name in names for hit in _hits(readme, name, names)]
+    hits += _hits(readme, names)
     if isinstance(metric, Question):
         return Metric(metric, None, _direction("", hits, wanted))
     return Metric(metric, _printed(metric.value, grepped, code), _direction(metric.value, hits, wanted))
@@ -140,7 +140,8 @@ def _which(prose: Prose, names: list[str], hits: list[Hit], grepped: dict[str, C
     if len(bound) > 1:
         seen = tuple(hit.sentence.evidence for hit in hits)
         return Question(Topic.METRIC, f"which number counts: {_listed(bound)}? One org has one metric", seen)
-    goals = [(name, one) for one in prose.sentences for name in names if _is_goal(one, name)]
+    sought = [one for one in prose.sentences if _SOUGHT.search(one.text)]
+    goals = [(name, one) for one in sought for name in names if _is_meant(one, name)]
     called = dict.fromkeys(name for name, _ in goals)
     if len(called) == 1:
         name = next(iter(called))
@@ -152,10 +153,9 @@ def _which(prose: Prose, names: list[str], hits: list[Hit], grepped: dict[str, C
     return Question(Topic.METRIC, text, tuple(one.evidence for _, one in goals)[:3])
 
 
-def _is_goal(sentence: Sentence, name: str) -> bool:
-    """Whether the sentence speaks of what is sought, and means a name and not an English word such as `score`."""
-    means = f"`{name}`" in sentence.text or ("_" in name and _names(sentence, name))
-    return means and _SOUGHT.search(sentence.text) is not None
+def _is_meant(sentence: Sentence, name: str) -> bool:
+    """Whether the sentence means the name, and not an English word such as `score`."""
+    return f"`{name}`" in sentence.text or ("_" in name and _named((name,)).search(sentence.text) is not None)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -201,24 +201,27 @@ def _direction(name: str, hits: list[Hit], wanted: Direction | None) -> Answer:
     return Question(Topic.DIRECTION, f"is `{name}` better when it is lower or higher? No sentence says it")
 
 
-def _hits(prose: Prose, name: str, names: list[str]) -> Iterator[Hit]:
-    """Sentences that say which way this name is better."""
+def _hits(prose: Prose, names: list[str]) -> Iterator[Hit]:
+    """Sentences that say which way one of the names is better. A sentence that names none means the one before."""
+    named = _named(names)
+    here: tuple[str, ...] = ()
     for sentence in prose.sentences:
-        if _names(sentence, name):
-            for direction in _said(sentence.text, name, [other for other in names if _names(sentence, other)]):
+        before, here = here, tuple(dict.fromkeys(named.findall(sentence.text))) if names else ()
+        for name in here:
+            for direction in _said(sentence.text, name, here):
                 yield Hit(name, direction, sentence)
-        elif not any(_names(sentence, other) for other in names) and (before := prose.before(sentence)):
-            only = [other for other in names if _names(before, other)] == [name]
-            if only:
-                for direction in _better(sentence.text):
-                    yield Hit(name, direction, sentence)
+        if not here and len(before) == 1 and prose.before(sentence):
+            for direction in _better(sentence.text):
+                yield Hit(before[0], direction, sentence)
 
 
-def _names(sentence: Sentence, name: str) -> bool:
-    return re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w/-])", sentence.text) is not None
+def _named(names: Iterable[str]) -> re.Pattern[str]:
+    """Any of the names, whole."""
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w/-])")
 
 
-def _said(text: str, name: str, here: list[str]) -> Iterator[Direction]:
+def _said(text: str, name: str, here: tuple[str, ...]) -> Iterator[Direction]:
     """Directions that the sentence binds to the name; `here` are the candidates that it names."""
     own = rf"`?{re.escape(name)}`?"
     for direction, superlative, verb in zip(Direction, _SUPERLATIVE, _VERB, strict=True):
@@ -232,7 +235,7 @@ def _said(text: str, name: str, here: list[str]) -> Iterator[Direction]:
         arrow = "↓" if direction is Direction.MINIMIZE else "↑"
         if re.search(rf"{own}\s*\(?\s*{arrow}", text):
             yield direction
-    nearest = here == [name] or re.search(
+    nearest = here == (name,) or re.search(
         rf"{own}\W{{0,4}}\(?(?:\w+\s+){{0,2}}?(?:lower|higher|smaller|larger|less|more)\b", text
     )
     if nearest:

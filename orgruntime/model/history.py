@@ -43,7 +43,8 @@ def counted(rows: Sequence[PastResult]) -> str:
     """`results.tsv: 126 rows (23 keep, 102 discard, 1 crash)`."""
     counts = Counter(row.word for row in rows)
     files = ", ".join(dict.fromkeys(row.file for row in rows))
-    return f"{files}: {len(rows)} rows ({', '.join(f'{counts[word]} {word}' for word in PastWord if counts[word])})"
+    words = ", ".join(f"{counts[word]} {word}" for word in PastWord if counts[word])
+    return f"{files}: {len(rows)} row{'s' * (len(rows) != 1)} ({words})"
 
 
 def telling(rows: Sequence[PastResult], direction: Direction, most: int = MOST_ROWS) -> list[PastResult]:
