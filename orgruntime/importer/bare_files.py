@@ -80,7 +80,8 @@ class Files:
 def find_files(prose: Prose, root: Path, script: str | None) -> Files:
     """`script` is what one run runs: named in the question where no words say what may change."""
     told = _told(prose)
-    frozen = {name: seen for name, seen in told.frozen.items() if _is_there(root, name)}
+    doubted = told.editable.keys() | told.parts.keys()
+    frozen = {name: seen for name, seen in told.frozen.items() if name not in doubted and _is_there(root, name)}
     fact = stated(Topic.FROZEN, tuple(frozen), _places(frozen)) if frozen else None
     return Files(_editable(told, root, script), fact)
 

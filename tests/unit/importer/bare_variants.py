@@ -320,7 +320,12 @@ OTHERS = (
         {},
         asks("editable"),
     ),
-    Variant("allowed and forbidden", program((FREEZE, FREEZE + "\n- Never change `train.py`.")), {}, asks("editable")),
+    Variant(
+        "allowed and forbidden",
+        program((FREEZE, FREEZE + "\n- Never change `train.py`.")),
+        {"frozen": "prepare.py"},
+        asks("editable"),
+    ),
     Variant(
         "words against code",
         changed("prepare.py", ("TIME_BUDGET = 300", "TIME_BUDGET = 10 * 60")),
