@@ -115,7 +115,7 @@ class NodeAgent:
             with open(os.path.join(code, f"{name}.py"), "w") as file:
                 file.write(source)
         start = f"import sys; sys.path.insert(0, {os.path.join(self.own, 'code')!r}); "
-        start += "from orgruntime.backends.shepherd import main; main()"
+        start += "from orgruntime.backends.zygote import main; main()"
         spool = self.config["spool"]
         # The folder is on the driver's machine; elsewhere nobody would read it.
         here = spool if spool and os.path.isdir(spool) else None
