@@ -4,18 +4,19 @@ Works on trees, commits and refs through libgit2, which runs no hooks, no filter
 machine's and the user's git configuration are not read, and no attributes are looked up. No work tree ever exists
 here: a trial gets a tar of its tree. Does not know what a proposal, a trial or an idea is.
 
-Invariant: every object that `commit` or `merge` returned is reachable from `refs/orgrun/commits/<id>`, and equal
+Invariant: once `flush` has returned, every object that `commit` or `merge` returned before is reachable from
+`refs/orgrun/kept` (a chain of merges with an empty tree: a reference a commit would be thousands of files); and equal
 content with an equal author and message gives an equal id, because identity and time are constants.
 """
 
 from __future__ import annotations
 
 import ctypes
-import io
 import os
 import shutil
 import tarfile
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -28,7 +29,9 @@ from orgruntime.model.manifest import WorkspaceSpec
 from orgruntime.runtime.ports import Commit, Conflict, Diff, WorkspaceError
 
 BASE_REF = "refs/orgrun/base"
-KEEP_REFS = "refs/orgrun/commits/"
+KEPT_REF = "refs/orgrun/kept"
+MEMBERS_KEPT, LARGEST_KEPT = 256, 64 * 1024
+"""Packed files that are kept in memory, and the bytes of the largest one."""
 LARGEST_DIFF = 200_000
 """Bytes of a diff's text; what is cut is said in its last line."""
 
@@ -43,6 +46,8 @@ class GitWorkspace:
     def __init__(self, repository: pygit2.Repository, *, notice: str = "") -> None:
         self._repo = repository
         self._lock = threading.RLock()
+        self._unkept: dict[pygit2.Oid, None] = {}
+        self._members: OrderedDict[tuple[str, pygit2.Oid, int], bytes] = OrderedDict()
         self._base: Commit | None = None
         self.notice = notice
         """What a person should know about the import, one sentence; empty when there is nothing to say."""
@@ -104,6 +109,8 @@ class GitWorkspace:
             return self._record(tree, [parent.id], message, author)
 
     def flush(self) -> None:
+        with self._lock:
+            self._keep()
         handle = os.open(self._repo.path, os.O_RDONLY)
         try:
             _sync_filesystem(handle)
@@ -154,14 +161,8 @@ class GitWorkspace:
         with self._lock:
             root = self._object(tree, pygit2.Tree)
             files = sorted(_walk(self._repo, root), key=lambda file: file[0])
-            buffer = io.BytesIO()
-            with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
-                for path, entry in files:
-                    info = tarfile.TarInfo(path)
-                    info.size = entry.size
-                    info.mode = 0o755 if entry.filemode == FileMode.BLOB_EXECUTABLE else 0o644
-                    archive.addfile(info, io.BytesIO(entry.data))
-            return buffer.getvalue()
+            whole = b"".join(self._member(path, entry) for path, entry in files) + bytes(2 * tarfile.BLOCKSIZE)
+            return whole + bytes(-len(whole) % tarfile.RECORDSIZE)
 
     def _commit(self, commit: CommitId) -> pygit2.Commit:
         return self._object(commit, pygit2.Commit)
@@ -175,8 +176,37 @@ class GitWorkspace:
             raise KeyError(oid)
         return found
 
+    def _member(self, path: str, entry: pygit2.Blob) -> bytes:
+        """A file as it stands in a tar. Most files of a tree are those of the tree before."""
+        key = (path, entry.id, entry.filemode)
+        member = self._members.get(key)
+        if member is None:
+            info = tarfile.TarInfo(path)
+            info.size = entry.size
+            info.mode = 0o755 if entry.filemode == FileMode.BLOB_EXECUTABLE else 0o644
+            head = info.tobuf(tarfile.GNU_FORMAT)
+            member = head + entry.data + bytes(-entry.size % tarfile.BLOCKSIZE)
+        if len(member) <= LARGEST_KEPT:
+            self._members[key] = member
+            self._members.move_to_end(key)
+            if len(self._members) > MEMBERS_KEPT:
+                self._members.popitem(last=False)
+        return member
+
+    def _keep(self) -> None:
+        commits = list(self._unkept)
+        if not commits:
+            return
+        before = self._repo.references.get(KEPT_REF)
+        parents = commits if before is None else [before.target, *commits]
+        empty = self._repo.TreeBuilder().write()
+        kept = _write_commit(self._repo, empty, parents, "Kept\n", _IDENTITY)
+        self._repo.references.create(KEPT_REF, kept, force=True)
+        self._unkept.clear()
+
     def _record(self, tree: pygit2.Oid, parents: list[pygit2.Oid], message: str, author: str) -> Commit:
         commit = _write_commit(self._repo, tree, parents, message, author)
+        self._unkept[commit] = None
         return Commit(id=CommitId(str(commit)), tree=TreeId(str(tree)))
 
 
@@ -238,9 +268,7 @@ def _write_commit(
     signature = pygit2.Signature(_plain(author) or _IDENTITY, _MAIL, 0, 0)
     committer = pygit2.Signature(_IDENTITY, _MAIL, 0, 0)
     text = message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    commit = repository.create_commit(None, signature, committer, text, tree, parents)
-    repository.references.create(f"{KEEP_REFS}{commit}", commit, force=True)
-    return commit
+    return repository.create_commit(None, signature, committer, text, tree, parents)
 
 
 def _plain(author: str) -> str:

@@ -41,7 +41,7 @@ class NodeAgent:
         self.last = 0
         self.known: set[str] = set()
         self.cancelled: set[str] = set()
-        self.trees: dict[str, asyncio.Task[None]] = {}
+        self.trees: dict[str, asyncio.Future[None]] = {}
         self.setups: dict[str, asyncio.Task[Order]] = {}
         self.waiting: dict[str, asyncio.Future[Order]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -79,6 +79,9 @@ class NodeAgent:
                 self._launch(order)
                 continue
             if task is None or task.done():
+                if self._prepare_here(order["tree"], packs):
+                    self._launch(order)
+                    continue
                 task = self.trees[order["tree"]] = self.loop.create_task(self._prepare(order["tree"], packs))
             waiter = self.loop.create_task(self._launch_after(task, order))
             self.tasks.add(waiter)
@@ -115,7 +118,7 @@ class NodeAgent:
             with open(os.path.join(code, f"{name}.py"), "w") as file:
                 file.write(source)
         start = f"import sys; sys.path.insert(0, {os.path.join(self.own, 'code')!r}); "
-        start += "from orgruntime.backends.shepherd import main; main()"
+        start += "from orgruntime.backends.zygote import main; main()"
         spool = self.config["spool"]
         # The folder is on the driver's machine; elsewhere nobody would read it.
         here = spool if spool and os.path.isdir(spool) else None
@@ -151,7 +154,7 @@ class NodeAgent:
         while data:
             data = data[os.write(self.orders, data) :]
 
-    async def _launch_after(self, tree: asyncio.Task[None], order: Order) -> None:
+    async def _launch_after(self, tree: asyncio.Future[None], order: Order) -> None:
         try:
             await asyncio.shield(tree)
         except SetupFailed as failure:
@@ -181,6 +184,24 @@ class NodeAgent:
         whole = {"attempt": order["attempt"], "wall_s": 0.0, "isolation": "strict" if self.box else "none", **outcome}
         self._heard(json.dumps(whole).encode())
 
+    def _prepare_here(self, tree: str, packs: Order) -> bool:
+        """A small tree without a set-up is laid out at once: two hops to a thread would cost more than its files."""
+        pack = packs.get(tree)
+        if self.config["setup"] or not isinstance(pack, bytes):
+            return False
+        base = os.path.join(self.folder, "trees", tree)
+        try:
+            if not os.path.isdir(base):
+                self._unpack(pack, base)
+            self._announce(
+                tree, base, trial_layout.lay_out(base, self.config["editable"], sandbox=self.box is not None)
+            )
+        except Exception:
+            return False  # Tried again below, where a failure is told.
+        self.trees[tree] = self.loop.create_future()
+        self.trees[tree].set_result(None)
+        return True
+
     async def _prepare(self, tree: str, packs: Order) -> None:
         base = os.path.join(self.folder, "trees", tree)
         if not os.path.isdir(base):
@@ -191,6 +212,9 @@ class NodeAgent:
         layout = await asyncio.to_thread(
             trial_layout.lay_out, base, self.config["editable"], sandbox=self.box is not None
         )
+        self._announce(tree, base, layout)
+
+    def _announce(self, tree: str, base: str, layout: trial_layout.Layout) -> None:
         self._order({
             "op": "tree", "id": tree, "base": base, "folders": layout.folders, "files": layout.files,
             "watched": layout.watched, "binds": layout.binds,

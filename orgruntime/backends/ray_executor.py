@@ -20,7 +20,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orgruntime.backends import bubblewrap, leases, node_agent, processes, seccomp, shepherd, trial_files, trial_layout
+from orgruntime.backends import (
+    bubblewrap,
+    leases,
+    node_agent,
+    processes,
+    seccomp,
+    shepherd,
+    trial_files,
+    trial_layout,
+    zygote,
+)
 from orgruntime.backends.leases import Room, Share
 from orgruntime.backends.ray_cluster import Cluster, connect
 from orgruntime.model.fleet import Fleet, Node
@@ -190,7 +200,7 @@ class RayExecutor:
         self._news.set()
 
     def _agent_config(self, cluster: Cluster) -> dict[str, Any]:
-        modules = (shepherd, processes, trial_files)
+        modules = (zygote, shepherd, processes, trial_files)
         trials = self._trials
         return {
             "run": uuid.uuid4().hex[:12],

@@ -116,7 +116,7 @@ class WorkspaceError(Exception):
 class Workspace(Protocol):
     """The repository under research: a bare git directory in the run's folder, that no trial ever sees.
 
-    Commits are never lost: each gets a ref below `refs/orgrun/`. Author and time of a commit are given, never read
+    Commits are never lost: a ref below `refs/orgrun/` reaches each of them from the next `flush` on. Author and time of a commit are given, never read
     from the machine's configuration, so equal content gives equal ids. A commit survives the process at once, and a
     power cut after the next `flush`.
     """
@@ -139,11 +139,12 @@ class Workspace(Protocol):
 
     def commit(self, base: CommitId, files: Mapping[str, bytes], *, message: str, author: str) -> Commit:
         """`base` with the given files replaced (or added). Paths are relative, plain, and never inside `.git*`:
-        WorkspaceError otherwise. Reachable for ever from its own ref."""
+        WorkspaceError otherwise."""
         ...
 
     def flush(self) -> None:
-        """Blocks until every commit and branch so far is on disk. May be called from any thread."""
+        """Blocks until every commit and branch so far is on disk, and every commit reachable for ever. May be called
+        from any thread."""
         ...
 
     def diff(self, old: CommitId, new: CommitId) -> Diff: ...

@@ -30,7 +30,7 @@ from orgruntime.scheduler.noise import BaselineError
 
 TICK_S = 0.25
 """Without news the loop looks around this often: requests from other processes, cadences, the clock."""
-LONGEST_REST_S = 0.02
+LONGEST_REST_S = 0.03
 
 
 class Supervisor:
@@ -81,11 +81,11 @@ class Supervisor:
         return state, reason
 
     async def _rest(self) -> None:
-        """Until there is news; then for as long as the last tick took, so that one tick (one fsync) serves a batch
-        and the loop spends at most half of its time on ticks."""
+        """Until there is news; then for three times as long as the last tick took, so that one tick (one fsync)
+        serves a batch and the loop spends at most a quarter of its time on ticks."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), TICK_S)
-        await asyncio.sleep(min(LONGEST_REST_S, self._tick_s))
+        await asyncio.sleep(min(LONGEST_REST_S, 3 * self._tick_s))
         self._wake.clear()
 
     def _go_on(self) -> int:

@@ -22,7 +22,7 @@ def parent(pid: int) -> int:
 
 def supervisors(run: ChaosRun) -> tuple[set[int], set[int]]:
     """(the zygotes, the shepherds of trials): one program, and the second are children of the first."""
-    found = set(run.processes("backends.shepherd"))
+    found = set(run.processes("backends.zygote"))
     shepherds = {pid for pid in found if parent(pid) in found}
     return found - shepherds, shepherds
 

@@ -73,9 +73,14 @@ def test_git_itself_reads_the_workspace(source: Path) -> None:
         "0",
         "merge",
     ]
-    kept = git(bare, "for-each-ref", "--format=%(objectname)", "refs/orgrun/commits").split()
-    assert set(kept) == {commit.id for commit in [*commits, merged]}
+    workspace.flush()
+    late = workspace.commit(merged.id, {"train.py": b"late\n"}, message="late", author="tuner")
+    workspace.flush()
+    kept = git(bare, "rev-list", "refs/orgrun/kept").split()
+    assert set(kept) >= {commit.id for commit in [*commits, merged, late]}
+    assert len(kept) == len(commits) + 4
     git(bare, "gc", "-q", "--prune=now")
+    assert workspace.read(late.id, "train.py") == b"late\n"
     again = GitWorkspace.open(bare)
     assert again.read(commits[7].id, "train.py") == b"X = 6\n"
     assert (again.base(), again.branch("champion")) == (commits[0], merged.id)

@@ -164,7 +164,7 @@ async def test_a_killed_agent_loses_its_attempts_once_each(spooled: tuple[RayExe
 async def test_a_killed_zygote_is_a_dead_agent(executor: RayExecutor) -> None:
     executor.submit([attempt(SLEEPS, env={"MARK": "killed-zygote"})])
     await eventually(lambda: with_mark("MARK=killed-zygote"))
-    zygotes = mine(executor, "shepherd import main")
+    zygotes = mine(executor, "zygote import main")
     parents = {int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in zygotes}
     (zygote,) = [pid for pid in zygotes if pid in parents]
     os.kill(zygote, signal.SIGKILL)

@@ -58,7 +58,7 @@ class Node:
         )
 
     def _start(self) -> subprocess.Popen[bytes]:
-        start = f"import sys; sys.path.insert(0, {PACKAGE!r}); from orgruntime.backends.shepherd import main; main()"
+        start = f"import sys; sys.path.insert(0, {PACKAGE!r}); from orgruntime.backends.zygote import main; main()"
         options = {"root": str(self.root), "watch": [self.agent.pid], "spool": str(self.spool)}
         argv = [sys.executable, "-I", "-S", "-c", start, json.dumps(options)]
         # Unbuffered: what `select` sees is all there is.
@@ -130,7 +130,7 @@ def _read(pid: int, name: str) -> bytes:
 
 def _commands() -> list[tuple[int, bytes]]:
     """Zygotes and shepherds: they are one program with one command line."""
-    return [(pid, line) for pid in _pids() if b"shepherd import main" in (line := _read(pid, "cmdline"))]
+    return [(pid, line) for pid in _pids() if b"zygote import main" in (line := _read(pid, "cmdline"))]
 
 
 def parent(pid: int) -> int:
