@@ -70,6 +70,8 @@ def prove(manifest: Manifest, choice: ClusterChoice, tell: Tell, earlier: Proof 
             terms = _terms(manifest, workspace.base())
             if earlier is not None and earlier.holds_for(terms):
                 return earlier
+            if workspace.notice:
+                tell(workspace.notice)
             return asyncio.run(_proved(manifest, workspace, terms, choice, tell))
         except (ExecutorError, WorkspaceError) as error:
             raise UserError(str(error), FINDINGS) from error
