@@ -18,7 +18,7 @@ from orgruntime.api.orgs import load_org
 from orgruntime.api.proving import Proof, Tell, prove
 from orgruntime.api.wiring import ClusterChoice
 from orgruntime.importer.bare import BareError, BareProgram, read_bare
-from orgruntime.importer.bare_draft import QUESTION, draft
+from orgruntime.importer.bare_draft import DRAFTED, QUESTION, draft
 from orgruntime.importer.kinds import PROGRAM, Kind, kind_of
 from orgruntime.model.manifest import Direction, Manifest
 
@@ -178,8 +178,9 @@ def refuse_open_questions(org: Path) -> None:
         text = program.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
-    open_ones = [match["text"] for match in QUESTION.finditer(text.split("\n---", 1)[0])]
-    if open_ones:
+    front = text.split("\n---", 1)[0]
+    open_ones = [match["text"] for match in QUESTION.finditer(front)]
+    if DRAFTED in front and open_ones:
         listed = "\n".join(f"  ? {one}" for one in open_ones)
         raise UserError(
             f"{program} has open questions:\n{listed}\nanswer each with its key, and delete its `# ?` line", FINDINGS

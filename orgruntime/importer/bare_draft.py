@@ -16,6 +16,8 @@ from orgruntime.importer.bare_limits import seconds, spelled
 
 QUESTION = re.compile(r"^\s*# \? (?P<text>.*)$", re.MULTILINE)
 """A question that nobody has answered yet, in a `program.md`."""
+DRAFTED = "# Drafted by `orgrun import`"
+"""Begins a line of the front matter of every draft."""
 HISTORY = "history.jsonl"
 
 _SPECIES = "search/tpe"
@@ -39,7 +41,7 @@ def _program(program: BareProgram, source: str) -> str:
     lines = [
         "---",
         "format: orgruntime/1",
-        f"# Drafted by `orgrun import` from {_line(program.file)}, sha256 {program.sha256[:12]}; it stays as it is.",
+        f"{DRAFTED} from {_line(program.file)}, sha256 {program.sha256[:12]}; it stays as it is.",
         "# `stated`: its words say so. `inferred`: it follows from the code. `# ?`: a person has to answer: write the",
         "# key and delete the question.",
         "objective:",

@@ -165,6 +165,11 @@ def test_a_draft_with_questions_is_neither_proved_nor_run(lab: Path) -> None:
         refuse_open_questions(IMPORTS / "lab")
 
 
+def test_a_remark_of_an_author_is_no_question_of_a_draft(tmp_path: Path) -> None:
+    (tmp_path / "program.md").write_text("---\nformat: orgruntime/1\n# ? is 5 enough\n---\n")
+    refuse_open_questions(tmp_path)
+
+
 def test_a_run_uses_the_answers_that_were_given(lab: Path) -> None:
     without_direction(lab)
     with pytest.raises(UserError):
