@@ -7,15 +7,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orgruntime.api.errors import UserError
-from orgruntime.model.history import PastResult
+from orgruntime.model.history import HISTORY_FILE, PastResult
 
-HISTORY = "history.jsonl"
 MAX_BYTES = 16 << 20
 
 
 def read_history(org: Path) -> tuple[PastResult, ...]:
     """The rows beside the org; none where there is no such file. Raises UserError for a line that is no row."""
-    path = (org.parent if org.is_file() else org) / HISTORY
+    path = (org.parent if org.is_file() else org) / HISTORY_FILE
     if not path.is_file():
         return ()
     try:

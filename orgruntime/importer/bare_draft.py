@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from orgruntime.importer.bare import BareProgram
 from orgruntime.importer.bare_facts import Evidence, Fact, Topic
 from orgruntime.importer.bare_limits import seconds, spelled
+from orgruntime.model.history import HISTORY_FILE
 
 QUESTION = re.compile(r"^\s*# \? (?P<text>.*)$", re.MULTILINE)
 """A question that nobody has answered yet, in a `program.md`."""
 DRAFTED = "# Drafted by `orgrun import`"
 """Begins a line of the front matter of every draft."""
-HISTORY = "history.jsonl"
 
 _SPECIES = "search/tpe"
 _PLAIN = re.compile(r"[A-Za-z./][\w./@ +-]*")
@@ -33,7 +33,7 @@ def draft(program: BareProgram, source: str) -> dict[str, str]:
         files |= {"roles/trainer.md": _TRAINER, "roles/referee.md": _REFEREE}
     rows = [row for log in program.logs for row in log.rows]
     if rows:
-        files[HISTORY] = "".join(f"{row.model_dump_json()}\n" for row in rows)
+        files[HISTORY_FILE] = "".join(f"{row.model_dump_json()}\n" for row in rows)
     return files
 
 

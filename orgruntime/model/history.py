@@ -9,6 +9,9 @@ from enum import StrEnum
 from orgruntime.model.base import Noun
 from orgruntime.model.manifest import Direction
 
+HISTORY_FILE = "history.jsonl"
+"""Beside an org's `program.md`: one row a line."""
+
 
 class PastWord(StrEnum):
     """What a status word of a foreign log means, as far as that can be told."""
