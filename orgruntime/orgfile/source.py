@@ -56,6 +56,10 @@ class Source:
         line = bisect_right(self.starts, offset)
         return line, offset - self.starts[line - 1] + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a place; `place` the other way round."""
+        return self.starts[line - 1] + column - 1
+
     def line_end(self, offset: int) -> int:
         """Offset of the end of the line that holds `offset`, without its line end."""
         end = self.text.find("\n", offset)
