@@ -18,6 +18,7 @@ from orgruntime.cli.options import Pairs, merged, models_option, verb
 
 if TYPE_CHECKING:
     from orgruntime.api.checking import Checked
+    from orgruntime.api.remembering import Store
 
 EXAMPLES = """\
 orgrun check my-lab
@@ -88,7 +89,9 @@ class Request:
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings as well.")
 @click.option("--watch", is_flag=True, help="Check again whenever something changes, until Ctrl-C.")
 @_judging_options
-@click.option("--cache/--no-cache", default=True, help="Remember role files that did not change.  [default: cache]")
+@click.option(
+    "--cache/--no-cache", default=True, help="Read again only what has changed since the last time (default)."
+)
 @models_option
 @verb
 def command(form: str, as_json: bool, watch: bool, **words: Any) -> int:
@@ -110,15 +113,17 @@ def command(form: str, as_json: bool, watch: bool, **words: Any) -> int:
     return FINDINGS if failed else 0
 
 
-def _checked(request: Request) -> Checked:
+def _checked(request: Request, store: Store | None = None) -> Checked:
     # What is imported and compiled here lives to the end of the process; collecting it is 3 % of its time.
     gc.disable()
     try:
         from orgruntime.api.checking import check_paths
+        from orgruntime.api.remembering import Store
         from orgruntime.api.settings import Asked
 
         asked = Asked(request.severities, request.ignores, request.isolated)
-        checked = check_paths(request.paths, request.models, asked=asked)
+        with (store or Store(request.paths, on_disk=request.cache)).in_use():
+            checked = check_paths(request.paths, request.models, asked=asked)
         if request.baseline is None or request.write_baseline:
             return checked
         from orgruntime.api.baselines import against_baseline
@@ -140,14 +145,17 @@ def _accept(checked: Checked, request: Request) -> int:
 def _watch(request: Request) -> int:
     """Shows the findings, and again whenever they or the files change. Ends by Ctrl-C alone."""
     from orgruntime.api.errors import UserError
+    from orgruntime.api.remembering import Store
     from orgruntime.api.watching import watch
 
     if request.form == "sarif" or request.write_baseline:
         raise click.UsageError("--watch goes with the formats full, concise, json and github, and writes no baseline")
 
+    store = Store(request.paths, on_disk=request.cache)
+
     def look() -> str:
         try:
-            return said(_checked(request), request.form, coloured(), one_line=True)
+            return said(_checked(request, store), request.form, coloured(), one_line=True)
         except UserError as error:
             return f"orgrun: error: {error}\n"
 
