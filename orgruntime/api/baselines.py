@@ -38,9 +38,10 @@ def against_baseline(checked: Checked, file: Path) -> Checked:
 def write_baseline(checked: Checked, file: Path) -> int:
     """Accepts every error and warning that is there now; the number of them. Raises UserError."""
     content = as_baseline(checked.diagnostics, fingerprints(checked, file.parent))
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
         beside.replace(file)
     except OSError as error:
         beside.unlink(missing_ok=True)

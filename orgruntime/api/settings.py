@@ -17,6 +17,7 @@ from orgruntime.diagnostics.codes import CODES
 from orgruntime.diagnostics.diagnostic import Code, Diagnostic
 from orgruntime.diagnostics.nearest import did_you_mean
 from orgruntime.diagnostics.policy import BadSetting, Policy, read_ignores, read_levels
+from orgruntime.diagnostics.render import printable
 
 SETTINGS = ".orgrun.toml"
 _MOST_BYTES = 64 * 1024
@@ -88,18 +89,18 @@ def _read(file: Path, rules: Mapping[str, Code]) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{shown} is not TOML: {error}") from error
+        raise UserError(printable(f"{shown} is not TOML: {error}")) from error
     _refuse_unknown(content, ("check",), shown)
     check = _table(content, "check", shown)
     _refuse_unknown(check, ("severity", "ignore"), f"{shown}, in [check]")
     levels, ignores = _table(check, "severity", shown), _table(check, "ignore", shown)
     for name, word in levels.items():
         if not isinstance(word, str):
-            raise UserError(f'{shown}: the severity of {name} must be a word, such as {name} = "warning"')
+            raise UserError(printable(f'{shown}: the severity of {name} must be a word, such as {name} = "warning"'))
     listed = {pattern: [words] if isinstance(words, str) else words for pattern, words in ignores.items()}
     for pattern, words in listed.items():
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise UserError(f'{shown}: "{pattern}" must be given a list of rules, such as ["ORG114"]')
+            raise UserError(printable(f'{shown}: "{pattern}" must be given a list of rules, such as ["ORG114"]'))
     return _policy(levels, listed, rules, shown)
 
 
@@ -109,7 +110,7 @@ def _policy(
     try:
         return Policy(read_levels(levels, rules), read_ignores(ignores, rules))
     except BadSetting as error:
-        raise UserError(f"{where}: {error}") from error
+        raise UserError(printable(f"{where}: {error}")) from error
 
 
 def _table(content: Mapping[str, Any], key: str, shown: str) -> dict[str, Any]:
@@ -122,4 +123,4 @@ def _table(content: Mapping[str, Any], key: str, shown: str) -> dict[str, Any]:
 def _refuse_unknown(table: Mapping[str, object], known: Sequence[str], where: str) -> None:
     for key in table:
         if key not in known:
-            raise UserError(f"{where}: unknown key `{key}`; {did_you_mean(key, known)}")
+            raise UserError(printable(f"{where}: unknown key `{key}`; {did_you_mean(key, known)}"))

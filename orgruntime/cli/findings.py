@@ -20,7 +20,9 @@ def said(checked: Checked, form: str, colour: bool = False, *, one_line: bool = 
 
     if form in ("json", "sarif"):
         content = _json_object(checked) if form == "json" else _sarif(checked)
-        return json.dumps(content, indent=None if one_line else 1, ensure_ascii=False) + "\n"
+        text = json.dumps(content, indent=None if one_line else 1, ensure_ascii=False) + "\n"
+        # Bytes of a file name that are no text would make the whole object unreadable: they become JSON's own escapes.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
     lines = [f"{checked.counted}: {summary(checked.diagnostics)}"]
     if checked.hidden:
         where = ", ".join(("the command line", *checked.settings)[not checked.asked :])

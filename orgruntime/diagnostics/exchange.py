@@ -6,6 +6,7 @@ the string that it stands in.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any
@@ -78,7 +79,7 @@ def _result(found: Diagnostic, rule: int, fingerprint: str) -> dict[str, Any]:
 def _uri(file: str) -> str:
     """A reference that cannot be taken for one with a scheme: a colon in the first segment is quoted too."""
     path = PurePath(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path))
 
 
 def _command(found: Diagnostic) -> str:

@@ -162,6 +162,27 @@ def test_every_format_says_the_same_twice(faulty: Path) -> None:
         assert orgrun("check", faulty, "--format", form) == orgrun("check", faulty, "--format", form)
 
 
+def test_file_names_that_are_no_text_break_no_format(faulty: Path) -> None:
+    for name in (b"\xff.md", b"\n::error::x.md", b"\x1b[31m.md"):
+        Path(os.fsdecode(os.fsencode(faulty / "roles") + b"/" + name)).write_text("---\nname: x\ntols: 1\n---\n\nW.\n")
+    done = {form: checked_process(faulty, form) for form in ("full", "concise", "json", "sarif", "github")}
+    assert {code for code, _ in done.values()} == {1}
+    for form in ("json", "sarif"):
+        assert "udcff" in json.dumps(json.loads(done[form][1])) or "%FF.md" in done[form][1].decode()
+    for form in ("full", "concise", "github"):
+        assert b"\x1b" not in done[form][1]
+        assert b"\n::error::x" not in done[form][1]
+    written = orgrun("check", faulty / "roles", "--baseline", "known.json", "--write-baseline")
+    assert written.code == 0
+    assert orgrun("check", faulty / "roles", "--strict", "--baseline", "known.json").code == 0
+
+
+def checked_process(path: Path, form: str) -> tuple[int, bytes]:
+    done = subprocess.run(command("check", path, path / "roles", "--format", form), capture_output=True, timeout=120)
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stdout
+
+
 class TestSeverities:
     def test_a_rule_is_off_and_that_is_said(self, faulty: Path) -> None:
         said = orgrun("check", faulty, "--severity", "unknown-key=off")
@@ -218,6 +239,17 @@ class TestSeverities:
     def test_a_settings_file_that_is_wrong(self, faulty: Path, text: str, needed: str) -> None:
         (faulty / ".orgrun.toml").write_text(text)
         assert_one_sentence(orgrun("check", faulty), 2, "lab/.orgrun.toml", needed)
+
+    def test_a_settings_file_cannot_move_the_cursor(self, faulty: Path) -> None:
+        for text in (
+            '["\\u001b[31mx"]\n',
+            '[check.severity]\n"\\u001b[31mx" = "off"\n',
+            "[check.ignore]\n'\x1b' = 3\n",
+        ):
+            (faulty / ".orgrun.toml").write_text(text)
+            said = orgrun("check", faulty)
+            assert said.code == 2
+            assert "\x1b" not in said.out + said.err
 
     def test_a_settings_file_of_odd_bytes(self, faulty: Path) -> None:
         (faulty / ".orgrun.toml").write_bytes(b"\xff\xfe")
