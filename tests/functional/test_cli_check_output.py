@@ -308,6 +308,25 @@ class TestBaselines:
         assert [path.name for path in Path().iterdir() if path.name.startswith(".known")] == []
 
 
+class TestCache:
+    @pytest.fixture
+    def stores(self, org: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("ORGRUN_CACHE", str(tmp_path / "cache"))
+        for number in range(70):
+            (org / "roles" / f"idle-{number}.md").write_text(f"---\nname: Idle {number}\n---\n\nWords.\n")
+        return tmp_path / "cache"
+
+    def test_a_large_org_is_remembered_outside_of_it(self, org: Path, stores: Path) -> None:
+        first = orgrun("check", org)
+        assert len(list(stores.iterdir())) == 1
+        assert orgrun("check", org) == first == orgrun("check", org, "--no-cache")
+        assert not (org / ".orgrun").exists()
+
+    def test_nothing_is_remembered_where_that_is_asked(self, org: Path, stores: Path) -> None:
+        assert orgrun("check", org, "--no-cache").code == 0
+        assert not stores.exists()
+
+
 class TestWatch:
     def test_it_says_what_changed_and_ends_by_ctrl_c(self, org: Path, tmp_path: Path) -> None:
         out, err = tmp_path / "out", tmp_path / "err"
