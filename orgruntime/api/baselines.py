@@ -7,12 +7,12 @@ a baseline is replaced whole or not at all.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 from orgruntime.api.checking import Checked
 from orgruntime.api.errors import UserError
+from orgruntime.api.files import replace_file
 from orgruntime.api.settings import name_below
 from orgruntime.diagnostics.baseline import BadBaseline, Fingerprints, as_baseline, known_of, sift
 
@@ -39,11 +39,8 @@ def write_baseline(checked: Checked, file: Path) -> int:
     """Accepts every error and warning that is there now; the number of them. Raises UserError."""
     content = as_baseline(checked.diagnostics, fingerprints(checked, file.parent))
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
-        beside.replace(file)
+        replace_file(file, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise UserError(f"the baseline {file} cannot be written: {error.strerror or error}") from error
     return sum(int(entry["count"]) for entry in content["findings"])

@@ -5,14 +5,13 @@ Invariant: a file is replaced whole or not at all, and only where its org compil
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
 from orgruntime.api.errors import FINDINGS, UserError
+from orgruntime.api.files import replace_file
 from orgruntime.compiler.compile import PROGRAM, compile_org
 from orgruntime.compiler.format import OpenDiagram, format_edits
 from orgruntime.compiler.library import RoleLinks
@@ -21,6 +20,8 @@ from orgruntime.diagnostics.render import full, printable
 from orgruntime.orgfile.document import parse_document
 from orgruntime.orgfile.edits import apply_edits
 from orgruntime.orgfile.source import decode
+
+CHANGED = "{} has changed meanwhile; try again"
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,12 @@ def formatted(paths: Sequence[Path]) -> list[Formatted]:
 
 
 def write(changed: Formatted) -> None:
-    """Replaces the file that the path leads to, its rights kept. Raises UserError."""
-    target = Path(os.path.realpath(changed.path))
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    """Replaces the program, where it still is what was formatted. Raises UserError."""
     try:
-        beside.write_bytes(changed.after)
-        shutil.copymode(target, beside)
-        beside.replace(target)
+        if changed.path.read_bytes() != changed.before:
+            raise UserError(CHANGED.format(changed.path))
+        replace_file(changed.path, changed.after)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise UserError(f"{changed.path} cannot be written: {error.strerror or error}") from error
 
 
@@ -72,8 +70,8 @@ def _formatted(path: Path) -> Formatted:
     except OSError as error:
         raise UserError(f"{program} cannot be read: {error.strerror or error}") from error
     source = decode(before, program.as_posix(), Findings())
-    if source is None:
-        raise UserError(f"{program} has changed meanwhile; try again")
+    if source is None or source.sha256 != compilation.manifest.sources[0].sha256:
+        raise UserError(CHANGED.format(program))
     try:
         edits = format_edits(parse_document(source, Findings()), compilation.manifest, RoleLinks(org, org.as_posix()))
     except OpenDiagram as error:

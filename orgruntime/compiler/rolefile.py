@@ -79,11 +79,11 @@ def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile
     source = read_source(path, shown, findings)
     if source is None:
         return RoleFile(slug, shown, slug, broken=True)
-    return recall(f"role {slug}", source, findings, lambda own: _role_of(source, slug, own))
+    return recall(f"role {slug}", source, findings, lambda own: role_of(source, slug, own))
 
 
-def _role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
-    """A function of the file's path and bytes alone, so that it can be remembered."""
+def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
+    """The role in a text: a function of path and bytes alone, so that it can be remembered."""
     report_secrets(source, findings)
     document = parse_document(source, findings, repair=_REPAIRED)
     front = document.front or MapNode(source.span(0, 0), ())

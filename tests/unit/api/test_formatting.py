@@ -171,6 +171,24 @@ def test_the_file_keeps_its_rights_and_links_stay_links(tmp_path: Path) -> None:
     assert sorted(path.name for path in org.iterdir() if path.is_file()) == ["program.md", "real.md", "train.py"]
 
 
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = make_org(tmp_path, (HEAD + ODD + TAIL).encode())
+    (one,) = formatted([org])
+    (org / "program.md").write_text("mine")
+    with pytest.raises(UserError, match="has changed meanwhile"):
+        write(one)
+    assert (org / "program.md").read_text() == "mine"
+
+    make_org(tmp_path, (HEAD + ODD + TAIL).encode())
+    compiled = compile_org(org)
+    (org / "program.md").write_text(HEAD + "1. words\n")
+    monkeypatch.setattr("orgruntime.api.formatting.compile_org", lambda path: compiled)
+    with pytest.raises(UserError, match="has changed meanwhile"):
+        formatted([org])
+
+
 _space = st.sampled_from([" ", "  ", "\n   ", " \t"])
 _arrow = st.sampled_from(["→", "->", "-->", "=>", "⟶"])
 _marker = st.sampled_from(["-", "*", "1.", "7)"])
