@@ -56,7 +56,8 @@ class Document:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Parsed when they are asked for: of most role files only the front matter and the words are wanted."""
-        return recall("blocks", self.source, Findings(), lambda _: parse_blocks(self.source.text, self.body_start))
+        text, start = self.source.text, self.body_start
+        return recall(f"blocks {start}", self.source, Findings(), lambda _: parse_blocks(text, start))
 
     @property
     def body(self) -> str:
