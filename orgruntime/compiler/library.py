@@ -95,9 +95,9 @@ class RoleLinks:
             return Unresolved(UNKNOWN_ROLE, f"`{href}` is not a role file", "link a file such as `roles/researcher.md`")
         if target.startswith("lib/") and not (self._org / target).exists():
             return self._from_library(target.removeprefix("lib/"), href)
-        name, own = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
-        if name.startswith(own):
-            relative = name.removeprefix(own)
+        name, home = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
+        if name.startswith(home):
+            relative = name.removeprefix(home)
             ref = self._own_ref(relative)
             if self._listing.get(relative):
                 return ref

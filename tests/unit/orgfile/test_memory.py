@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.rolefile import RoleFile, read_role
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.orgfile.memory import Memory
 from orgruntime.orgfile.source import decode, may_hide
-from orgruntime.orgfile.tree import MapNode
 
 ROLE = """---
 name: Ann
@@ -133,20 +131,6 @@ def test_what_cannot_be_stored_is_made_each_time() -> None:
         value = memory.recall("key", source, Findings(), lambda findings: lambda: 3)
     assert value() == 3
     assert memory.used == {}
-
-
-def test_a_value_that_holds_the_collector_gets_the_one_of_today() -> None:
-    source = decode(b"words", "p.md", Findings())
-    assert source is not None
-    memory = Memory()
-    for _ in range(2):
-        findings = Findings()
-        with memory.in_use():
-            fields = memory.recall(
-                "key", source, findings, lambda own: Fields(MapNode(source.span(0, 1), ()), "x", (), own)
-            )
-        fields.require("name")
-        assert [one.code for one in findings] == ["ORG115"]
 
 
 _ODD = st.sampled_from(
