@@ -6,8 +6,8 @@ process from start to end but the last two, which are of one that stays, as `--w
 and parses their markdown, nothing else. Rounds are interleaved, so that a busy machine slows all alike; CPU seconds are
 the fair figures.
 
-Roles are read one after another: a cold check is below half of the bare parse as it is, most of it imports and the
-program itself, which other processes could not take over.
+Roles are read one after another: a cold check takes half of the bare parse as it is, and half of that is imports and
+the program itself, which other processes could not take over.
 
 Goals: cold at most 1.5 × mistune; warm below 1 s; after an edit below 0.3 s where the process stays.
 """
