@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from orgruntime.study.changes import Change, Difference, Effect, Kind
+from orgruntime.study.changes import Change, Difference, Effect, Kind, Topic
 
 MARKS = {
     Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~", Kind.RENAMED: "~", Kind.REORDERED: "~", Kind.FOLLOWS: "=",
@@ -29,13 +29,19 @@ def render(found: Difference) -> list[str]:
         return []
     lines = [summary(found)]
     for topic, changes in groupby(found.changes, key=lambda change: change.topic):
-        lines += ["", topic.value[:1].upper() + topic.value[1:], *_block(list(changes))]
+        block = list(changes)
+        if topic is Topic.FILES:
+            lines += ["", _files(block)]
+        else:
+            lines += ["", topic.value[:1].upper() + topic.value[1:], *_block(block)]
     return lines
 
 
 def summary(found: Difference) -> str:
-    """`7 changes; the org may do more than before: 3 wider, 1 narrower`."""
-    written = sum(change.kind is not Kind.FOLLOWS for change in found.changes)
+    """`7 changes; the org may do more than before: 3 wider, 1 narrower`. Files with other bytes count for none."""
+    written = sum(change.kind is not Kind.FOLLOWS and change.topic is not Topic.FILES for change in found.changes)
+    if not written:
+        return "the same in meaning, from files with other bytes"
     counts = [f"{n} {effect.value}" for effect in (Effect.WIDER, Effect.DIFFERENT, Effect.NARROWER)
               if (n := found.count(effect))]  # fmt: skip
     tail = f": {', '.join(counts)}" if counts else ""
@@ -47,6 +53,14 @@ def _block(changes: Sequence[Change]) -> list[str]:
     lines = []
     for change in changes:
         effect = f"  [{change.effect.value}]" if change.effect is not Effect.SAME else ""
-        line = f"  {MARKS[change.kind]} {change.subject.ljust(width)}  {change.said}{effect}"
-        lines.append(" ".join(line.splitlines()))
+        lines.append(_one_line(f"  {MARKS[change.kind]} {change.subject.ljust(width)}  {change.said}{effect}"))
     return lines
+
+
+def _files(changes: Sequence[Change]) -> str:
+    """All on one line: what is in them was said above."""
+    return _one_line(f"Files: {', '.join(f'{MARKS[change.kind]} {change.subject}' for change in changes)}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
