@@ -14,7 +14,6 @@ from pathlib import Path
 from orgruntime.api.errors import MISUSE, UserError
 from orgruntime.api.folders import RunFolder
 from orgruntime.api.org_sources import OpenedOrg, address_of, folder_of, is_version, refuse_no_org, version_of
-from orgruntime.api.planning import numbers_of
 from orgruntime.compiler import Compilation, compile_org
 from orgruntime.diagnostics.diagnostic import Severity
 from orgruntime.diagnostics.render import full
@@ -125,7 +124,9 @@ def _in_one_place(old: Side, new: Side) -> tuple[Manifest, Manifest]:
     if old.place is None or new.place is None:
         return old.manifest, new.manifest
     one, other = (_below(side.manifest, side.place) for side in (old, new) if side.place is not None)
-    return one, other.model_copy(update={"org": one.org})
+    # An org without a heading is titled by its folder.
+    untitled = one.title == one.org and other.title == other.org
+    return one, other.model_copy(update={"org": one.org, "title": one.title if untitled else other.title})
 
 
 def _below(manifest: Manifest, place: Path) -> Manifest:
@@ -136,6 +137,9 @@ def _below(manifest: Manifest, place: Path) -> Manifest:
 
 
 def _dials(manifest: Manifest) -> tuple[DialPlan, ...]:
+    # Numbers need numpy, and equal orgs need no numbers.
+    from orgruntime.api.planning import numbers_of
+
     return dial_plans(manifest.appetite, numbers_of(manifest))
 
 

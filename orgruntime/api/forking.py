@@ -1,6 +1,6 @@
 """Fork an org: copy its bytes, give it a title of its own, and write down where it came from. Runs nothing of it.
 
-Invariant: the folder appears whole or not at all, and what the fork leads to is what the source leads to.
+Invariant: a fork that cannot be made leaves its folder as it was; one that is made leads to what its source leads to.
 """
 
 from __future__ import annotations
@@ -197,13 +197,19 @@ def _refuse_taken(into: Path) -> None:
 
 @contextmanager
 def _unfinished(into: Path) -> Iterator[Path]:
-    """A folder beside `into` that takes its name at the end, or goes."""
-    into.parent.mkdir(parents=True, exist_ok=True)
-    folder = into.parent / f".{into.name}.unfinished-{os.getpid()}"
+    """A folder beside `into`, where relative paths mean the same. At the end its files are `into`'s; else it goes."""
+    place = Path(os.path.abspath(into))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder = place.parent / f".{place.name}.unfinished-{os.getpid()}"
     folder.mkdir()
     try:
         yield folder
-        folder.rename(into)
+        if not place.exists():
+            folder.rename(place)
+        else:
+            # The empty folder may be the one that the user's shell is in: it stays, and is filled.
+            for path in folder.iterdir():
+                path.rename(place / path.name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -22,7 +22,9 @@ def unified(old: str, new: str, old_name: str, new_name: str) -> TextDiff:
     """The lines in which two texts differ. A name of `/dev/null` stands for a text that is not there."""
     if old == new:
         return TextDiff(0, 0, "")
-    patch = pygit2.Patch.create_from(old.encode(), new.encode(), flag=DiffOption.FORCE_TEXT)
+    # The patch reads these two buffers when it is printed and does not keep them alive: they must outlive it here.
+    before, after = old.encode(), new.encode()
+    patch = pygit2.Patch.create_from(before, after, flag=DiffOption.FORCE_TEXT)
     _, added, removed = patch.line_stats
     hunks = bytes(patch.data).decode("utf-8", "replace")
     body = hunks[hunks.index("@@") :] if "@@" in hunks else ""

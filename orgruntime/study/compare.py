@@ -69,7 +69,7 @@ def with_dials(found: Difference, old: Sequence[DialPlan], new: Sequence[DialPla
         if was is None or was.becomes == dial.becomes:
             continue
         at = next((i for i, one in enumerate(changes) if one.path == f"appetite.{dial.key}"), None)
-        said = f"{was.becomes} → {dial.becomes}"
+        said = _where_they_differ(was.becomes, dial.becomes)
         if at is None:
             end = sum(list(Topic).index(one.topic) <= list(Topic).index(Topic.RISK) for one in changes)
             path = f"appetite.{dial.key}"
@@ -81,6 +81,16 @@ def with_dials(found: Difference, old: Sequence[DialPlan], new: Sequence[DialPla
         else:
             changes[at] = changes[at].model_copy(update={"said": f"{changes[at].said}: {said}"})
     return Difference(changes=tuple(changes))
+
+
+def _where_they_differ(old: str, new: str) -> str:
+    """`at the start 6 → 7 trials`: two sentences, with what they share said once."""
+    before, after = old.split(" "), new.split(" ")
+    fewest = min(len(before), len(after))
+    head = next((n for n in range(fewest) if before[n] != after[n]), fewest)
+    tail = next((n for n in range(fewest - head) if before[-1 - n] != after[-1 - n]), fewest - head)
+    middle = [" ".join(words[head : len(words) - tail]) for words in (before, after)]
+    return " ".join(filter(None, [*before[:head], " → ".join(middle), *before[len(before) - tail :]]))
 
 
 def lines_changed(old: str, new: str) -> str:
