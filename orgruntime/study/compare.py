@@ -38,8 +38,10 @@ class _Place:
     topic: Topic = Topic.ORG
     subject: str = ""
 
-    def field(self, name: str, facet: Facet) -> _Place:
-        return replace(self, path=f"{self.path}.{name}".lstrip("."), topic=facet.topic or self.topic)
+    def field(self, name: str, facet: Facet, *, nested: bool) -> _Place:
+        """A nested noun is a subject of its own, unless it has a heading of its own or belongs to a subject."""
+        subject = facet.said if nested and facet.topic is None and not self.subject else self.subject
+        return _Place(f"{self.path}.{name}".lstrip("."), facet.topic or self.topic, subject)
 
     def part(self, name: str, subject: str) -> _Place:
         return replace(self, path=f"{self.path}.{name}", subject=subject)
@@ -111,7 +113,7 @@ def _of_noun(old: Noun, new: Noun, at: _Place, skipped: Iterable[str] = ()) -> l
         if before == after or name in skipped or (kind, name) in DERIVED:
             continue
         facet = facet_of(kind, name)
-        where = at.field(name, facet)
+        where = at.field(name, facet, nested=isinstance(before, Noun))
         found += _of_field(kind, name, before, after, where) or [_leaf(facet, before, after, where)]
     return found
 

@@ -80,7 +80,7 @@ def _amount(unit: str) -> Callable[[Any], str]:
 
 _DIALS = {
     "preset": Facet("preset", same),
-    "false_champions": Facet("false champions", more, share),
+    "false_champions": Facet("proof", more, share),
     "smallest_win": Facet("smallest win", less, lambda value: f"{value:g} × noise"),
     "exploration": Facet("exploration", more, share),
     "optimism": Facet("optimism", more),

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cli_cases import Said, assert_one_sentence, orgrun, orgrun_process
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from git_daemon import git, serving
+
 ROOT = Path(__file__).parents[2]
-IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
-
-
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *IDENTITY, *words], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def committed(folder: Path, message: str = "x") -> None:
@@ -160,6 +158,24 @@ class TestForkOfARepository:
         assert orgrun("fork", f"{tmp_path}/bare.git//orgs/microgpt-lab@v1", tmp_path / "mine").code == 0
         assert orgrun("check", tmp_path / "mine").code == 0
         assert (tmp_path / "mine" / "workspace" / "train.py").exists()
+
+    def test_a_repository_elsewhere(self, monorepo, tmp_path):
+        (monorepo / "examples/microgpt/train.py").write_text("# newer\n")
+        committed(monorepo)
+        with serving(tmp_path) as address:
+            place = f"{address}/theirs//orgs/microgpt-lab@v1"
+            assert orgrun("fork", place, tmp_path / "mine").code == 0
+            found = differences(place, tmp_path / "mine")
+            missing = orgrun("fork", f"{address}/theirs@v1", tmp_path / "other")
+        assert orgrun("check", tmp_path / "mine").code == 0
+        assert (tmp_path / "mine/workspace/train.py").read_bytes() == (ROOT / "examples/microgpt/train.py").read_bytes()
+        origin = json.loads((tmp_path / "mine/org.lock.json").read_text())["origin"]
+        assert (origin["source"], origin["folder"], origin["ref"]) == (f"{address}/theirs", "orgs/microgpt-lab", "v1")
+        assert origin["commit"] == git(monorepo, "rev-parse", "v1")
+        assert ("workspace.source", f"{address}/theirs//examples/microgpt", "workspace") in {
+            (change["path"], str(change["before"]), change["after"]) for change in found if change["topic"] != "files"
+        }
+        assert_one_sentence(missing, 2, "is no org", "there are orgs in orgs/microgpt-lab")
 
     def test_what_is_not_committed_is_not_forked_in_silence(self, monorepo, tmp_path):
         org = monorepo / "orgs" / "microgpt-lab"

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pygit2
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from git_daemon import git, serving
+
 from orgruntime.backends import git_fetch, org_source
 from orgruntime.backends.git_fetch import fetch
 from orgruntime.backends.org_source import OrgSourceError, changed_files, local_repository, plain_files
-
-IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
-
-
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *IDENTITY, *words], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 @pytest.fixture
@@ -44,21 +40,8 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(repository: Path) -> Iterator[str]:
-    """A git daemon on loopback; it serves `theirs`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["daemon", "--export-all", f"--base-path={repository.parent}", "--listen=127.0.0.1", f"--port={port}"]
-    process = subprocess.Popen(["git", *words, "--reuseaddr", str(repository.parent)], stderr=subprocess.DEVNULL,
-                               start_new_session=True)  # fmt: skip
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield f"git://127.0.0.1:{port}/theirs"
-    os.killpg(process.pid, 15)
-    process.wait(10)
+    with serving(repository.parent) as address:
+        yield f"{address}/theirs"
 
 
 def taken(found: tuple[org_source.RepositoryAt, str] | None) -> dict[str, bytes]:

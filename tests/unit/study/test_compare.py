@@ -325,6 +325,11 @@ class TestTheRest:
         expected = (Effect.SAME, Effect.SAME) if dial == "preset" else (Effect.WIDER, Effect.NARROWER)
         assert (changes(appetite=bold)[0].effect, changes(appetite=cautious)[0].effect) == expected
 
+    def test_the_blast_radius_is_named(self):
+        radius = LAB.appetite.blast_radius.model_copy(update={"gpus": 9})
+        (change,) = changes(appetite=LAB.appetite.model_copy(update={"blast_radius": radius}))
+        assert (change.subject, change.said, change.effect) == ("blast radius", "GPUs: 4 → 9", Effect.WIDER)
+
     def test_a_server_and_a_key(self):
         bare = ModelSpec(name="m", species="s")
         served = ModelSpec(name="m", species="s", base_url="http://x", key_env="K")
