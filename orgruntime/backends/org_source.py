@@ -50,9 +50,14 @@ class RepositoryAt:
             return False
 
     def file(self, path: str) -> bytes | None:
-        """The bytes of a regular file; None where the commit has none of that path."""
+        """The bytes of a regular file; None where the commit has none of that path. Raises OrgSourceError."""
         found = self.tree[path] if path and self.has(path) else None
-        return bytes(found.data) if isinstance(found, pygit2.Blob) and found.filemode != FileMode.LINK else None
+        try:
+            return bytes(found.data) if isinstance(found, pygit2.Blob) and found.filemode != FileMode.LINK else None
+        except (KeyError, pygit2.GitError) as error:
+            raise OrgSourceError(
+                f"{self.name}: {path} is missing in it (a partial clone?); use a full clone"
+            ) from error
 
     def names(self, folder: str = "") -> list[str]:
         """What a folder holds; empty where there is no such folder."""

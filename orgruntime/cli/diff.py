@@ -14,7 +14,7 @@ from orgruntime.cli.group import FINDINGS, Verb
 from orgruntime.cli.options import json_option, verb
 
 if TYPE_CHECKING:
-    from orgruntime.api.comparing import Compared
+    from orgruntime.api.diffing import OrgDiff
 
 EXAMPLES = """\
 orgrun diff their-lab my-lab
@@ -39,9 +39,9 @@ def command(old: str, new: str, text: bool, as_json: bool) -> int:
     A and B are folders, folders of runs, or PLACE[//FOLDER][@REF] in a git repository, as `orgrun fork` takes them.
     Exit code 0: equal, 1: different, 2: one of them is no org that compiles. Nothing of either is run.
     """
-    from orgruntime.api.comparing import compare_orgs
+    from orgruntime.api.diffing import diff_orgs
 
-    found = compare_orgs(old, new)
+    found = diff_orgs(old, new)
     if as_json:
         click.echo(json.dumps(_object(found), indent=1, ensure_ascii=False))
     else:
@@ -49,7 +49,7 @@ def command(old: str, new: str, text: bool, as_json: bool) -> int:
     return 0 if found.difference.equal else FINDINGS
 
 
-def _object(found: Compared) -> dict[str, object]:
+def _object(found: OrgDiff) -> dict[str, object]:
     sides = {
         key: {"name": side.name, "org": side.manifest.org, "title": side.manifest.title, "manifest": side.manifest.hash}
         for key, side in (("a", found.old), ("b", found.new))
@@ -65,7 +65,7 @@ def _object(found: Compared) -> dict[str, object]:
     }
 
 
-def _say(found: Compared, whole: bool) -> None:
+def _say(found: OrgDiff, whole: bool) -> None:
     from orgruntime.diagnostics.render import printable
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -74,7 +74,7 @@ def _say(found: Compared, whole: bool) -> None:
         click.echo(_painted(text) if colour else text, color=colour or None)
 
 
-def _meaning(found: Compared) -> list[str]:
+def _meaning(found: OrgDiff) -> list[str]:
     from orgruntime.study.report import render
 
     if found.difference.equal:
@@ -82,7 +82,7 @@ def _meaning(found: Compared) -> list[str]:
     return [f"{found.old.name} → {found.new.name}", *render(found.difference)]
 
 
-def _texts(found: Compared, whole: bool) -> Iterator[str]:
+def _texts(found: OrgDiff, whole: bool) -> Iterator[str]:
     if not found.texts:
         return
     lines = [line for one in found.texts for line in one.diff.splitlines()]

@@ -75,6 +75,15 @@ class TestLocal:
         assert found is not None
         assert (found[0].top, found[1]) == (None, "")
 
+    def test_a_clone_without_its_objects(self, repository, tmp_path):
+        git(repository, "config", "uploadpack.allowFilter", "true")
+        git(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", f"file://{repository}", "partial.git")
+        found = local_repository(tmp_path / "partial.git", "v1")
+        assert found is not None
+        for read in (lambda: found[0].file("orgs/lab/program.md"), lambda: taken(found)):
+            with pytest.raises(OrgSourceError, match="a partial clone"):
+                read()
+
     def test_no_repository_and_no_commit(self, tmp_path):
         assert local_repository(tmp_path, None) is None
         git(tmp_path, "init", "-q")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_compare import LAB
+from test_meaning import LAB
 
 from orgruntime.study.fork import Draft, ForkError, Moved, make_fork
 from orgruntime.study.lock import LOCK, Entry, Lock, Origin, authority_of, lock_bytes, read_lock, tree_hash

@@ -21,7 +21,7 @@ from orgruntime.model.manifest import Manifest
 from orgruntime.plan.dials import dial_plans
 from orgruntime.plan.plan import DialPlan
 from orgruntime.study.changes import Difference
-from orgruntime.study.compare import compare, with_dials
+from orgruntime.study.meaning import difference_of, with_dials
 
 MANIFEST = "manifest.json"
 
@@ -48,21 +48,21 @@ class TextChange:
 
 
 @dataclass(frozen=True)
-class Compared:
+class OrgDiff:
     old: Side
     new: Side
     difference: Difference
     texts: tuple[TextChange, ...]
 
 
-def compare_orgs(old: str, new: str) -> Compared:
+def diff_orgs(old: str, new: str) -> OrgDiff:
     """Raises UserError (code 2) for a side that is no org, or that does not compile and so means nothing."""
     before, after = _side(old), _side(new)
     one, other = _in_one_place(before, after)
-    found = compare(one, other)
+    found = difference_of(one, other)
     if not found.equal:
         found = with_dials(found, _dials(one), _dials(other))
-    return Compared(before, after, found, tuple(_text_changes(before, after)))
+    return OrgDiff(before, after, found, tuple(_text_changes(before, after)))
 
 
 def _side(text: str) -> Side:

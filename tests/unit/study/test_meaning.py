@@ -33,7 +33,7 @@ from orgruntime.model.manifest import (
 )
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
 from orgruntime.study.changes import Change, Effect, Kind, Topic
-from orgruntime.study.compare import DERIVED, compare
+from orgruntime.study.meaning import DERIVED, difference_of
 from orgruntime.study.report import render
 
 DIRECTOR, RESEARCHER, TRAINER, SCRIBE = map(RoleSlug, ("director", "researcher", "trainer", "scribe"))
@@ -99,7 +99,7 @@ def shown(spot: Spot) -> str:
 
 
 def changes(**update: object) -> tuple[Change, ...]:
-    return compare(LAB, LAB.model_copy(update=update)).changes
+    return difference_of(LAB, LAB.model_copy(update=update)).changes
 
 
 def role_changes(slug: str, **update: object) -> tuple[Change, ...]:
@@ -115,13 +115,13 @@ class TestTheProperty:
     @QUIET
     @given(manifests(), manifests())
     def test_no_change_is_said_exactly_where_two_manifests_are_equal(self, one, other):
-        assert compare(one, other).equal == (one.sealed() == other.sealed())
+        assert difference_of(one, other).equal == (one.sealed() == other.sealed())
 
     @QUIET
     @given(manifests())
     def test_a_manifest_is_equal_to_itself_however_it_was_read(self, one):
-        assert compare(one, one).equal
-        assert compare(one.sealed(), Manifest.model_validate_json(one.model_dump_json())).equal
+        assert difference_of(one, one).equal
+        assert difference_of(one.sealed(), Manifest.model_validate_json(one.model_dump_json())).equal
 
     @QUIET
     @given(manifests(), st.data())
@@ -131,7 +131,7 @@ class TestTheProperty:
         value = data.draw(field_values(spot.noun.model_fields[spot.field]))
         assume(value != value_at(one, spot.path))
         other = with_value(one, spot.path, value)
-        for found in (compare(one, other), compare(other, one)):
+        for found in (difference_of(one, other), difference_of(other, one)):
             assert not found.equal
             assert any(change.path.startswith(str(spot.path[0])) for change in found.changes)
             assert all("\n" not in line for line in render(found))
@@ -147,7 +147,7 @@ class TestEveryField:
         @given(field_values(spot.noun.model_fields[spot.field]))
         def changed(value):
             assume(value != value_at(LAB, spot.path))
-            found = compare(LAB, with_value(LAB, spot.path, value)).changes
+            found = difference_of(LAB, with_value(LAB, spot.path, value)).changes
             assert found
             assert any(names(change, spot) for change in found), [change.path for change in found]
 
@@ -162,7 +162,7 @@ class TestEveryField:
             remote_hands: tuple[str, ...] = ()
 
         later = Later(**LAB.model_dump())
-        (change,) = compare(later, later.model_copy(update={"remote_hands": ("root",)})).changes
+        (change,) = difference_of(later, later.model_copy(update={"remote_hands": ("root",)})).changes
         assert change.path == "remote_hands"
         assert change.said == "none → root"
         assert change.effect is Effect.DIFFERENT
@@ -200,7 +200,7 @@ class TestRoles:
     def test_a_person_who_is_asked_no_more_is_not_said_to_narrow(self):
         person = Role(slug=RoleSlug("boss"), name="Boss", kind=RoleKind.HUMAN)
         wide = LAB.model_copy(update={"roles": (*LAB.roles, person)})
-        (gone,) = compare(wide, LAB).changes
+        (gone,) = difference_of(wide, LAB).changes
         assert gone.effect is Effect.DIFFERENT
 
     def test_a_new_name_is_one_change_and_its_edges_follow(self):
@@ -334,12 +334,15 @@ class TestTheRest:
         bare = ModelSpec(name="m", species="s")
         served = ModelSpec(name="m", species="s", base_url="http://x", key_env="K")
         with_bare, with_served = (LAB.model_copy(update={"models": (one,)}) for one in (bare, served))
-        assert [change.effect for change in compare(with_bare, with_served).changes] == [Effect.WIDER, Effect.WIDER]
-        assert [change.effect for change in compare(with_served, with_bare).changes] == [Effect.NARROWER] * 2
+        assert [change.effect for change in difference_of(with_bare, with_served).changes] == [
+            Effect.WIDER,
+            Effect.WIDER,
+        ]
+        assert [change.effect for change in difference_of(with_served, with_bare).changes] == [Effect.NARROWER] * 2
 
     def test_the_whole_is_different_where_one_part_grows_and_another_shrinks(self):
         budget = LAB.budget.model_copy(update={"trials": 999, "tokens": 1})
-        found = compare(LAB, LAB.model_copy(update={"budget": budget}))
+        found = difference_of(LAB, LAB.model_copy(update={"budget": budget}))
         assert found.effect is Effect.DIFFERENT
         assert (found.count(Effect.WIDER), found.count(Effect.NARROWER)) == (1, 1)
 
@@ -371,4 +374,4 @@ class TestTheRest:
     @given(st.lists(nouns(Role), max_size=4), st.lists(nouns(Role), max_size=4))
     def test_roles_are_compared_whatever_they_are_called(self, old, new):
         before, after = (LAB.model_copy(update={"roles": tuple(roles)}) for roles in (old, new))
-        assert compare(before, after).equal == (old == new)
+        assert difference_of(before, after).equal == (old == new)

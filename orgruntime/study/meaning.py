@@ -47,7 +47,7 @@ class _Place:
         return replace(self, path=f"{self.path}.{name}", subject=subject)
 
 
-def compare(old: Manifest, new: Manifest) -> Difference:
+def difference_of(old: Manifest, new: Manifest) -> Difference:
     """Every difference of two orgs, in the order of the topics. Hashes are not compared: they follow."""
     names = renamed_roles(old.roles, new.roles)
     renamed = old.model_copy(update={"graph": with_names(old.graph, names)})
