@@ -64,11 +64,12 @@ def _say(made: Forked, source: str) -> None:
 def _lines(made: Forked, source: str) -> list[str]:
     origin = made.lock.origin
     version = f" (commit {origin.commit[:12]})" if origin.commit else ""
-    lines = [f"{made.folder} is a fork of {source}{version}: {made.files} files, {made.size / 1024:.1f} KB"]
+    files = f"{made.files} file{'s' * (made.files != 1)}"
+    lines = [f"{made.folder} is a fork of {source}{version}: {files}, {made.size / 1024:.1f} KB"]
     lines += [f"  {edit.what:<17} {edit.before or 'none'} → {edit.after}" for edit in made.lock.edits]
     for one in made.lock.brought:
-        files = f", {one.files} files" if one.files > 1 else ""
-        lines.append(f"  {'came along':<17} {one.path} ({one.source}{files})")
+        count = f", {one.files} files" if one.files > 1 else ""
+        lines.append(f"  {'came along':<17} {one.path} ({one.source}{count})")
     licence = origin.licence.path if origin.licence else "none found: ask its authors before you publish the fork"
     lines.append(f"  {'licence':<17} {licence}")
     if made.errors:

@@ -64,13 +64,13 @@ def renamed_roles(old: Sequence[Role], new: Sequence[Role]) -> dict[RoleSlug, Ro
     names_old, names_new = {role.slug for role in old}, {role.slug for role in new}
     gone = [role for role in old if role.slug not in names_new]
     come = [role for role in new if role.slug not in names_old]
-    found: dict[RoleSlug, RoleSlug] = {}
-    for alike in (_equal_but_for_name, _of_the_same_words):
-        for role in gone if len(gone) * len(come) <= MOST_GUESSES or alike is _equal_but_for_name else ():
-            taken = {*found.values()}
-            if role.slug not in found:
-                same = next((one.slug for one in come if one.slug not in taken and alike(role, one)), None)
-                found |= {role.slug: same} if same is not None else {}
+    same = pair([role for role in gone if role.prompt or role.builtin], come, _all_but_its_names)
+    found = {before.slug: after.slug for before, after in same.both}
+    left = [role for role in gone if role.slug not in found]
+    for role in left if len(left) * len(same.new) <= MOST_GUESSES else ():
+        taken = {*found.values()}
+        near = next((one.slug for one in same.new if one.slug not in taken and _of_the_same_words(role, one)), None)
+        found |= {role.slug: near} if near is not None else {}
     return found
 
 
@@ -106,9 +106,8 @@ def pair_edges(old: Sequence[Handoff], new: Sequence[Handoff]) -> Pairs[Handoff]
     )
 
 
-def _equal_but_for_name(old: Role, new: Role) -> bool:
-    words = {"slug": new.slug, "name": new.name, "source": new.source}
-    return bool(old.prompt or old.builtin) and old.model_copy(update=words) == new
+def _all_but_its_names(role: Role) -> str:
+    return role.model_dump_json(exclude={"slug", "name", "source"})
 
 
 def _of_the_same_words(old: Role, new: Role) -> bool:
