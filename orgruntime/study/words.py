@@ -72,8 +72,9 @@ class ProgramWords:
         return self._document.title or ""
 
     def leads(self) -> tuple[Lead, ...]:
-        """Every place that leads to the workspace or to a role, in order."""
-        return tuple(sorted((*self._front(), *self._links()), key=lambda lead: lead.start))
+        """Every place that leads to the workspace or to a role, in order. One that no path can be leads nowhere."""
+        found = (lead for lead in (*self._front(), *self._links()) if _can_be_a_path(lead.text))
+        return tuple(sorted(found, key=lambda lead: lead.start))
 
     def leading(self, lead: Lead, text: str) -> Replacement:
         """The replacement by which a place says `text`."""
@@ -124,6 +125,14 @@ class ProgramWords:
     def _offsets(self, span: Span) -> tuple[int, int]:
         starts = self._source.starts
         return starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
+
+
+def _can_be_a_path(text: str) -> bool:
+    """Nothing that a file system refuses to look up: names of 256 bytes, paths of 4 KiB, NUL, half a character."""
+    written = text.encode("utf-8", "replace")
+    if "\0" in text or written.decode() != text:
+        return False
+    return len(written) < 4096 and all(len(part) < 256 for part in written.split(b"/"))
 
 
 def _scalars(node: Node | None) -> tuple[ScalarNode, ...]:

@@ -247,6 +247,37 @@ class TestForkIsRefused:
         assert_one_sentence(orgrun("fork", org, tmp_path / "mine"), 2, "roles/x.md is a link that leaves")
         assert not (tmp_path / "mine").exists()
 
+    @pytest.mark.parametrize("version", ["", "@HEAD"])
+    @pytest.mark.parametrize(
+        "source",
+        [
+            '"a\\0b"',
+            '"\\ud83d"',
+            "a" * 5000,
+            "../" * 40 + "etc",
+            "/etc",
+            "..",
+            ".",
+            '""',
+            "~",
+            "[a]",
+            "{a: b}",
+            '"\\e[31m"',
+        ],
+    )
+    def test_a_workspace_that_is_made_to_hurt_hurts_nobody(self, org, tmp_path, source, version):
+        changed(org, "source: workspace", f"source: {source}")
+        changed(org, "risk: {", f"imports: [{source}, lib/{source}]\nrisk: {{")
+        committed(org)
+        before = contents(tmp_path)
+        said = orgrun("fork", f"{org}{version}", tmp_path / "mine")
+        assert said.code == 0, said.err
+        assert "\x1b" not in said.out
+        mine = contents(tmp_path / "mine")
+        assert set(mine) - set(contents(org)) == {"org.lock.json"}
+        assert set(contents(tmp_path)) == set(before) | {f"mine/{path}" for path in mine}
+        assert_one_sentence(orgrun("diff", org, tmp_path / "mine"), 2, "does not compile")
+
     def test_hooks_filters_and_helpers_of_the_source_do_not_run(self, org, tmp_path):
         (org / ".gitattributes").write_text("* filter=evil\n")
         committed(org)
