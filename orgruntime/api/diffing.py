@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgruntime.api.errors import MISUSE, UserError
-from orgruntime.api.folders import RunFolder
+from orgruntime.api.folders import DEFAULT_RUNS, RunFolder
 from orgruntime.api.org_sources import OpenedOrg, address_of, folder_of, is_version, refuse_no_org, version_of
 from orgruntime.compiler import Compilation, compile_org
 from orgruntime.diagnostics.diagnostic import Severity
@@ -21,6 +21,7 @@ from orgruntime.model.manifest import Manifest
 from orgruntime.plan.dials import dial_plans
 from orgruntime.plan.plan import DialPlan
 from orgruntime.study.changes import Difference
+from orgruntime.study.fork import PROGRAM
 from orgruntime.study.meaning import difference_of, with_dials
 
 MANIFEST = "manifest.json"
@@ -55,9 +56,10 @@ class OrgDiff:
     texts: tuple[TextChange, ...]
 
 
-def diff_orgs(old: str, new: str) -> OrgDiff:
-    """Raises UserError (code 2) for a side that is no org, or that does not compile and so means nothing."""
-    before, after = _side(old), _side(new)
+def diff_orgs(old: str, new: str, runs: Path = DEFAULT_RUNS) -> OrgDiff:
+    """`runs` is where a run is looked for that is named by its id. Raises UserError (code 2) for a side that is no org,
+    or that does not compile and so means nothing."""
+    before, after = _side(old, runs), _side(new, runs)
     one, other = _in_one_place(before, after)
     found = difference_of(one, other)
     if not found.equal:
@@ -65,12 +67,10 @@ def diff_orgs(old: str, new: str) -> OrgDiff:
     return OrgDiff(before, after, found, tuple(_text_changes(before, after)))
 
 
-def _side(text: str) -> Side:
-    path = Path(text)
-    if path.name == MANIFEST and path.is_file():
-        return Side(text, RunFolder(path.parent).manifest())
-    if (path / MANIFEST).is_file() and not (path / "program.md").exists():
-        return Side(text, RunFolder(path).manifest())
+def _side(text: str, runs: Path) -> Side:
+    run = _run_folder(text, runs)
+    if run is not None:
+        return Side(text, RunFolder(run).manifest())
     address = address_of(text)
     if is_version(address):
         with version_of(address) as opened:
@@ -78,6 +78,14 @@ def _side(text: str) -> Side:
     folder = folder_of(address)
     refuse_no_org(folder)
     return _compiled(text, OpenedOrg(address, folder))
+
+
+def _run_folder(text: str, runs: Path) -> Path | None:
+    path = Path(text)
+    if path.name == MANIFEST and os.path.isfile(path):
+        return path.parent
+    candidates = (path, runs / text) if text and not os.path.exists(path) else (path,)
+    return next((one for one in candidates if os.path.isfile(one / MANIFEST) and not (one / PROGRAM).exists()), None)
 
 
 def _compiled(name: str, opened: OpenedOrg) -> Side:

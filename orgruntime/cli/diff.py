@@ -6,12 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orgruntime.cli.group import FINDINGS, Verb
-from orgruntime.cli.options import json_option, verb
+from orgruntime.cli.options import json_option, runs_option, verb
 
 if TYPE_CHECKING:
     from orgruntime.api.diffing import OrgDiff
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 orgrun diff their-lab my-lab
 orgrun diff my-lab@HEAD my-lab                 what is not committed yet
-orgrun diff .orgrun/runs/my-lab-1 my-lab       what has changed since a run began
+orgrun diff my-lab-1 my-lab                    what has changed since a run began
 orgrun diff https://host/owner/repo//orgs/lab@v2 my-lab --text
 """
 FEW_LINES = 40
@@ -31,17 +32,18 @@ _COLOURS = {"[wider]": "yellow", "[different]": "yellow", "[narrower]": "green"}
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
 @click.option("--text", is_flag=True, help=f"Show all of the texts' lines that differ, not the first {FEW_LINES}.")
+@runs_option
 @json_option
 @verb
-def command(old: str, new: str, text: bool, as_json: bool) -> int:
+def command(old: str, new: str, text: bool, runs: Path, as_json: bool) -> int:
     """Show what changes from the org A to the org B, and whether B may do more than A.
 
-    A and B are folders, folders of runs, or PLACE[//FOLDER][@REF] in a git repository, as `orgrun fork` takes them.
+    A and B are folders, runs (an id or a folder), or PLACE[//FOLDER][@REF] in a git repository, as for `orgrun fork`.
     Exit code 0: equal, 1: different, 2: one of them is no org that compiles. Nothing of either is run.
     """
     from orgruntime.api.diffing import diff_orgs
 
-    found = diff_orgs(old, new)
+    found = diff_orgs(old, new, runs)
     if as_json:
         click.echo(json.dumps(_object(found), indent=1, ensure_ascii=False))
     else:

@@ -368,6 +368,7 @@ class TestDiff:
         lab = finished.home / "lab"
         for run in (finished.folder, finished.folder / "manifest.json"):
             assert orgrun("diff", run, lab).code == 0
+        assert orgrun("diff", "r1", lab, "--runs", finished.runs).code == 0
         mine = tmp_path / "lab"
         shutil.copytree(lab, mine)
         role = mine / "roles" / "scientist.md"
