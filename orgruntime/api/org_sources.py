@@ -8,7 +8,6 @@ repository, so that it compiles as it would there; it is gone when the context i
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,17 +72,20 @@ def version_of(address: Address) -> Iterator[OpenedOrg]:
     from orgruntime.backends.git_fetch import fetch
     from orgruntime.backends.org_source import OrgSourceError
 
-    ours = Path(tempfile.mkdtemp(prefix="orgrun-")).resolve()
     try:
-        if address.remote:
-            repository, inside = fetch(address.place, address.ref, ours / "fetched.git"), address.folder
-        else:
-            repository, inside = _local_version(address)
-        yield _laid_out(address, repository, inside, ours / "mirror")
+        with tempfile.TemporaryDirectory(prefix="orgrun-", ignore_cleanup_errors=True) as made:
+            ours = Path(made).resolve()
+            if address.remote:
+                repository, inside = fetch(address.place, address.ref, ours / "fetched.git"), address.folder
+            else:
+                repository, inside = _local_version(address)
+            try:
+                opened = _laid_out(address, repository, inside, ours / "mirror")
+            except OSError as error:
+                raise UserError(f"{ours.parent} cannot be written ({error.strerror}); set TMPDIR") from error
+            yield opened
     except OrgSourceError as error:
         raise UserError(str(error)) from error
-    finally:
-        shutil.rmtree(ours, ignore_errors=True)
 
 
 def committed_org(address: Address) -> OpenedOrg:
