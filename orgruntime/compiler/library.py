@@ -93,7 +93,7 @@ class RoleLinks:
             target += ".md"
         if ":" in target or target.startswith("/") or not target.endswith(".md"):
             return Unresolved(UNKNOWN_ROLE, f"`{href}` is not a role file", "link a file such as `roles/researcher.md`")
-        if target.startswith("lib/") and not (self._org / target).exists():
+        if target.startswith("lib/") and not os.path.exists(self._org / target):
             return self._from_library(target.removeprefix("lib/"), href)
         name, home = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
         if name.startswith(home):
@@ -102,7 +102,7 @@ class RoleLinks:
             if self._listing.get(relative):
                 return ref
             imported = self._imported.get(ref.slug)
-            return imported if imported and not ref.path.is_file() else self._existing(ref, self.own, href)
+            return imported if imported and not os.path.isfile(ref.path) else self._existing(ref, self.own, href)
         path = Path(name)
         if self.library is not None and path.is_relative_to(self.library):
             return self._from_library(path.relative_to(self.library).as_posix(), href)
