@@ -19,6 +19,7 @@ VERBS = {
     "init": "Make a small working org from a template.",
     "import": "Draft an org from a bare program.md, or from another tool's roles.",
     "check": "Compile orgs and role files; list every fault with its remedy.",
+    "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
     "plan": "Show what would run, where, at what cost, with what authority.",
@@ -31,12 +32,15 @@ VERBS = {
     "idea": "Put an idea into the queue of a run.",
     "report": "Write the report of a run and print where it is.",
     "verify": "Check a champion's certificate, and measure it again.",
+    "fork": "Copy an org from a folder or a git repository, and make it your own.",
+    "diff": "Show what two orgs differ in: in meaning, in authority, in text.",
 }
 
 GROUPS = {
-    "Write an org": ("init", "import", "check", "explain", "graph"),
+    "Write an org": ("init", "import", "check", "fmt", "explain", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
+    "Share it": ("fork", "diff"),
 }
 
 EXAMPLES = """\
