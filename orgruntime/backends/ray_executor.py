@@ -33,6 +33,7 @@ from orgruntime.backends import (
 )
 from orgruntime.backends.leases import Room, Share
 from orgruntime.backends.ray_cluster import Cluster, connect
+from orgruntime.model import editable
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId, TreeId
 from orgruntime.model.manifest import Resources
@@ -484,7 +485,7 @@ def _travel_by_value() -> None:
     """Nodes of a joined cluster need Ray and Python, not this package."""
     from ray import cloudpickle
 
-    for module in (seccomp, bubblewrap, trial_layout, node_agent):
+    for module in (editable, seccomp, bubblewrap, trial_layout, node_agent):
         cloudpickle.register_pickle_by_value(module)
 
 

@@ -1,5 +1,5 @@
 """Trees on a node: from the tar that the driver packs to the plan by which each trial gets its copy. Standard library
-only.
+and the rule of editable files only.
 
 Works on tar bytes, relative paths and the globs of editable files; does not know git, commands or the sandbox's
 program. Invariant: a cached tree is never written to, and in the sandbox every path of a `Layout` that is neither
@@ -8,7 +8,6 @@ editable nor the parent of an editable file is mounted read-only.
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import io
 import os
@@ -17,6 +16,8 @@ import tarfile
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from orgruntime.model.editable import is_editable
 
 WORKSPACE = "/workspace"
 """Where a trial finds its tree inside the sandbox."""
@@ -33,11 +34,6 @@ class Layout:
     files: list[str]
     watched: list[str]
     binds: list[str]
-
-
-def is_editable(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a relative path is one of the patterns or matches one as a shell glob (`*` crosses folders)."""
-    return any(path == pattern or fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def unpack(pack: bytes, folder: str, blobs: str) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from orgruntime.compiler import words
@@ -22,6 +21,7 @@ from orgruntime.diagnostics.codes import (
 )
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean, nearest
+from orgruntime.model.editable import is_editable
 from orgruntime.model.manifest import WorkspaceSpec
 from orgruntime.orgfile.tree import ScalarNode
 
@@ -133,7 +133,7 @@ def _check_editable(node: ScalarNode, root: Path | None, files: list[str] | None
         if (root / text).is_dir():
             help = f"write `{text}/*` for every file below it" if text != "." else "name its files"
             findings.add(MISSING_EDITABLE, node.span, f"`{written}` is a folder, and only files are editable", help)
-        elif not (root / text).is_file() and not any(fnmatchcase(name, text) for name in files):
+        elif not (root / text).is_file() and not any(is_editable(name, (text,)) for name in files):
             help = did_you_mean(text, files) or "check the path; it is relative to the workspace"
             findings.add(MISSING_EDITABLE, node.span, f"no file of the workspace is `{written}`", help)
         elif not (root / text).resolve().is_relative_to(root.resolve()):

@@ -77,7 +77,7 @@ def _edge(edge: Handoff) -> EdgePlan:
         "asks" if edge.kind is HandoffKind.ASK else "",
         f"when {edge.when}" if edge.when else "",
         "otherwise" if edge.otherwise else "",
-        f"at most {edge.at_most} times" if edge.at_most else "",
+        f"at most {edge.at_most} time{'s' * (edge.at_most != 1)}" if edge.at_most else "",
     ]
     return EdgePlan(id=edge.id, source=edge.source, target=edge.target, text=", ".join(filter(None, parts)))
 

@@ -6,7 +6,6 @@ seed and ids of the ledger alone, so a resumed run asks for the same trials agai
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import random
 from collections import OrderedDict
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orgruntime.ledger.store import Ledger
+from orgruntime.model.editable import is_editable
 from orgruntime.model.fleet import Node
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
@@ -161,9 +161,7 @@ class Lab:
         return self.manifest.workspace.time_limit_s if role.minutes is None else role.minutes * 60
 
     def is_editable(self, path: str) -> bool:
-        return any(
-            path == pattern or fnmatch.fnmatchcase(path, pattern) for pattern in self.manifest.workspace.editable
-        )
+        return is_editable(path, self.manifest.workspace.editable)
 
     def order(
         self,

@@ -13,7 +13,6 @@ from orgruntime.backends.trial_layout import (
     add_products,
     copy_tree,
     frozen_digest,
-    is_editable,
     lay_out,
     unpack,
     walk,
@@ -121,18 +120,3 @@ def test_products_are_added_beside_what_is_there(tree: Path) -> None:
     assert (made / "eval.py").stat().st_ino != (tree / "eval.py").stat().st_ino
     add_products(str(made), str(tree), ["cache/tokens", "train.py"])
     assert ((tree / "cache/tokens").read_text(), (tree / "train.py").read_text()) == ("t", "1")
-
-
-@pytest.mark.parametrize(
-    ("path", "pattern", "said"),
-    [
-        ("train.py", "train.py", True),
-        ("src/a.py", "src/*.py", True),
-        ("src/a/b.py", "src/*", True),
-        ("src/a.py", "src", False),
-        ("Train.py", "train.py", False),
-        ("a[1].py", "a[1].py", True),
-    ],
-)
-def test_editable(path: str, pattern: str, said: bool) -> None:
-    assert is_editable(path, [pattern]) is said
