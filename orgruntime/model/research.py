@@ -97,12 +97,33 @@ class Pair(Noun):
     order: Literal["champion first", "lead first"]
 
 
+class LapPair(Pair):
+    """A pair of the lap, with the run's base commit on the same seed."""
+
+    baseline: float | None = None
+    """None: it crashed, or was not measured."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.champion is not None and self.lead is not None and self.baseline is not None
+
+
+class VoidPair(Noun):
+    """A pair that no figure rests on, and why: another seed took its place."""
+
+    stage: Literal["test", "lap"]
+    seed: int
+    reason: str
+
+
 class EvidenceState(StrEnum):
     RUNNING = "running"
     PASSED = "passed"
     FUTILE = "futile"
     EXHAUSTED = "exhausted"
     """The cap of pairs, or the budget, was reached without a decision."""
+    VOID = "void"
+    """The cluster lost too many of its runs: nothing was learnt, and the number of the test is not used up."""
 
 
 class Certificate(Noun):
@@ -127,7 +148,8 @@ class Certificate(Noun):
     hardware: str
     isolation: str
     environment: dict[str, str]
-    """Python, platform, orgruntime and the sandbox's level."""
+    """Of the nodes that ran the trials: `python`, `platform`, `isolation`, `accelerator`, `nodes`. Of the driver:
+    `orgruntime`."""
     hypothesis: str
     """H0, in words: what was rejected."""
     delta: float
@@ -139,7 +161,7 @@ class Certificate(Noun):
     wins: int
     e_value: float
     pairs: tuple[Pair, ...]
-    lap: tuple[Pair, ...]
+    lap: tuple[LapPair, ...]
     gain: float
     """Mean of the lap: the improvement over the champion before it, unbiased by the selection."""
     gain_interval: tuple[float, float]
@@ -151,6 +173,9 @@ class Certificate(Noun):
     """95 % interval of `total_gain`."""
     baseline_metric: float
     champion_metric: float
+    voids: tuple[VoidPair, ...] = ()
+    """Pairs of the test that the cluster lost, and pairs of the lap in which a run was lost or crashed. The reported
+    gain speaks of seeds on which every run finished."""
     patch: str
     """Unified diff, base commit → champion."""
     trials: tuple[str, ...]

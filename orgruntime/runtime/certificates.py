@@ -7,26 +7,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from orgruntime import __version__
 from orgruntime.ledger.rows import CertificationRow
 from orgruntime.model.ids import CommitId, ProposalId
-from orgruntime.model.research import Certificate, Pair
+from orgruntime.model.research import Certificate, LapPair, Pair, VoidPair
 from orgruntime.runtime.lab import Lab, hardware_class
+from orgruntime.runtime.snapshots import tests_used
 from orgruntime.scheduler.evidence import Evidence, hypothesis, lap_summary
-
-
-@dataclass(frozen=True)
-class LapMember:
-    """One seed of the lap: the pair, and the baseline on the same seed (None: it crashed)."""
-
-    pair: Pair
-    baseline: float | None
-
-    @property
-    def is_finished(self) -> bool:
-        return self.pair.champion is not None and self.pair.lead is not None and self.baseline is not None
 
 
 def build_certificate(
@@ -34,16 +22,17 @@ def build_certificate(
     row: CertificationRow,
     evidence: Evidence,
     pairs: Sequence[Pair],
-    lap: Sequence[LapMember],
-    trials: tuple[str, ...],
+    lap: Sequence[LapPair],
+    trials: Sequence[str],
+    voids: Sequence[VoidPair],
 ) -> Certificate:
-    """The certificate of a passed test. At least one member of the lap is finished."""
+    """The certificate of a passed test. At least one pair of the lap is whole."""
     manifest, spec, objective = lab.manifest, lab.manifest.workspace, lab.manifest.objective
-    finished = [member for member in lap if member.is_finished]
-    leads = [member.pair.lead or 0.0 for member in finished]
-    baselines = [member.baseline or 0.0 for member in finished]
+    whole = [pair for pair in lap if pair.is_whole]
+    leads = [pair.lead or 0.0 for pair in whole]
+    baselines = [pair.baseline or 0.0 for pair in whole]
     totals = [objective.direction.gain(b, a) for b, a in zip(baselines, leads, strict=True)]
-    gain, interval = lap_summary([member.pair.gain for member in finished], lab.noise.sd)
+    gain, interval = lap_summary([pair.gain for pair in whole], lab.noise.sd)
     total_gain, total_interval = lap_summary(totals, lab.noise.sd)
     baseline = sum(baselines) / len(baselines)
     command = spec.verify or spec.run
@@ -70,13 +59,13 @@ def build_certificate(
         delta=row.delta,
         scale=row.scale,
         threshold=row.threshold,
-        test_number=row.number,
+        test_number=_number(lab, row),
         tests_planned=lab.numbers.tests_planned,
         false_champions=lab.numbers.alpha,
         wins=evidence.wins,
         e_value=evidence.wealth,
         pairs=tuple(pairs),
-        lap=tuple(member.pair for member in lap),
+        lap=tuple(lap),
         gain=gain,
         gain_interval=interval,
         total_gain=total_gain,
@@ -85,9 +74,15 @@ def build_certificate(
         baseline_metric=baseline,
         champion_metric=sum(leads) / len(leads),
         patch=lab.workspace.diff(lab.base.id, row.lead).text,
-        trials=trials,
+        voids=tuple(voids),
+        trials=tuple(trials),
         proposals=lineage(lab, row.lead),
     )
+
+
+def _number(lab: Lab, row: CertificationRow) -> int:
+    """The how-manieth test of those that count."""
+    return tests_used([one for one in lab.ledger.certifications() if one.number <= row.number])
 
 
 def environment() -> dict[str, str]:

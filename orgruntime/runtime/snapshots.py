@@ -32,12 +32,12 @@ class Hands:
     """Settled trials at the last time a person said to go on."""
     wall_ms: int
     """Driver time that is not in the ledger yet."""
-    tests_used: int
     certification: CertificationRow | None
 
 
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:
     left, used = _money(lab, hands)
+    certifications = lab.ledger.certifications()
     shapes = {shape_name(order.resources): order.resources for order in lab.board.orders.values()}
     wanted = tuple(
         Wanted(
@@ -63,14 +63,14 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         proposers=hands.proposers,
         certification_asked=hands.certification_asked,
         certification_running=hands.certification is not None,
-        tests_used=hands.tests_used,
+        tests_used=tests_used(certifications),
         since_champion=share * _since_champion(lab, hands),
         target_reached=target_reached(lab),
         stop_asked=hands.stop_asked,
         screen=_screen(lab),
         verification_left=verification_left(lab),
         champion_is_base=_champion_is_base(lab),
-        certified=tests_passed(lab.ledger.certifications()),
+        certified=tests_passed(certifications),
         lead_promises=_lead_promises(lab),
     )
 
@@ -139,7 +139,8 @@ def target_reached(lab: Lab) -> bool:
 
 
 def tests_used(certifications: list[CertificationRow]) -> int:
-    return len(certifications)
+    """A test whose runs the cluster lost has shown nothing and is not counted."""
+    return sum(row.state is not EvidenceState.VOID for row in certifications)
 
 
 def tests_passed(certifications: list[CertificationRow]) -> int:

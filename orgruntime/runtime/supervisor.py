@@ -24,7 +24,7 @@ from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.noise_step import measure_noise
 from orgruntime.runtime.ports import ExecutorError
 from orgruntime.runtime.settlement import Settled, settle
-from orgruntime.runtime.snapshots import Hands, snapshot, tests_used
+from orgruntime.runtime.snapshots import Hands, snapshot
 from orgruntime.runtime.verifier_step import Certifications
 from orgruntime.scheduler.noise import BaselineError
 
@@ -47,7 +47,6 @@ class Supervisor:
         self._forgiven = 0
         self._counted_s = lab.ports.clock.monotonic()
         self._ended: tuple[RunState, str] | None = None
-        self._tests_used = 0
         self._tick_s = 0.0
 
     def ask_stop(self, reason: str) -> None:
@@ -59,7 +58,6 @@ class Supervisor:
         """Returns the state in which the run was left, and why. The executor is started and the ledger is ours."""
         lab = self._lab
         self._forgiven = self._go_on()
-        self._tests_used = tests_used(lab.ledger.certifications())
         await lab.ports.engine.open(self._inquiries.step)
         helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._begin())]
         try:
@@ -156,7 +154,6 @@ class Supervisor:
                 stop_asked=bool(self._stop_reason),
                 forgiven=self._forgiven,
                 wall_ms=self._wall_ms(),
-                tests_used=self._tests_used,
                 certification=certification,
             ),
         )
@@ -174,7 +171,6 @@ class Supervisor:
             lab.ports.executor.submit(specs)
         self._inquiries.start(applied.inquiries)
         if applied.granted is not None:
-            self._tests_used += 1
             text = f"test {applied.granted.number}: lead {applied.granted.lead[:10]} against the champion"
             lab.tell(EventKind.CERTIFICATION, text, id=applied.granted.id, threshold=applied.granted.threshold)
             self._asks.answer(applied.granted)

@@ -1,31 +1,35 @@
 """A step of a verifier role: put the lead to the test against the champion, on fresh interleaved pairs.
 
-Works on one certification at a time. Does not decide when to test: the policy grants it. Invariants: every pair is
-measured for this certification alone, on seeds that nobody could choose; evidence is judged in the order of the pairs;
-a passed test moves the champion and writes its certificate in one transaction.
+Works on one certification at a time. Does not decide when to test: the policy grants it. Invariants: evidence is judged
+in the order of the pairs; what the cluster lost is evidence of nothing; a passed test moves the champion and writes its
+certificate in one transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from orgruntime.ledger.rows import CertificationRow, TrialRow, TrialState
+from orgruntime.ledger.rows import CertificationRow
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.amounts import Amounts
-from orgruntime.model.ids import CommitId, InquiryId, PayloadId
+from orgruntime.model.ids import InquiryId, PayloadId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
-from orgruntime.model.research import Certificate, EvidenceState, Pair
+from orgruntime.model.research import Certificate, EvidenceState, LapPair, Pair, VoidPair
 from orgruntime.model.trial import Purpose
 from orgruntime.runtime.board import TrialDropped
-from orgruntime.runtime.certificates import LapMember, build_certificate
+from orgruntime.runtime.certificates import build_certificate
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
-from orgruntime.runtime.ports import Commit, Handed, StepAddress
-from orgruntime.scheduler.evidence import LARGEST_STAKE, Evidence, judge, observe
+from orgruntime.runtime.pairs import draw, pair_source
+from orgruntime.runtime.ports import Handed, StepAddress
+from orgruntime.scheduler.evidence import Evidence, judge, observe
+
+LOST_PAIRS = 3
+"""Pairs of one test that the cluster may lose: each is replaced by a fresh one. One more, and the test is void."""
+LAP_SPARES = 3
+"""Further seeds of a lap that take the place of those on which a run was lost or crashed."""
 
 
 class Certifications:
@@ -59,6 +63,7 @@ class Ruling(NamedTuple):
     pairs: list[Pair]
     reason: str
     trials: list[str]
+    voids: list[VoidPair]
 
 
 async def verifier_step(lab: Lab, asks: Certifications, role: Role, address: StepAddress) -> Handed:
@@ -83,20 +88,28 @@ async def _tested(lab: Lab, role: Role, row: CertificationRow) -> Ruling:
     evidence, state = Evidence(), EvidenceState.RUNNING
     pairs: list[Pair] = []
     trials: list[str] = []
+    voids: list[VoidPair] = []
     reason = ""
-    async with _pairs(lab, role, row) as measure:
+    async with pair_source(lab, role, row) as measure:
         while state is EvidenceState.RUNNING:
             try:
-                pair, keys = await measure(len(pairs), evidence)
+                drawn = await measure(len(pairs) + len(voids), evidence)
             except TrialDropped as error:
                 state, reason = EvidenceState.EXHAUSTED, str(error)
                 break
+            if drawn.lost:
+                # A lost bet would blame the lead for the cluster.
+                voids.append(_void(lab, row, "test", drawn.pair.seed, drawn.lost))
+                if len(voids) > LOST_PAIRS:
+                    state, reason = EvidenceState.VOID, f"{len(voids)} pairs are lost, the last one so: {drawn.lost}"
+                continue
+            pair = Pair(**drawn.pair.model_dump(exclude={"baseline"}))
             pairs.append(pair)
-            trials += keys
+            trials += drawn.keys
             evidence = observe(evidence, pair, row.delta, row.scale)
             state = judge(evidence, threshold=row.threshold, sd=lab.noise.sd, max_pairs=row.max_pairs)
             _tell_pair(lab, row, evidence)
-    return Ruling(state, evidence, pairs, reason or _sentence(state, evidence, row), trials)
+    return Ruling(state, evidence, pairs, reason or _sentence(state, evidence, row), trials, voids)
 
 
 def _sentence(state: EvidenceState, evidence: Evidence, row: CertificationRow) -> str:
@@ -116,101 +129,40 @@ def _tell_pair(lab: Lab, row: CertificationRow, evidence: Evidence) -> None:
     )
 
 
-class _PairSource:
-    """Fresh pairs by number. Runs ahead of the judgement only by pairs that no outcome could make needless."""
-
-    def __init__(self, lab: Lab, role: Role, row: CertificationRow, ahead: int) -> None:
-        self._lab, self._role, self._row, self._ahead = lab, role, row, ahead
-        self._tasks: dict[int, asyncio.Task[tuple[Pair, list[str]]]] = {}
-
-    async def __call__(self, number: int, evidence: Evidence) -> tuple[Pair, list[str]]:
-        needed = _pairs_to_go(evidence, self._row)
-        for n in range(number, number + max(1, min(self._ahead, needed))):
-            if n not in self._tasks:
-                self._tasks[n] = asyncio.create_task(_pair(self._lab, self._role, self._row, n))
-        return await self._tasks.pop(number)
-
-    async def close(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-
-
-def _pairs_to_go(evidence: Evidence, row: CertificationRow) -> int:
-    """The fewest further pairs that any outcome could decide on the passing side."""
-    wealth, pairs = evidence.wealth, 0
-    while wealth < row.threshold and evidence.pairs + pairs < row.max_pairs:
-        wealth, pairs = wealth * (1.0 + LARGEST_STAKE), pairs + 1
-    return pairs
-
-
-@contextlib.asynccontextmanager
-async def _pairs(lab: Lab, role: Role, row: CertificationRow) -> AsyncIterator[_PairSource]:
-    source = _PairSource(lab, role, row, ahead=max(1, lab.slots(role.resources) // 2))
-    try:
-        yield source
-    finally:
-        await source.close()
-
-
-async def _pair(lab: Lab, role: Role, row: CertificationRow, number: int) -> tuple[Pair, list[str]]:
-    """Both commits on one fresh seed; who is submitted first alternates, so that drift favours neither."""
-    seed = lab.seed_for("certify", row.id, number)
-    champion_first = number % 2 == 0
-    order = (row.champion, row.lead) if champion_first else (row.lead, row.champion)
-    rows = await _measured(lab, role, row, Purpose.CERTIFY, seed, order)
-    return _as_pair(lab, seed, rows[row.champion], rows[row.lead], champion_first), [r.key for r in rows.values()]
-
-
-async def _measured(
-    lab: Lab, role: Role, row: CertificationRow, purpose: Purpose, seed: int, commits: tuple[CommitId, ...]
-) -> dict[CommitId, TrialRow]:
-    async def one(commit: CommitId) -> TrialRow:
-        at: Commit = lab.workspace.get(commit)
-        # The arm is part of the nonce: two commits with one tree still need two fresh runs.
-        nonce = f"{row.id}:{commit}"
-        trial = await lab.board.measure(lab.order(at, role, purpose, seed, nonce=nonce, inquiry=row.inquiry))
-        if trial.state is TrialState.FAILED:
-            # A lost bet would blame the lead for the cluster.
-            raise TrialDropped(f"the cluster lost a trial of the test: {trial.reason}")
-        return trial
-
-    rows = await asyncio.gather(*(one(commit) for commit in commits))
-    return dict(zip(commits, rows, strict=True))
-
-
-def _as_pair(lab: Lab, seed: int, champion: TrialRow, lead: TrialRow, champion_first: bool) -> Pair:
-    gain = 0.0
-    if champion.metric is not None and lead.metric is not None:
-        gain = lab.manifest.objective.direction.gain(champion.metric, lead.metric)
-    return Pair(
-        seed=seed,
-        champion=champion.metric,
-        lead=lead.metric,
-        gain=gain,
-        order="champion first" if champion_first else "lead first",
-    )
+def _void(lab: Lab, row: CertificationRow, stage: Literal["test", "lap"], seed: int, reason: str) -> VoidPair:
+    text = f"a pair of the {stage} is void (seed {seed}), another seed takes its place: {reason}"
+    lab.tell(EventKind.CERTIFICATION, text, id=row.id, seed=seed, void=reason)
+    return VoidPair(stage=stage, seed=seed, reason=reason)
 
 
 async def _lapped(lab: Lab, role: Role, row: CertificationRow, ruling: Ruling) -> tuple[Ruling, Certificate | None]:
     """The victory lap: fresh runs after the decision, so that the reported gain is not inflated by it."""
-    commits = tuple(dict.fromkeys((row.champion, row.lead, lab.base.id)))
-    members: list[LapMember] = []
+    lap: list[LapPair] = []
     keys: list[str] = []
-    try:
-        for number in range(lab.numbers.lap_pairs):
-            seed = lab.seed_for("lap", row.id, number)
-            rows = await _measured(lab, role, row, Purpose.LAP, seed, commits)
-            keys += [r.key for r in rows.values()]
-            pair = _as_pair(lab, seed, rows[row.champion], rows[row.lead], champion_first=True)
-            members.append(LapMember(pair, rows[lab.base.id].metric))
-    except TrialDropped as error:
-        return ruling._replace(state=EvidenceState.EXHAUSTED, reason=f"passed, but without its lap: {error}"), None
-    finished = [member for member in members if member.is_finished]
-    if not finished:
-        return ruling._replace(state=EvidenceState.FUTILE, reason="every run of the lap crashed"), None
-    ruling = ruling._replace(trials=[*ruling.trials, *keys])
-    return ruling, build_certificate(lab, row, ruling.evidence, ruling.pairs, members, tuple(ruling.trials))
+    voids: list[VoidPair] = []
+    stopped = crashed = ""
+    for number in range(lab.numbers.lap_pairs + LAP_SPARES):
+        if sum(pair.is_whole for pair in lap) == lab.numbers.lap_pairs:
+            break
+        try:
+            drawn = await draw(lab, role, row, Purpose.LAP, number)
+        except TrialDropped as error:
+            stopped = str(error)
+            break
+        crashed = crashed or drawn.crashed
+        if drawn.lost or drawn.crashed:
+            voids.append(_void(lab, row, "lap", drawn.pair.seed, drawn.lost or drawn.crashed))
+        if not drawn.lost:
+            lap.append(drawn.pair)
+            keys += drawn.keys
+    ruling = ruling._replace(trials=[*ruling.trials, *keys], voids=[*ruling.voids, *voids])
+    if any(pair.is_whole for pair in lap):
+        return ruling, build_certificate(lab, row, ruling.evidence, ruling.pairs, lap, ruling.trials, ruling.voids)
+    if stopped:
+        return ruling._replace(state=EvidenceState.EXHAUSTED, reason=f"passed, but without its lap: {stopped}"), None
+    if crashed:
+        return ruling._replace(state=EvidenceState.FUTILE, reason=f"no pair of the lap finished: {crashed}"), None
+    return ruling._replace(state=EvidenceState.VOID, reason=f"passed, but its lap is lost: {voids[-1].reason}"), None
 
 
 async def _closed(
@@ -223,8 +175,14 @@ async def _closed(
 ) -> Handed:
     def change(tx: Transaction) -> None:
         tx.close_certification(row.id, ruling.state, ruling.evidence.wealth, ruling.reason, certificate)
-        _settle_lead(lab, tx, row, certified=certificate is not None)
+        if ruling.state is not EvidenceState.VOID:
+            _settle_lead(lab, tx, row, certified=certificate is not None)
 
+    if ruling.state is EvidenceState.VOID:
+        handed = await _handed(lab, role, address, "inconclusive", ruling.reason, change)
+        text = f"nothing was tested: {ruling.reason}; the lead keeps its place and the test's number is free again"
+        lab.tell(EventKind.CERTIFICATION, text, id=row.id)
+        return handed
     if certificate is None:
         word = "discarded" if ruling.state is EvidenceState.FUTILE else "inconclusive"
         handed = await _handed(lab, role, address, word, ruling.reason, change)
