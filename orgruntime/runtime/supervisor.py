@@ -55,7 +55,10 @@ class Supervisor:
         self._wake.set()
 
     async def run(self) -> tuple[RunState, str]:
-        """Returns the state in which the run was left, and why. The executor is started and the ledger is ours."""
+        """Returns the state in which the run was left, and why. The executor is started and the ledger is ours.
+
+        Raises ExecutorError when the cluster is gone; the run is stopped then, and can be resumed.
+        """
         lab = self._lab
         self._forgiven = self._go_on()
         await lab.ports.engine.open(self._inquiries.step)
@@ -68,6 +71,9 @@ class Supervisor:
                         helper.result()
                 self._inquiries.raise_failure()
                 await self._rest()
+        except ExecutorError as error:
+            self._write_stopped(str(error))
+            raise
         finally:
             await self._wind_up(helpers)
         state, reason = self._ended
@@ -77,6 +83,11 @@ class Supervisor:
                 self._inquiries.write_ended(tx, reason)
             tx.set_state(state, reason)
         return state, reason
+
+    def _write_stopped(self, reason: str) -> None:
+        # A driver that is fenced off has no word in the run any more.
+        with contextlib.suppress(LedgerError), self._lab.ledger.transaction() as tx:
+            tx.set_state(RunState.STOPPED, reason)
 
     async def _rest(self) -> None:
         """Until there is news; then for three times as long as the last tick took, so that one tick (one fsync)

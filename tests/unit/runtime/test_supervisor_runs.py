@@ -23,7 +23,7 @@ from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.model.trial import Ending, TrialOutcome, TrialSpec
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
-from orgruntime.runtime.ports import StepError
+from orgruntime.runtime.ports import ExecutorError, StepError
 from orgruntime.runtime.supervisor import Supervisor
 from orgruntime.testing.lab import RESEARCHER, ROLES, TRAINER, WORKFLOW, edge, small_org
 from orgruntime.testing.scripted_desks import declining, setting
@@ -107,6 +107,39 @@ async def test_a_baseline_that_crashes_fails_the_run_with_a_sentence(tmp_path: P
     with bench.ledger() as ledger:
         assert (ledger.run().state, ledger.run().reason) == (state, reason)
         assert not ledger.running_attempts()
+
+
+async def test_a_baseline_that_the_cluster_loses_blames_the_cluster_and_can_be_resumed(bench: Bench) -> None:
+    bench.program.ending = lambda spec: Ending.INFRASTRUCTURE
+    with pytest.raises(ExecutorError, match=r"the cluster lost 4 runs of the base commit.*nodes"):
+        await bench.run(worse)
+    with bench.ledger() as ledger:
+        assert ledger.run().state is RunState.STOPPED
+        assert "the cluster lost" in ledger.run().reason
+        assert not ledger.running_attempts()
+    bench.program.ending = lambda spec: Ending.EXITED
+    state, _ = await bench.run(lambda request: declining("enough"))
+    assert state is RunState.FINISHED
+    with bench.ledger() as ledger:
+        noise = ledger.noise()
+        assert noise is not None
+        assert noise.baseline == pytest.approx(10, abs=0.2)
+
+
+async def test_one_lost_run_of_the_baseline_is_measured_afresh(bench: Bench) -> None:
+    seeds: list[str] = []
+
+    def ending(spec: TrialSpec) -> Ending:
+        seeds.append(spec.attempt.partition(".")[0])
+        return Ending.INFRASTRUCTURE if seeds[-1] == seeds[0] else Ending.EXITED
+
+    bench.program.ending = ending
+    state, reason = await bench.run(lambda request: declining("enough"))
+    assert state is RunState.FINISHED, reason
+    with bench.ledger() as ledger:
+        noise = ledger.noise()
+        assert noise is not None
+        assert noise.pairs == 5
 
 
 async def test_a_budget_below_the_noise_floor_fails_the_run_with_a_sentence(tmp_path: Path) -> None:
