@@ -3,13 +3,15 @@
 Works on a cluster that the caller has joined. Does not know what a species does, and gives it nothing but the request:
 no handle of the cluster, no key. An actor reserves no CPU: desks think while trials hold the machine.
 
-Invariant: only bytes of JSON cross the wire, in both directions; and a step is asked at most twice, the second time
-of a fresh actor, because a species keeps no state between steps.
+Invariants: only bytes of JSON cross the wire, in both directions; a step is asked at most twice, the second time of a
+fresh actor, because a species keeps no state between steps; a desk that is lost together with its cluster is never a
+fault of the species.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import ray
@@ -19,7 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, served, unpacked
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.step import StepReply, StepRequest
-from orgruntime.runtime.ports import StepError
+from orgruntime.runtime.ports import ExecutorError, StepError
 
 STEP_LIMIT_S = 600.0
 """A step of a key-free species takes milliseconds; one that takes longer than this hangs, and its actor is replaced."""
@@ -44,7 +46,8 @@ class Desk:
 
 class RayDesks:
     """Implements `ports.Desks`. `species` names the lookup as `module:function`, importable on every node; raises
-    StepError when it is not importable here. Belongs to one event loop."""
+    StepError when it is not importable here. `step` raises ExecutorError when the cluster is gone. Belongs to one event
+    loop."""
 
     def __init__(self, species: str = BUILTIN_SPECIES, *, limit_s: float = STEP_LIMIT_S) -> None:
         resolved(species)
@@ -70,8 +73,9 @@ class RayDesks:
                     self._bury(request.role, request.desk, desk)
                     message = f"{request.species} gave no answer within {self._limit_s:g} s"
                     raise StepError(message, retry=True) from error
-                except RayError:
+                except RayError as error:
                     self._bury(request.role, request.desk, desk)
+                    _insist_on_cluster(error)
         raise StepError(f"the desk {request.role} {request.desk + 1} died twice at one step", retry=True)
 
     async def close(self) -> None:
@@ -82,9 +86,9 @@ class RayDesks:
     def _desk(self, role: RoleSlug, desk: int) -> Any:
         if self._closed:
             raise StepError("the desks are closed")
-        if not ray.is_initialized():
-            raise StepError("the Ray cluster is gone; resume the run")  # otherwise Ray would start one of its own
         if (role, desk) not in self._desks:
+            # Ray would start a cluster of its own where there is none, and wait for ever for a node that is dead.
+            _insist_on_cluster(None)
             self._desks[role, desk] = _actor().remote(self._species)
         return self._desks[role, desk]
 
@@ -94,6 +98,24 @@ class RayDesks:
             del self._desks[role, desk]
         if ray.is_initialized():
             ray.kill(handle)
+
+
+def _insist_on_cluster(cause: Exception | None) -> None:
+    """Raises ExecutorError when this machine's part of the cluster is gone. Its head may hold it alive for 15 s more,
+    so its raylet itself is asked: by its socket, which a dead process does not answer."""
+    if ray.is_initialized() and _answers(ray._private.worker._global_node.raylet_socket_name):
+        return
+    raise ExecutorError("the Ray cluster of this run is gone, and its desks with it") from cause
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(10)
+        try:
+            link.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 def _actor() -> Any:

@@ -72,7 +72,8 @@ class Desks(Protocol):
     """Where agent steps run: one desk a role instance."""
 
     async def step(self, request: StepRequest) -> StepReply:
-        """Raises StepError when the species failed; bad replies are the caller's to refuse."""
+        """Raises StepError when the species failed, ExecutorError when the cluster that the desks are on is gone; bad
+        replies are the caller's to refuse."""
         ...
 
     async def close(self) -> None: ...

@@ -13,7 +13,7 @@ from orgruntime.backends.local_desks import LocalDesks
 from orgruntime.backends.ray_cluster import connect
 from orgruntime.backends.ray_desks import RayDesks
 from orgruntime.model.ids import RoleSlug
-from orgruntime.runtime.ports import Desks, StepError
+from orgruntime.runtime.ports import Desks, ExecutorError, StepError
 from orgruntime.testing.conformance.desks import SPECIES, DesksConformance, request
 
 
@@ -38,7 +38,7 @@ async def test_without_a_cluster_a_step_is_an_error_and_starts_none() -> None:
 
     if ray.is_initialized():
         pytest.skip("other tests have a cluster up")
-    with pytest.raises(StepError, match="cluster is gone"):
+    with pytest.raises(ExecutorError, match="cluster of this run is gone"):
         await RayDesks(SPECIES).step(request("echo"))
     assert not ray.is_initialized()
 

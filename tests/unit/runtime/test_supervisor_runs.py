@@ -15,7 +15,7 @@ from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Dial
-from orgruntime.model.ids import RoleSlug
+from orgruntime.model.ids import IdeaId, RoleSlug
 from orgruntime.model.manifest import Cadence, Direction, Objective, Role, RoleKind
 from orgruntime.model.research import IdeaState, VerdictWord
 from orgruntime.model.status import RunState
@@ -222,6 +222,34 @@ async def test_a_species_that_fails_is_asked_again_where_that_can_help(bench: Be
 
     await bench.run(broken)
     assert bench.asked.count("q1") == asked
+
+
+async def test_desks_that_are_lost_with_their_cluster_decline_no_idea(bench: Bench) -> None:
+    ideas: list[str] = []
+
+    def prepare(lab: Lab, supervisor: Supervisor) -> None:
+        if not ideas:
+            ideas.append(lab.ledger.submit_idea("try LR -7", "person:ada"))
+
+    def gone(request: StepRequest) -> StepReply:
+        raise ExecutorError("the Ray cluster of this run is gone")
+
+    bench.prepare = prepare
+    with pytest.raises(ExecutorError, match="cluster of this run is gone"):
+        await bench.run(gone)
+    with bench.ledger() as ledger:
+        assert (ledger.run().state, ledger.run().reason) == (RunState.STOPPED, "the Ray cluster of this run is gone")
+        idea = ledger.idea(IdeaId(ideas[0]))
+        assert idea is not None
+        assert idea.state is IdeaState.OPEN
+        assert ledger.idea_counts()[IdeaState.DECLINED] == 0
+
+    def answer(request: StepRequest) -> StepReply:
+        return setting(request, "LR", -7) if request.idea else declining("nothing left")
+
+    assert (await bench.run(answer))[0] is RunState.FINISHED
+    with bench.ledger() as ledger:
+        assert [proposal.idea for proposal in ledger.proposals()] == ideas
 
 
 async def test_a_stand_up_writes_memos_on_its_cadence(tmp_path: Path) -> None:
