@@ -23,7 +23,7 @@ from orgruntime.api.orgs import is_plan, load_org, refuse_unready
 from orgruntime.api.planning import numbers_of, plan_file_manifest, plan_file_org
 from orgruntime.api.reports import export_certificates, write_report
 from orgruntime.api.statuses import run_status
-from orgruntime.api.wiring import ClusterChoice, build_lab, open_desks, open_workspace, recovered
+from orgruntime.api.wiring import ClusterChoice, begin_marks, build_lab, open_desks, open_workspace, recovered
 from orgruntime.ledger.store import Ledger, LedgerError
 from orgruntime.model.history import PastResult
 from orgruntime.model.ids import RunId
@@ -181,7 +181,7 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
         try:
             where = "a local Ray for this run" if choice.address is None else f"Ray at {choice.address}"
             lab.tell(EventKind.STARTED, f"{folder.id}: starting {where}", run=folder.id, seed=lab.seed)
-            await _open_cluster(lab, folder)
+            await _open_cluster(lab, folder, embedded=choice.address is None)
             listen_again()
             shown = asyncio.create_task(_show(lab, folder, view))
             with _quiet_collector():
@@ -213,7 +213,7 @@ def _quiet_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _open_cluster(lab: Lab, folder: RunFolder) -> None:
+async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool) -> None:
     """Starts or joins the cluster, settles what an earlier driver left, checks that trials can be placed."""
     executor = lab.ports.executor
     fleet = await executor.start()
@@ -226,6 +226,7 @@ async def _open_cluster(lab: Lab, folder: RunFolder) -> None:
         tx.set_isolation(fleet.isolation)
         for outcome in leftover:
             settle(lab, tx, outcome)
+    begin_marks(folder, embedded=embedded)
     if leftover:
         lab.tell(EventKind.NOTICE, f"{len(leftover)} attempts of an earlier driver are settled", count=len(leftover))
     if fleet.isolation != "strict":

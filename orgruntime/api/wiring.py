@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from orgruntime.api.folders import RunFolder
 from orgruntime.ledger.store import Ledger
+from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Manifest, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.step import StepReply, StepRequest
@@ -140,9 +141,10 @@ def open_desks(lab: Lab) -> None:
 async def recovered(ledger: Ledger, folder: RunFolder) -> list[TrialOutcome]:
     """Outcomes of the attempts that an earlier driver left running. Waits for them, up to three seconds.
 
-    What a supervisor wrote down is taken; the rest is lost and charged in full, since nothing tells how much of it ran.
+    What was written down on this machine is taken. Of the rest, what is known to have started is charged from then on,
+    what is known never to have started costs nothing, and an attempt of which nothing is known is charged in full.
     """
-    from orgruntime.backends.ray_executor import clear_spool, read_spool
+    from orgruntime.backends.spool import clear_spool, marks_are_promised, read_marks, read_spool
 
     open_attempts = {row.attempt: row for row in ledger.running_attempts()}
     deadline = time.monotonic() + RECOVERY_S
@@ -154,13 +156,26 @@ async def recovered(ledger: Ledger, folder: RunFolder) -> list[TrialOutcome]:
         await asyncio.sleep(0.1)
     clear_spool(folder.outcomes, [attempt for attempt in known if attempt not in open_attempts])
     found = [outcome for attempt, outcome in known.items() if attempt in open_attempts]
-    for attempt in missing:
-        found.append(
-            TrialOutcome(
-                attempt=attempt,
-                ending=Ending.INFRASTRUCTURE,
-                wall_s=1e9,
-                detail="its driver died and it left no outcome; charged in full",
-            )
-        )
-    return found
+    started, promised = read_marks(folder.outcomes), marks_are_promised(folder.outcomes)
+    return found + [_unheard_of(attempt, started.get(attempt), promised) for attempt in missing]
+
+
+def begin_marks(folder: RunFolder, *, embedded: bool) -> None:
+    """To be called once what `recovered` found is settled: only on an embedded cluster every start is marked, since
+    all of it is on this machine."""
+    from orgruntime.backends.spool import promise_marks
+
+    promise_marks(folder.outcomes, promised=embedded)
+
+
+def _unheard_of(attempt: AttemptId, started: float | None, promised: bool) -> TrialOutcome:
+    """`started` in UTC seconds, if it has a mark; `promised`: without one it never started."""
+    said = "its driver died and it left no outcome; charged"
+    if started is None and promised:
+        detail = "its driver died before it started"
+        return TrialOutcome(attempt=attempt, ending=Ending.NEVER_STARTED, wall_s=0.0, detail=detail)
+    elapsed = time.time() - started if started is not None else -1.0
+    if elapsed < 0:  # Also where the clock was set back.
+        return TrialOutcome(attempt=attempt, ending=Ending.INFRASTRUCTURE, wall_s=1e9, detail=f"{said} in full")
+    detail = f"{said} since it started"
+    return TrialOutcome(attempt=attempt, ending=Ending.INFRASTRUCTURE, wall_s=elapsed, detail=detail)

@@ -67,8 +67,7 @@ class TrialOptions:
     setup_limit_s: float = 1800.0
     sandbox: bool = True
     spool: Path | None = None
-    """A folder of this machine where outcomes that nobody may have heard are left, as `<attempt>.json`, when the
-    driver or its agent dies."""
+    """A folder of this machine for what a driver that resumes must know: `backends.spool`."""
 
 
 @dataclass
@@ -444,24 +443,6 @@ class RayExecutor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def read_spool(folder: Path) -> list[TrialOutcome]:
-    """The outcomes that a run's trials left on this machine, for a driver that resumes it. Half-written ones are no
-    outcomes."""
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            found.append(TrialOutcome.model_validate_json(path.read_bytes()))
-        except ValueError:
-            continue
-    return found
-
-
-def clear_spool(folder: Path, attempts: Sequence[AttemptId]) -> None:
-    """Forgets outcomes that the ledger has settled."""
-    for attempt in attempts:
-        (folder / f"{attempt}.json").unlink(missing_ok=True)
 
 
 def _holds(room: Room, specs: Sequence[TrialSpec]) -> bool:

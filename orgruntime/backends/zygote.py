@@ -22,6 +22,7 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Iterable
 
 from orgruntime.backends.processes import SUBREAPER, drain, kill, pidfd, prctl, processes, proportional_mb
 from orgruntime.backends.shepherd import ENDINGS, PATIENCE_S, Order, Shepherd
@@ -29,6 +30,10 @@ from orgruntime.backends.trial_files import remove_shared, write_whole
 
 IDLE = 8
 """Shepherds at most that wait for a next trial: more would only hold memory, 3 MB each."""
+MARKS, MARKS_PROMISED = "started-", "every-start-is-marked"
+"""Files of the spool: `<attempt> <UTC seconds>` a line, and the word that no attempt can start without one."""
+MOST_MARKS = 10_000
+"""Lines of a file of marks; then a new one takes over what still runs."""
 RECENT = 256
 """Outcomes that a zygote can still write down when its agent is gone: more than a driver leaves unsettled."""
 
@@ -51,6 +56,7 @@ class Job:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.started = time.monotonic()
+        self.mark = b"%s %.3f\n" % (order["attempt"].encode(), time.time())
         self.peak_mb = 0.0
 
 
@@ -65,6 +71,58 @@ class Post:
         self.job: Job | None = None
 
 
+class Marks:
+    """The moments at which attempts were started, in one file that is only appended to: 2 µs a trial."""
+
+    def __init__(self, spool: str | None) -> None:
+        self.spool = spool
+        self.path = ""
+        self.fd = -1
+        self.lines = 0
+
+    def add(self, mark: bytes, running: Iterable[bytes]) -> None:
+        """Before the start. `running` are the marks of what has not ended."""
+        if self.spool is None:
+            return
+        try:
+            if self.fd < 0 or self.lines >= MOST_MARKS:
+                self._renew(running)
+            written = os.write(self.fd, mark)
+            self.lines += 1
+        except OSError:
+            written = 0
+        if written != len(mark):
+            # From here on a missing mark proves nothing.
+            self.remove()
+            self._take_back()
+
+    def remove(self) -> None:
+        """Nobody needs them any more."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+            os.unlink(self.path)
+
+    def _renew(self, running: Iterable[bytes]) -> None:
+        """The new file is whole before the old one goes."""
+        path = os.path.join(str(self.spool), f"{MARKS}{os.getpid()}-{time.monotonic_ns():x}")
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.lines = 0
+        for mark in running:
+            self.lines += 1
+            os.write(fd, mark)
+        self.remove()
+        self.path, self.fd = path, fd
+
+    def _take_back(self) -> None:
+        try:
+            os.unlink(os.path.join(str(self.spool), MARKS_PROMISED))
+        except OSError:
+            return
+        finally:
+            self.spool = None
+
+
 class Zygote:
     def __init__(self, options: Order) -> None:
         self.root: str = options["root"]
@@ -73,6 +131,7 @@ class Zygote:
         self.by_pipe: dict[int, Post] = {}
         self.idle: list[Post] = []
         self.trees: dict[str, Order] = {}
+        self.marks = Marks(self.spool)
         self.keep = False
         self.recent: deque[Order] = deque(maxlen=RECENT)
         self.strays = False
@@ -132,6 +191,7 @@ class Zygote:
                 self.keep = True
             elif order["op"] == "heard":
                 self.recent.clear()
+                self.marks.remove()
         return bool(data)
 
     def _busy(self) -> bool:
@@ -141,6 +201,9 @@ class Zygote:
         tree = self.trees.get(order.get("tree", ""), {})
         if not self._busy():
             self.next_look = time.monotonic() + self.look_every
+        job = Job(order)
+        if "work" not in order:
+            self.marks.add(job.mark, (post.job.mark for post in self.posts.values() if post.job is not None))
         post = self._hand_over(order, tree)
         if post is None:
             try:
@@ -148,7 +211,7 @@ class Zygote:
             except OSError as error:
                 _say(_lost(order, 0.0, f"the node could not start a process: {error.strerror}"))
                 return
-        post.job = Job(order)
+        post.job = job
 
     def _hand_over(self, order: Order, tree: Order) -> Post | None:
         """The order goes to a shepherd that waits for one, if there is any."""

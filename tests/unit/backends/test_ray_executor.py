@@ -20,7 +20,8 @@ import pytest
 import pytest_asyncio
 
 from orgruntime.backends.ray_cluster import connect
-from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions, clear_spool, read_spool
+from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions
+from orgruntime.backends.spool import clear_spool, read_spool
 from orgruntime.model.ids import TreeId
 from orgruntime.model.manifest import Resources
 from orgruntime.model.trial import Ending, TrialSpec

@@ -20,6 +20,8 @@ import pytest
 
 import orgruntime
 from orgruntime.backends import bubblewrap, trial_layout
+from orgruntime.backends.spool import read_marks
+from orgruntime.model.ids import AttemptId
 
 PACKAGE = str(Path(orgruntime.__file__).parent.parent)
 BOXED = pytest.param(
@@ -337,6 +339,15 @@ def test_outcomes_that_nobody_may_have_heard_are_left_in_the_spool(node: Node) -
     node.agent.wait()
     eventually(lambda: not node.root.exists())
     assert json.loads((node.spool / "k.1.json").read_text()) == outcome
+
+
+def test_a_start_is_marked_in_the_spool(node: Node) -> None:
+    """Without the zygote, this is all that tells how long the trial can have run."""
+    began = time.time()
+    node.run("print(1)")
+    marks = read_marks(node.spool)
+    assert set(marks) == {"k.1"}
+    assert began - 1 < marks[AttemptId("k.1")] < time.time() + 1
 
 
 def test_outcomes_that_were_heard_leave_nothing_in_the_spool(node: Node) -> None:
