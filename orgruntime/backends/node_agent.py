@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import select
 import shlex
 import shutil
@@ -65,7 +66,8 @@ class NodeAgent:
         threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
         import ray
 
-        return {"isolation": level, "detail": detail, "gpus": [str(gpu) for gpu in ray.get_gpu_ids()]}
+        gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
+        return {"isolation": level, "detail": detail, "gpus": gpus, "environment": environment()}
 
     async def launch(self, orders: list[bytes], packs: Order) -> None:
         """Starts attempts; `packs` maps tree → its tar, or an object reference of it. Known attempts are left alone."""
@@ -286,7 +288,14 @@ def survey(config: Order) -> Order:
     """The isolation that this node can give, without a lease."""
     with tempfile.TemporaryDirectory(prefix="orgrun-probe-") as place:
         level, detail = bubblewrap.probe(place) if config["sandbox"] else ("none", "not asked for")
-    return {"isolation": level, "detail": detail, "simulated": not has_gpu_devices()}
+    return {
+        "isolation": level, "detail": detail, "simulated": not has_gpu_devices(), "environment": environment(),
+    }  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """What trials meet on this node: `python` of a command is the interpreter that runs the agent."""
+    return {"python": platform.python_version(), "platform": platform.platform()}
 
 
 def _environment(order: Order, *, boxed: bool) -> dict[str, str]:

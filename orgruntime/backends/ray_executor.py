@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import json
 import time
 import uuid
@@ -127,6 +128,9 @@ class RayExecutor:
             nodes=nodes,
             isolation="strict" if all(node["isolation"] == "strict" for node in found) else "none",
             simulated=any(node.gpus for node in nodes) and any(node["simulated"] for node in found),
+            environments={
+                node.address: _environment(node, one) for node, one in zip(nodes, itertools.cycle(found), strict=False)
+            },
         )
         self._spawn(self._refresh())
         return self._fleet
@@ -286,6 +290,8 @@ class RayExecutor:
         try:
             found = await asyncio.wait_for(lease.agent.ready.remote(), READY_S)
             lease.gpus, lease.ready = found["gpus"], True
+            known = {**self._fleet.environments, lease.node.address: _environment(lease.node, found)}
+            self._fleet = self._fleet.model_copy(update={"environments": known})
             await self._send(lease, [running.spec for running in lease.running.values()])
             while True:
                 try:
@@ -447,6 +453,10 @@ class RayExecutor:
 
 def _holds(room: Room, specs: Sequence[TrialSpec]) -> bool:
     return all(room.take(spec.resources) for spec in specs)
+
+
+def _environment(node: Node, found: dict[str, Any]) -> dict[str, str]:
+    return {**found["environment"], "accelerator": node.accelerator or ("unknown" if node.gpus else "none")}
 
 
 def _outcome(

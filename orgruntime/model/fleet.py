@@ -20,3 +20,5 @@ class Fleet(Noun):
     isolation: str = "none"
     """The level that every node can give: `strict` or `none`."""
     simulated: bool = False
+    environments: dict[str, dict[str, str]] = {}
+    """Address → `python`, `platform` and `accelerator` of every node that was ever asked, gone ones too."""

@@ -5,12 +5,11 @@ Works on measured pairs. Does not measure. Invariant: the gain that a certificat
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from orgruntime import __version__
-from orgruntime.ledger.rows import CertificationRow
-from orgruntime.model.ids import CommitId, ProposalId
+from orgruntime.ledger.rows import CertificationRow, TrialRow
+from orgruntime.model.ids import CommitId, ProposalId, TrialKey
 from orgruntime.model.research import Certificate, LapPair, Pair, VoidPair
 from orgruntime.runtime.lab import Lab, hardware_class
 from orgruntime.runtime.snapshots import tests_used
@@ -36,6 +35,7 @@ def build_certificate(
     total_gain, total_interval = lap_summary(totals, lab.noise.sd)
     baseline = sum(baselines) / len(baselines)
     command = spec.verify or spec.run
+    runs = [run for run in map(lab.ledger.trial, map(TrialKey, trials)) if run is not None]
     return Certificate(
         id=row.id,
         run=lab.ledger.run().id,
@@ -53,8 +53,8 @@ def build_certificate(
         setup=spec.setup,
         time_limit_s=lab.time_limit_s(lab.verifier),
         hardware=hardware_class(lab.verifier.resources),
-        isolation=lab.ports.executor.fleet().isolation,
-        environment=environment(),
+        isolation=_isolation(runs),
+        environment=environment(lab, runs),
         hypothesis=hypothesis(objective.metric, row.delta, row.scale),
         delta=row.delta,
         scale=row.scale,
@@ -85,8 +85,28 @@ def _number(lab: Lab, row: CertificationRow) -> int:
     return tests_used([one for one in lab.ledger.certifications() if one.number <= row.number])
 
 
-def environment() -> dict[str, str]:
-    return {"python": platform.python_version(), "platform": platform.platform(), "orgruntime": __version__}
+def environment(lab: Lab, runs: Sequence[TrialRow]) -> dict[str, str]:
+    """Of the nodes that ran the trials, different ones beside each other; and the driver's version of this package.
+
+    A node that left before this driver came is unknown.
+    """
+    known = lab.ports.executor.fleet().environments
+    nodes = sorted({run.node for run in runs})
+    facts = {
+        name: _each(known.get(node, {}).get(name, "unknown") for node in nodes)
+        for name in ("python", "platform", "accelerator")
+    }
+    isolation = _each(run.isolation for run in runs)
+    return {**facts, "isolation": isolation, "nodes": str(len(nodes)), "orgruntime": __version__}
+
+
+def _each(words: Iterable[str]) -> str:
+    return "; ".join(sorted(set(words)))
+
+
+def _isolation(runs: Sequence[TrialRow]) -> str:
+    """`strict` only where each run was."""
+    return "strict" if all(run.isolation == "strict" for run in runs) else "none"
 
 
 def lineage(lab: Lab, commit: CommitId) -> tuple[ProposalId, ...]:

@@ -18,6 +18,9 @@ from orgruntime.runtime.ports import ExecutorError
 Script = Callable[[TrialSpec], TrialOutcome | Awaitable[TrialOutcome]]
 """How an attempt ends. An awaitable holds its slot until it is done, and may be cancelled meanwhile."""
 
+ENVIRONMENT = {"python": "0.0", "platform": "make-believe"}
+"""Of every virtual node."""
+
 
 class InlineExecutor:
     def __init__(self, script: Script, *, nodes: int = 1, cpus: float = 4.0, gpus: int = 0) -> None:
@@ -38,7 +41,8 @@ class InlineExecutor:
         return self.fleet()
 
     def fleet(self) -> Fleet:
-        return Fleet(nodes=self._nodes, isolation="none", simulated=True)
+        kinds = {node.address: {**ENVIRONMENT, "accelerator": node.accelerator or "none"} for node in self._nodes}
+        return Fleet(nodes=self._nodes, isolation="none", simulated=True, environments=kinds)
 
     def fits(self, shape: Resources) -> bool:
         return any(_count(node, shape, []) > 0 for node in self._nodes)

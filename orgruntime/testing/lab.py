@@ -102,7 +102,7 @@ class Program:
             return TrialOutcome(attempt=spec.attempt, ending=ending, wall_s=self.wall_s, detail="as the script wants")
         code, output = self._played(spec)
         return TrialOutcome(
-            attempt=spec.attempt, ending=ending, exit_code=code, wall_s=self.wall_s, output=output, node="node-0"
+            attempt=spec.attempt, ending=ending, exit_code=code, wall_s=self.wall_s, output=output, node="10.0.0.0"
         )
 
     def constants(self, tree: TreeId) -> dict[str, float]:

@@ -64,6 +64,8 @@ class ExecutorConformance:
         assert fleet.nodes
         assert len({node.id for node in fleet.nodes}) == len(fleet.nodes)
         assert fleet.isolation in ("strict", "none")
+        for node in fleet.nodes:
+            assert set(fleet.environments[node.address]) >= {"python", "platform", "accelerator"}
 
     async def test_a_shape_fits_or_never_will(self, executor: Executor) -> None:
         assert executor.fits(ONE)
