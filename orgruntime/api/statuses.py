@@ -18,17 +18,28 @@ STALE = "its driver is gone; go on with `orgrun resume {id}`"
 def status_of_run(folder: RunFolder) -> RunStatus:
     """Raises UserError when the folder is no run."""
     manifest = folder.manifest()
+    # Before and after: a driver may come, or end the run and leave, while the ledger is read.
+    alive = folder.has_driver()
     with folder.ledger() as ledger:
         status = run_status(manifest, ledger, folder)
-    if status.state is RunState.RUNNING and not folder.has_driver():
-        return status.model_copy(update={"state": RunState.STOPPED, "reason": STALE.format(id=folder.id)})
-    return status
+    if alive or folder.has_driver():
+        return status.model_copy(update={"driver_alive": True})
+    return _without_driver(status, folder)
+
+
+def _without_driver(status: RunStatus, folder: RunFolder) -> RunStatus:
+    """Nothing runs where nobody drives, whatever the ledger's last word is."""
+    trials = status.trials.model_copy(update={"running": 0, "interrupted": status.trials.running})
+    changed: dict[str, Any] = {"trials": trials, "driver_alive": False}
+    if status.state is RunState.RUNNING:
+        changed |= {"state": RunState.STOPPED, "reason": STALE.format(id=folder.id)}
+    return status.model_copy(update=changed)
 
 
 def run_status(
     manifest: Manifest, ledger: Ledger, folder: RunFolder, roles: tuple[RoleActivity, ...] = ()
 ) -> RunStatus:
-    """One consistent reading of the ledger."""
+    """One consistent reading of the ledger, as its driver sees it."""
     run, noise = ledger.run(), ledger.noise()
     lead = ledger.lead()
     baseline = Measured(commit=run.base_commit, metric=noise.baseline) if run.base_commit and noise else None
@@ -49,6 +60,7 @@ def run_status(
         isolation=run.isolation,
         folder=str(folder.path),
         roles=roles,
+        driver_alive=run.state is RunState.RUNNING,
     )
 
 

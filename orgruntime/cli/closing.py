@@ -67,12 +67,13 @@ def status_words(status: RunStatus) -> str:
     metric = status.objective["metric"]
     lines = [
         (status.run, f"{status.state.value}" + (f": {status.reason}" if status.reason else "")),
+        ("driver", _driver(status)),
         ("objective", f"{status.objective['direction']} {metric}"),
         ("baseline", _measured(status)),
         ("lead", f"{status.lead.commit[:10]}: {_number(status.lead.metric)}" if status.lead else ""),
         ("champion", champion_line(status)),
         ("ideas", _counts(status.ideas)),
-        ("trials", _counts(trials.model_dump())),
+        ("trials", _counts(trials.model_dump(exclude=set() if trials.interrupted else {"interrupted"}))),
         (
             "spend",
             f"{spend.cpu_seconds:.1f} CPU s, {spend.gpu_seconds:.1f} GPU s, {spend.tokens} tokens, "
@@ -85,6 +86,13 @@ def status_words(status: RunStatus) -> str:
     ]
     width = max(len(label) for label, text in lines if text)
     return "\n".join(f"{label.ljust(width)}  {printable(text)}" for label, text in lines if text)
+
+
+def _driver(status: RunStatus) -> str:
+    """Empty for a run that is over: nobody is missed there."""
+    if status.driver_alive:
+        return "alive"
+    return "" if status.state.is_final else "none is alive, so nothing runs"
 
 
 def _measured(status: RunStatus) -> str:

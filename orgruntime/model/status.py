@@ -52,6 +52,8 @@ class TrialCounts(Noun):
     crash: int = 0
     inconclusive: int = 0
     running: int = 0
+    interrupted: int = 0
+    """Were running when their driver died; the next one settles them and tries them again."""
 
 
 class Spend(Noun):
@@ -84,3 +86,5 @@ class RunStatus(Noun):
     isolation: str
     folder: str
     roles: tuple[RoleActivity, ...] = ()
+    driver_alive: bool = False
+    """Whether a process drives the run now."""
