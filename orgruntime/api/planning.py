@@ -6,6 +6,7 @@ and refuse a stale one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,17 +49,19 @@ def plan_org(
 
 def fleet_of(cluster: ClusterChoice) -> Fleet:
     """The nodes of a running cluster. Raises UserError."""
+    from orgruntime.backends.native_output import native_output_to
     from orgruntime.backends.ray_cluster import connect
     from orgruntime.runtime.ports import ExecutorError
 
     try:
-        joined = connect(cluster.address, cpus=cluster.cpus, gpus=cluster.gpus)
+        with native_output_to(Path(os.devnull)):
+            joined = connect(cluster.address, cpus=cluster.cpus, gpus=cluster.gpus)
+            try:
+                return Fleet(nodes=joined.nodes())
+            finally:
+                joined.close()
     except ExecutorError as error:
         raise UserError(str(error), FINDINGS) from error
-    try:
-        return Fleet(nodes=joined.nodes())
-    finally:
-        joined.close()
 
 
 def save_plan(path: Path, org: Path, models: Mapping[str, str], budget: Mapping[str, str], plan: Plan) -> None:

@@ -7,10 +7,12 @@ arms. Invariant: the new e-value comes from new trials alone.
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orgruntime.api.certificate_checks import evidence_of
 from orgruntime.api.errors import FINDINGS, UserError
@@ -74,8 +76,11 @@ class _Board:
 
 def measure_again(certificate: Certificate, arms: Arms, choice: ClusterChoice, tell: Tell) -> Rerun:
     """Raises UserError when the trials cannot be run here."""
+    from orgruntime.backends.native_output import native_output_to
+
     try:
-        return asyncio.run(_measured(certificate, arms, choice, tell))
+        with native_output_to(Path(os.devnull)):
+            return asyncio.run(_measured(certificate, arms, choice, tell))
     except ExecutorError as error:
         raise UserError(str(error), FINDINGS) from error
 

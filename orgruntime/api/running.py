@@ -155,9 +155,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _drive(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice: ClusterChoice, view: View) -> RunStatus:
+    from orgruntime.backends.native_output import native_output_to
+
     try:
         ledger.take_over()
-        asyncio.run(_driven(manifest, folder, ledger, choice, view))
+        with native_output_to(folder.logs / "ray.log"):
+            asyncio.run(_driven(manifest, folder, ledger, choice, view))
         status = run_status(manifest, ledger, folder)
     except (ExecutorError, WorkspaceError, LedgerError) as error:
         said = str(error).rstrip(".")

@@ -79,7 +79,11 @@ class LiveView(View):
         self._status: RunStatus | None = None
         self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS)
         self._evidence: dict[str, Any] = {}
-        self._live = Live(console=console, get_renderable=self.picture, refresh_per_second=4)
+        # What others print is not for the reader.
+        self._live = Live(
+            console=console, get_renderable=self.picture, refresh_per_second=4, redirect_stdout=False,
+            redirect_stderr=False,
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -28,13 +29,15 @@ def command(certificate: Path, arithmetic: bool, as_json: bool, **cluster: objec
     Exit code 0: verified; 1: something differs, and it says what.
     """
     from orgruntime.api.verifying import verify
+    from orgruntime.cli.own_stream import own_stream
     from orgruntime.cli.views import cluster_choice
     from orgruntime.diagnostics.render import printable
 
-    def tell(line: str) -> None:
-        click.echo(printable(line), err=as_json)
-
-    report = verify(certificate, rerun=not arithmetic, cluster=cluster_choice({"address": None, **cluster}), tell=tell)
+    choice = cluster_choice({"address": None, **cluster})
+    with own_stream(sys.stderr if as_json else sys.stdout) as out:
+        report = verify(
+            certificate, rerun=not arithmetic, cluster=choice, tell=lambda line: print(printable(line), file=out)
+        )
     if as_json:
         click.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:

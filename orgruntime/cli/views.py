@@ -5,21 +5,26 @@ Invariant: with JSON, stdout holds one object a line and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
-from typing import Any, Self
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Self, TextIO
 
 import click
 
 from orgruntime.api.running import View
 from orgruntime.api.wiring import ClusterChoice
-from orgruntime.cli.live import LiveView, PlainView, view_for
+from orgruntime.cli.live import view_for
+from orgruntime.cli.own_stream import own_stream
 from orgruntime.runtime.events import RunEvent
 
 
-def run_view(as_json: bool) -> JsonView | LiveView | PlainView:
-    """What shows a run that this process drives; a context manager."""
-    return JsonView() if as_json else view_for()
+@contextlib.contextmanager
+def run_view(as_json: bool) -> Iterator[View]:
+    """What shows a run that this process drives, on a stream that nothing else in the process writes to."""
+    with own_stream(sys.stdout) as out, JsonView(out) if as_json else view_for(out) as view:
+        yield view
 
 
 def cluster_choice(options: Mapping[str, Any]) -> ClusterChoice:
@@ -34,6 +39,9 @@ def cluster_choice(options: Mapping[str, Any]) -> ClusterChoice:
 class JsonView(View):
     """One event object a line."""
 
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
     def __enter__(self) -> Self:
         return self
 
@@ -41,4 +49,4 @@ class JsonView(View):
         """Nothing is left to show."""
 
     def event(self, event: RunEvent) -> None:
-        click.echo(json.dumps(event.model_dump(mode="json")))
+        print(json.dumps(event.model_dump(mode="json")), file=self._out, flush=True)
