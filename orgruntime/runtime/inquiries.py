@@ -87,15 +87,20 @@ class Inquiries:
     def write_standups(self, tx: Transaction) -> list[InquiryRow]:
         """Stand-ups that are due. A role's next one waits for the one that is under way."""
         spawned, self._spawned = self._spawned, []
-        rows = list(spawned)
+        return [*spawned, *(self._row(tx, id, self._idea(tx, ()), role) for id, role in self._due_now())]
+
+    def standups(self) -> bool:
+        """Whether one is under way or due."""
+        return any(id.startswith(STANDUP) for id in self._tasks) or bool(self._due_now())
+
+    def _due_now(self) -> list[tuple[InquiryId, RoleSlug]]:
+        due = []
         for cadence in self._lab.manifest.graph.cadences:
             number = self._due(cadence)
-            if number is None:
-                continue
             id = InquiryId(f"{STANDUP}{cadence.id}.{number}")
-            if self._lab.ledger.inquiry(id) is None:
-                rows.append(self._row(tx, id, self._idea(tx, ()), cadence.role))
-        return rows
+            if number is not None and self._lab.ledger.inquiry(id) is None:
+                due.append((id, cadence.role))
+        return due
 
     def start(self, rows: Sequence[InquiryRow]) -> None:
         """Begins the threads of inquiries that were just written."""
@@ -124,8 +129,12 @@ class Inquiries:
 
     def write_ended(self, tx: Transaction, reason: str) -> None:
         """Closes what is still open when the run is over."""
-        self._closing += [(row.id, reason) for row in self._lab.ledger.open_inquiries()]
-        self._closing = list(dict(self._closing).items())
+        ended = dict(self._closing)
+        for row in self._lab.ledger.open_inquiries():
+            if row.id.startswith(STANDUP) and row.id not in ended:
+                ended[row.id] = f"cut off, the run had nothing else to wait for: {reason}"
+                self._lab.tell(EventKind.NOTICE, f"the stand-up of {row.at} was cut off by the end of the run")
+        self._closing = list(({row.id: reason for row in self._lab.ledger.open_inquiries()} | ended).items())
         self.write_closed(tx)
 
     def raise_failure(self) -> None:

@@ -33,6 +33,7 @@ class Hands:
     wall_ms: int
     """Driver time that is not in the ledger yet."""
     certification: CertificationRow | None
+    standups: bool
 
 
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:
@@ -66,6 +67,7 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         tests_used=tests_used(certifications),
         since_champion=share * _since_champion(lab, hands),
         target_reached=target_reached(lab),
+        standups=hands.standups,
         stop_asked=hands.stop_asked,
         screen=_screen(lab),
         verification_left=verification_left(lab),

@@ -32,6 +32,9 @@ TICK_S = 0.25
 """Without news the loop looks around this often: requests from other processes, cadences, the clock."""
 LONGEST_REST_S = 0.03
 
+STANDUP_PATIENCE_S = 10.0
+"""How long a run that has nothing else left waits for a stand-up before it is finished."""
+
 
 class Supervisor:
     """One run, from its ledger's present state to its end, a pause or a stop."""
@@ -48,6 +51,8 @@ class Supervisor:
         self._counted_s = lab.ports.clock.monotonic()
         self._ended: tuple[RunState, str] | None = None
         self._tick_s = 0.0
+        self._quiet_since: float | None = None
+        """Since when nothing but stand-ups is left."""
 
     def ask_stop(self, reason: str) -> None:
         """From a signal handler or a request: nothing new is started, what runs is ended, the run can be resumed."""
@@ -166,9 +171,19 @@ class Supervisor:
                 forgiven=self._forgiven,
                 wall_ms=self._wall_ms(),
                 certification=certification,
+                standups=self._standups_may_end(),
             ),
         )
         return write_intents(self._lab, tx, now, self._inquiries, self._asks)
+
+    def _standups_may_end(self) -> bool:
+        board, now = self._lab.board, self._lab.ports.clock.monotonic()
+        if board.started or board.orders or self._inquiries.exploring or not self._inquiries.standups():
+            self._quiet_since = None
+            return False
+        if self._quiet_since is None:
+            self._quiet_since = now
+        return now - self._quiet_since < STANDUP_PATIENCE_S
 
     def _apply(self, applied: Applied) -> None:
         lab = self._lab

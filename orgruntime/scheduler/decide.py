@@ -69,6 +69,8 @@ class Snapshot:
     champion_is_base: bool = True
     certified: int = 0
     """Tests passed so far."""
+    standups: bool = False
+    """A stand-up is due or under way, and may still end before the run does."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
 
@@ -321,5 +323,7 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
 def _finish(now: Snapshot, over: Over) -> list[Decision]:
     """The run is over when nothing runs, nothing is in hand and no certification is under way."""
     if now.running or now.wanted or now.exploring or now.certification_running or now.certification_asked:
+        return []
+    if now.standups and now.left.get("wall_ms", 1) > 0:
         return []
     return [Decision(Verb.FINISH, over.dial, over.reason)]

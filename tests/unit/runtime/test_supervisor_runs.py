@@ -15,8 +15,8 @@ from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Dial
-from orgruntime.model.ids import IdeaId, RoleSlug
-from orgruntime.model.manifest import Cadence, Direction, Objective, Role, RoleKind
+from orgruntime.model.ids import IdeaId, InquiryId, RoleSlug
+from orgruntime.model.manifest import Cadence, Direction, Manifest, Objective, Role, RoleKind
 from orgruntime.model.research import IdeaState, VerdictWord
 from orgruntime.model.status import RunState
 from orgruntime.model.step import StepReply, StepRequest
@@ -269,6 +269,48 @@ async def test_a_stand_up_writes_memos_on_its_cadence(tmp_path: Path) -> None:
     assert settled // 10 - 1 <= len(memos) <= settled // 10
     assert all(memo.role == scribe.slug for memo in memos)
     assert [memo.upto_trials for memo in memos] == sorted(memo.upto_trials for memo in memos)
+
+
+def with_a_scribe() -> tuple[Manifest, RoleSlug]:
+    scribe = Role(slug=RoleSlug("scribe"), name="Scribe", kind=RoleKind.AGENT, species=("digest/ledger",))
+    cadence = Cadence(id="c1", role=scribe.slug, payload="memo", every_trials=10)
+    return small_org(roles=(*ROLES, scribe), cadences=(cadence,)), scribe.slug
+
+
+async def test_a_stand_up_that_is_due_at_the_end_is_held(tmp_path: Path) -> None:
+    """The tenth and last trial makes it due, and the scribe takes its time."""
+    org, scribe = with_a_scribe()
+    bench = Bench(tmp_path, org=org)
+
+    async def slowly() -> StepReply:
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+        return StepReply(type="memo", body={"text": "ten trials of noise"})
+
+    await bench.run(lambda request: slowly() if request.role == scribe else declining("nothing"))
+    with bench.ledger() as ledger:
+        assert ledger.run().state is RunState.FINISHED
+        assert [memo.text for memo in ledger.memos()] == ["ten trials of noise"]
+
+
+async def test_a_stand_up_that_does_not_end_is_cut_off_and_that_is_said(tmp_path: Path) -> None:
+    org, scribe = with_a_scribe()
+    bench = Bench(tmp_path, org=org)
+
+    async def for_ever() -> StepReply:
+        while True:
+            await asyncio.sleep(0.02)
+            bench.clock.advance(1.0)
+
+    state, _ = await bench.run(lambda request: for_ever() if request.role == scribe else declining("nothing"))
+    assert state is RunState.FINISHED
+    with bench.ledger() as ledger:
+        assert not ledger.open_inquiries()
+        standup = ledger.inquiry(InquiryId("sc1.1"))
+        assert standup is not None
+        assert standup.reason.startswith("cut off")
+        assert ledger.memos() == []
+    assert "the stand-up of scribe was cut off by the end of the run" in bench.heard.texts(EventKind.NOTICE)
 
 
 async def test_fan_out_opens_siblings_with_proposals_of_their_own(tmp_path: Path) -> None:
