@@ -25,6 +25,8 @@ from orgruntime.runtime.verifier_step import Certifications, verifier_step
 from orgruntime.scheduler.decide import Decision
 
 STANDUP = "s"
+LAST_TEST = "t"
+"""Begins the id of an inquiry that takes a lead below the trigger to the verifier."""
 SIBLING = "+"
 """In the id of an inquiry that a ×N handoff opened beside its first: `q7+2`."""
 
@@ -83,6 +85,19 @@ class Inquiries:
             names = f"{rows[0].id}..{rows[-1].id}" if len(rows) > 1 else rows[0].id
             tx.decide(decision.dial, decision.verb.value, names, decision.reason, {"count": len(rows)})
         return rows
+
+    def last_test_taken(self) -> bool:
+        """Whether a last test was asked for since the last trial was settled. Not looked up while inquiries are open."""
+        return self.exploring > 0 or self._lab.ledger.inquiry(self._last_test()) is not None
+
+    def write_last_test(self, tx: Transaction, decision: Decision) -> list[InquiryRow]:
+        """An inquiry that begins at the verifier, which waits there for its test as every other does."""
+        id = self._last_test()
+        tx.decide(decision.dial, decision.verb.value, id, decision.reason, {})
+        return [self._row(tx, id, self._idea(tx, ()), self._lab.verifier.slug)]
+
+    def _last_test(self) -> InquiryId:
+        return InquiryId(f"{LAST_TEST}{self._lab.ledger.settled_trials()}")
 
     def write_standups(self, tx: Transaction) -> list[InquiryRow]:
         """Stand-ups that are due. A role's next one waits for the one that is under way."""

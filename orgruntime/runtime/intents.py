@@ -62,6 +62,8 @@ def _write(
             applied.inquiries += inquiries.write_opened(tx, decision)
         case Verb.CERTIFY:
             applied.granted = _open_certification(lab, tx, now, decision, asks.inquiry)
+        case Verb.LAST_TEST:
+            applied.inquiries += inquiries.write_last_test(tx, decision)
         case Verb.WITHDRAW:
             applied.withdrawn = decision.reason
             _note(tx, decision)

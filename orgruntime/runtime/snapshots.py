@@ -34,6 +34,7 @@ class Hands:
     """Driver time that is not in the ledger yet."""
     certification: CertificationRow | None
     standups: bool
+    last_test_taken: bool
 
 
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:
@@ -67,6 +68,8 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         tests_used=tests_used(certifications),
         since_champion=share * _since_champion(lab, hands),
         target_reached=target_reached(lab),
+        lead_hopes=_lead_hopes(lab, certifications),
+        last_test_taken=hands.last_test_taken,
         standups=hands.standups,
         stop_asked=hands.stop_asked,
         screen=_screen(lab),
@@ -80,6 +83,16 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
 def _lead_promises(lab: Lab) -> bool:
     lead, trigger = lab.ledger.lead(), lab.numbers.trigger
     return lead is not None and trigger is not None and lead.estimate >= trigger
+
+
+def _lead_hopes(lab: Lab, certifications: list[CertificationRow]) -> bool:
+    """H0 says that the gain is at most δ: a lead that does not look better than that is not worth a test. One whose test
+    the cluster lost is worth another, once."""
+    lead, champion, delta = lab.ledger.lead(), lab.ledger.champion(), lab.numbers.delta
+    if lead is None or champion is None or delta is None or lead.commit == champion.commit or lead.estimate <= delta:
+        return False
+    tests = [row.state for row in certifications if row.lead == lead.commit]
+    return tests in ([], [EvidenceState.VOID])
 
 
 def verification_left(lab: Lab) -> int | None:

@@ -172,6 +172,7 @@ class Supervisor:
                 wall_ms=self._wall_ms(),
                 certification=certification,
                 standups=self._standups_may_end(),
+                last_test_taken=self._inquiries.last_test_taken(),
             ),
         )
         return write_intents(self._lab, tx, now, self._inquiries, self._asks)

@@ -69,6 +69,10 @@ class Snapshot:
     champion_is_base: bool = True
     certified: int = 0
     """Tests passed so far."""
+    lead_hopes: bool = False
+    """The lead looks better than the champion by more than δ, the smallest win, and was not tested yet."""
+    last_test_taken: bool = False
+    """A last test was asked for since the last trial."""
     standups: bool = False
     """A stand-up is due or under way, and may still end before the run does."""
     lead_promises: bool = True
@@ -79,6 +83,8 @@ class Verb(StrEnum):
     START_TRIAL = "start-trial"
     OPEN_INQUIRY = "open-inquiry"
     CERTIFY = "certify"
+    LAST_TEST = "last-test"
+    """The lead is below the trigger, and goes before the verifier because nothing else can be done any more."""
     DROP = "drop"
     """A trial that will never be started is given up."""
     WITHDRAW = "withdraw"
@@ -242,7 +248,7 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     """
     if not now.certification_asked or now.certification_running:
         return []
-    if (never := _never_granted(now)) is not None:
+    if (never := _never_granted(now, over)) is not None:
         return [never]
     tests = now.numbers.tests_planned
     used, cost = _share(now), _certification_share(now)
@@ -264,8 +270,12 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     return [Decision(Verb.CERTIFY, dial, reason, numbers=facts) for holds, dial, reason in reasons if holds][:1]
 
 
-def _never_granted(now: Snapshot) -> Decision | None:
-    """Why the certification that is asked for can never be granted, if so."""
+def _never_granted(now: Snapshot, over: Over | None) -> Decision | None:
+    """Why the certification that is asked for can never be granted, if so.
+
+    Once exploration is over, waiting can make the lead no better, and a test that stands to lose costs nothing: then
+    the trigger is no bar.
+    """
     tests = now.numbers.tests_planned
     used_up = f"all {tests} planned certifications are used; a person can raise the budget"
     reset = "the lead that was to be tested is reset or certified since; what is left of it is below the trigger"
@@ -273,7 +283,7 @@ def _never_granted(now: Snapshot) -> Decision | None:
         (now.tests_used >= tests, Dial.PROOF, used_up),
         (not _cap_allows(now), Dial.PROOF, _cap_reason(now)),
         (now.target_reached, Dial.SMALLEST_WIN, "a certified champion has reached the target"),
-        (not now.lead_promises, Dial.SMALLEST_WIN, reset),
+        (not now.lead_promises and not (over is not None and now.lead_hopes), Dial.SMALLEST_WIN, reset),
         (not _can_pay(now), Dial.BUDGET, "what is left of the budget cannot pay a certification"),
     )
     return next((Decision(Verb.WITHDRAW, dial, reason) for holds, dial, reason in reasons if holds), None)
@@ -321,9 +331,18 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
 
 
 def _finish(now: Snapshot, over: Over) -> list[Decision]:
-    """The run is over when nothing runs, nothing is in hand and no certification is under way."""
+    """The run is over when nothing runs, nothing is in hand, no certification is under way and none is worth asking
+    for."""
     if now.running or now.wanted or now.exploring or now.certification_running or now.certification_asked:
         return []
+    if _last_test_is_due(now):
+        reason = "exploration is over: the lead is below the trigger, and α and the budget pay for a last test"
+        return [Decision(Verb.LAST_TEST, Dial.PROOF, reason)]
     if now.standups and now.left.get("wall_ms", 1) > 0:
         return []
     return [Decision(Verb.FINISH, over.dial, over.reason)]
+
+
+def _last_test_is_due(now: Snapshot) -> bool:
+    allowed = now.tests_used < now.numbers.tests_planned and _cap_allows(now) and _can_pay(now)
+    return now.lead_hopes and not now.last_test_taken and not now.target_reached and allowed

@@ -29,13 +29,17 @@ def one_win(request: StepRequest) -> StepReply:
 
 
 def on(
-    bench: Bench, stage: str, numbers: Iterable[int], then: Callable[[TrialSpec, TrialOutcome], TrialOutcome]
+    bench: Bench,
+    stage: str,
+    numbers: Iterable[int],
+    then: Callable[[TrialSpec, TrialOutcome], TrialOutcome],
+    tests: tuple[str, ...] = ("c1",),
 ) -> None:
-    """Changes what the runs on some seeds of the first certification come to."""
+    """Changes what the runs on some seeds of certifications come to."""
     seeds: set[str] = set()
 
     def prepare(lab: Lab, supervisor: Supervisor) -> None:
-        seeds.update(str(lab.seed_for(stage, "c1", number)) for number in numbers)
+        seeds.update(str(lab.seed_for(stage, test, number)) for test in tests for number in numbers)
 
     def script(spec: TrialSpec) -> TrialOutcome:
         outcome = bench.program(spec)
@@ -69,13 +73,13 @@ async def test_a_pair_that_the_cluster_lost_is_replaced_by_a_fresh_one(bench: Be
 
 
 async def test_a_test_that_is_lost_costs_neither_its_number_nor_the_lead(bench: Bench, tmp_path: Path) -> None:
-    on(bench, "certify", range(100), lost)
+    on(bench, "certify", range(100), lost, tests=("c1", "c2", "c3"))
     state, reason = await bench.run(one_win)
     assert state is RunState.FINISHED, reason
     with bench.ledger() as ledger:
         lead, base = ledger.lead(), ledger.run().base_commit
-        first = ledger.certifications()[0]
-        assert first.state is EvidenceState.VOID
+        first, second = ledger.certifications()
+        assert first.state is second.state is EvidenceState.VOID, "tried again once, at the end"
         assert f"{LOST_PAIRS + 1} pairs are lost" in first.reason
         assert lead is not None
         assert lead.commit != base, "the lead keeps its place"
@@ -83,6 +87,14 @@ async def test_a_test_that_is_lost_costs_neither_its_number_nor_the_lead(bench: 
     assert bench.workspace.branch("lead") == lead.commit
     assert audit(tmp_path / "ledger.db") == []
     assert any("number is free again" in text for text in bench.heard.texts(EventKind.CERTIFICATION))
+
+
+async def test_a_lost_test_is_held_again_when_nothing_else_is_left(bench: Bench) -> None:
+    on(bench, "certify", range(100), lost)
+    await bench.run(one_win)
+    certificate = certificate_of(bench)
+    assert certificate is not None
+    assert (certificate.id, certificate.test_number) == ("c2", 1)
 
 
 async def test_the_next_test_after_a_void_one_has_its_number(tmp_path: Path) -> None:
@@ -140,7 +152,7 @@ async def test_without_any_lap_there_is_no_champion(bench: Bench, then: object, 
     def crash(spec: TrialSpec, outcome: TrialOutcome) -> TrialOutcome:
         return outcome.model_copy(update={"exit_code": 1, "output": "boom"})
 
-    on(bench, "lap", range(100), lost if then is lost else crash)
+    on(bench, "lap", range(100), lost if then is lost else crash, tests=("c1", "c2"))
     await bench.run(one_win)
     assert certificate_of(bench) is None
     with bench.ledger() as ledger:

@@ -253,3 +253,22 @@ async def test_verification_takes_no_more_than_its_share(tmp_path: Path, seed: i
     with bench.ledger() as ledger:
         assert ledger.certifications()
         assert ledger.verification_trials() <= 45
+
+
+@pytest.mark.parametrize("gain", [0.12, 0.02])
+async def test_a_lead_below_the_trigger_is_tested_at_the_end_where_that_can_be_won(tmp_path: Path, gain: float) -> None:
+    """δ is half the noise's sd, about 0.05; the estimate is half of what was measured."""
+    bench = Bench(tmp_path, org=small_org(budget=Budget(trials=400)))
+
+    def once(request: StepRequest) -> StepReply:
+        return setting(request, "LR", gain) if not request.past else declining("enough")
+
+    state, reason = await bench.run(once)
+    assert state is RunState.FINISHED, reason
+    with bench.ledger() as ledger:
+        tests, asked = ledger.certifications(), [row for row in ledger.decisions(1000) if row.verb == "last-test"]
+        delta = 0.5 * (noise.sd if (noise := ledger.noise()) else 0)
+        hopeful = max(row.estimate for row in ledger.lead_history()) > delta if ledger.lead_history() else False
+    assert bool(tests) == bool(asked) == hopeful
+    assert hopeful is (gain > 0.1)
+    assert audit(tmp_path / "ledger.db") == []

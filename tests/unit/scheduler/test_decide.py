@@ -249,3 +249,42 @@ def test_without_a_bound_on_trials_nothing_is_paced_by_trials() -> None:
     now = replace(NOW, numbers=unbounded, left={"usd_micro": 500_000}, used={"usd_micro": 0.5}, exploring=3)
     assert unbounded.trials_payable is None
     assert verbs(decide(replace(now, certification_asked=True))) == [Verb.CERTIFY]
+
+
+HOPEFUL = replace(NOW, proposers=0, lead_hopes=True, lead_promises=False)
+"""Nobody has anything left to propose, and the lead is better than the champion by more than δ, below the trigger."""
+
+
+def test_a_lead_below_the_trigger_gets_a_last_test_before_the_run_ends() -> None:
+    (decision,) = decide(HOPEFUL)
+    assert (decision.verb, decision.dial) == (Verb.LAST_TEST, Dial.PROOF)
+    (granted,) = decide(replace(HOPEFUL, certification_asked=True, last_test_taken=True))
+    assert (granted.verb, granted.dial) == (Verb.CERTIFY, Dial.PROOF)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"lead_hopes": False},
+        {"last_test_taken": True},
+        {"tests_used": HOPEFUL.numbers.tests_planned},
+        {"verification_left": 0, "tests_used": 1},
+        {"left": {"trials": 2}},
+        {"target_reached": True},
+    ],
+)
+def test_there_is_none_where_nothing_can_come_of_it(changed: dict[str, object]) -> None:
+    (decision,) = decide(replace(HOPEFUL, **changed))  # type: ignore[arg-type]  # any field
+    assert decision.verb is Verb.FINISH
+
+
+def test_while_exploration_goes_on_the_trigger_holds() -> None:
+    assert Verb.LAST_TEST not in verbs(decide(replace(HOPEFUL, proposers=2)))
+    (decision,) = decide(replace(HOPEFUL, proposers=2, certification_asked=True, exploring=3))
+    assert decision.verb is Verb.WITHDRAW
+
+
+@pytest.mark.parametrize(("wall", "verb"), [(None, []), (1000, []), (0, [Verb.FINISH])])
+def test_the_end_waits_for_stand_ups_while_there_is_time(wall: int | None, verb: list[Verb]) -> None:
+    left = {"trials": 300} | ({} if wall is None else {"wall_ms": wall})
+    assert verbs(decide(replace(NOW, proposers=0, standups=True, left=left))) == verb
