@@ -70,6 +70,10 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         stop_asked=draw(st.sampled_from([False, False, False, True])),
         verification_left=draw(st.none() | st.integers(0, 100)),
         champion_is_base=draw(st.booleans()),
+        lead_promises=draw(st.booleans()),
+        lead_hopes=draw(st.booleans()),
+        last_test_taken=draw(st.booleans()),
+        standups=draw(st.booleans()),
     )
 
 
@@ -134,7 +138,21 @@ def test_a_test_is_granted_or_withdrawn_and_only_when_it_was_asked_for(now: Snap
     if not now.certification_asked or now.certification_running:
         assert not count(decisions, Verb.CERTIFY, Verb.WITHDRAW)
     if now.tests_used >= now.numbers.tests_planned:
-        assert not count(decisions, Verb.CERTIFY)
+        assert not count(decisions, Verb.CERTIFY, Verb.LAST_TEST)
+
+
+@given(snapshots())
+def test_the_trigger_is_a_bar_until_nothing_else_is_left(now: Snapshot) -> None:
+    """Only a lead above δ passes it then, and only once."""
+    decisions = decide(replace(now, lead_promises=False))
+    if count(decisions, Verb.LAST_TEST):
+        assert len(decisions) == 1
+        assert now.lead_hopes
+        assert not now.last_test_taken
+        assert not (now.running or now.wanted or now.exploring or now.certification_asked)
+    if count(decisions, Verb.CERTIFY):
+        assert now.lead_hopes
+        assert not count(decisions, Verb.OPEN_INQUIRY)
 
 
 @given(snapshots())
@@ -155,7 +173,7 @@ def test_an_idle_run_always_has_a_way_on(now: Snapshot) -> None:
     """With nothing running and free slots, a trial that waits is decided about; with no trial waiting, somebody
     thinks, or something is decided."""
     now = replace(now, running=0, free=dict.fromkeys(SHAPES, 1), stop_asked=False)
-    thinking = now.exploring or now.certification_running or not now.baseline_known
+    thinking = now.exploring or now.certification_running or now.standups or not now.baseline_known
     assert decide(now) or (thinking and not now.wanted)
 
 
