@@ -6,6 +6,7 @@ Works on measured pairs. Does not measure. Invariant: the gain that a certificat
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from orgruntime import __version__
 from orgruntime.ledger.rows import CertificationRow, TrialRow
@@ -27,14 +28,6 @@ def build_certificate(
 ) -> Certificate:
     """The certificate of a passed test. At least one pair of the lap is whole."""
     manifest, spec, objective = lab.manifest, lab.manifest.workspace, lab.manifest.objective
-    whole = [pair for pair in lap if pair.is_whole]
-    leads = [pair.lead or 0.0 for pair in whole]
-    baselines = [pair.baseline or 0.0 for pair in whole]
-    totals = [objective.direction.gain(b, a) for b, a in zip(baselines, leads, strict=True)]
-    gain, interval = lap_summary([pair.gain for pair in whole], lab.noise.sd)
-    total_gain, total_interval = lap_summary(totals, lab.noise.sd)
-    baseline = sum(baselines) / len(baselines)
-    command = spec.verify or spec.run
     runs = [run for run in map(lab.ledger.trial, map(TrialKey, trials)) if run is not None]
     return Certificate(
         id=row.id,
@@ -49,7 +42,7 @@ def build_certificate(
         champion_after=row.lead,
         tree_before=lab.workspace.get(row.champion).tree,
         tree_after=lab.workspace.get(row.lead).tree,
-        command=command,
+        command=spec.verify or spec.run,
         setup=spec.setup,
         time_limit_s=lab.time_limit_s(lab.verifier),
         hardware=hardware_class(lab.verifier.resources),
@@ -66,18 +59,32 @@ def build_certificate(
         e_value=evidence.wealth,
         pairs=tuple(pairs),
         lap=tuple(lap),
-        gain=gain,
-        gain_interval=interval,
-        total_gain=total_gain,
-        total_gain_percent=100.0 * total_gain / abs(baseline) if baseline else 0.0,
-        total_gain_interval=total_interval,
-        baseline_metric=baseline,
-        champion_metric=sum(leads) / len(leads),
         patch=lab.workspace.diff(lab.base.id, row.lead).text,
         voids=tuple(voids),
         trials=tuple(trials),
         proposals=lineage(lab, row.lead),
+        **_reported(lab, [pair for pair in lap if pair.is_whole]),
     )
+
+
+def _reported(lab: Lab, whole: Sequence[LapPair]) -> dict[str, Any]:
+    """The figures of the gain."""
+    direction, sd = lab.manifest.objective.direction, lab.noise.sd
+    leads = [pair.lead or 0.0 for pair in whole]
+    baselines = [pair.baseline or 0.0 for pair in whole]
+    gain, interval = lap_summary([pair.gain for pair in whole], sd)
+    totals = [direction.gain(b, a) for b, a in zip(baselines, leads, strict=True)]
+    total_gain, total_interval = lap_summary(totals, sd)
+    baseline = sum(baselines) / len(baselines)
+    return {
+        "gain": gain,
+        "gain_interval": interval,
+        "total_gain": total_gain,
+        "total_gain_percent": 100.0 * total_gain / abs(baseline) if baseline else 0.0,
+        "total_gain_interval": total_interval,
+        "baseline_metric": baseline,
+        "champion_metric": sum(leads) / len(leads),
+    }
 
 
 def _number(lab: Lab, row: CertificationRow) -> int:

@@ -87,7 +87,8 @@ class Inquiries:
         return rows
 
     def last_test_taken(self) -> bool:
-        """Whether a last test was asked for since the last trial was settled. Not looked up while inquiries are open."""
+        """Whether a last test was asked for since the last trial was settled. Not looked up while inquiries are open,
+        when none is due."""
         return self.exploring > 0 or self._lab.ledger.inquiry(self._last_test()) is not None
 
     def write_last_test(self, tx: Transaction, decision: Decision) -> list[InquiryRow]:

@@ -86,8 +86,8 @@ def _lead_promises(lab: Lab) -> bool:
 
 
 def _lead_hopes(lab: Lab, certifications: list[CertificationRow]) -> bool:
-    """H0 says that the gain is at most δ: a lead that does not look better than that is not worth a test. One whose test
-    the cluster lost is worth another, once."""
+    """H0 says that the gain is at most δ: a lead that does not look better than that is not worth a test. One whose
+    test the cluster lost is worth another, once."""
     lead, champion, delta = lab.ledger.lead(), lab.ledger.champion(), lab.numbers.delta
     if lead is None or champion is None or delta is None or lead.commit == champion.commit or lead.estimate <= delta:
         return False

@@ -149,7 +149,7 @@ def test_the_trigger_is_a_bar_until_nothing_else_is_left(now: Snapshot) -> None:
         assert len(decisions) == 1
         assert now.lead_hopes
         assert not now.last_test_taken
-        assert not (now.running or now.wanted or now.exploring or now.certification_asked)
+        assert not any((now.running, now.wanted, now.exploring, now.certification_asked))
     if count(decisions, Verb.CERTIFY):
         assert now.lead_hopes
         assert not count(decisions, Verb.OPEN_INQUIRY)
