@@ -224,7 +224,11 @@ async def test_a_species_that_fails_is_asked_again_where_that_can_help(bench: Be
     assert bench.asked.count("q1") == asked
 
 
-async def test_desks_that_are_lost_with_their_cluster_decline_no_idea(bench: Bench) -> None:
+@pytest.mark.parametrize("durable", [False, True])
+async def test_desks_that_are_lost_with_their_cluster_decline_no_idea(tmp_path: Path, durable: bool) -> None:
+    bench = Bench(tmp_path)
+    if durable:
+        bench.engine = lambda: LangGraphEngine(bench.org, tmp_path / "graph.db")
     ideas: list[str] = []
 
     def prepare(lab: Lab, supervisor: Supervisor) -> None:
