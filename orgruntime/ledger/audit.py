@@ -207,7 +207,7 @@ _COUNTED = (
     "SELECT 'ideas.total', count(*) FROM ideas",
     "SELECT 'trials.running', count(*) FROM trials WHERE state = 'running'",
     "SELECT 'trials.settled', count(number) FROM trials",
-    "SELECT 'trials.verification', count(number) FROM trials WHERE purpose IN ('certify', 'lap')",
+    "SELECT 'trials.verification', count(number) FROM trials WHERE purpose IN ('certify', 'lap') AND state = 'done'",
     "SELECT 'verdict.' || p.verdict, count(t.number) FROM trials t JOIN proposals p ON p.id = t.proposal"
     " WHERE p.verdict IS NOT NULL GROUP BY p.verdict",
     "SELECT 'dial.' || dial, count(*) FROM decisions GROUP BY dial",

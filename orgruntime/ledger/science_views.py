@@ -63,7 +63,7 @@ class ScienceViews(View):
         return self._counted("trials.settled")
 
     def verification_trials(self) -> int:
-        """Those of the settled ones that served a certification or its lap."""
+        """Those that served a certification or its lap, without the ones that the cluster lost."""
         return self._counted("trials.verification")
 
     def counts(self) -> TrialCounts:

@@ -151,13 +151,14 @@ class TrialWrites(Money):
         reason = f"{outcome.ending}: {outcome.detail}" if outcome.detail else str(outcome.ending)
         self._db.write(
             "UPDATE trials SET state = ?, number = ?, lost = ?, void = ?, reason = ? WHERE n = ?",
-            TrialState.FAILED if given_up else TrialState.OPEN, self._number(row) if given_up else None, lost, void,
-            reason, row["trial"],
+            TrialState.FAILED if given_up else TrialState.OPEN,
+            self._number(row, given_up=True) if given_up else None, lost, void, reason, row["trial"],
         )  # fmt: skip
         return self._credit(row, None) if given_up else self._served(row)
 
-    def _number(self, row: Any) -> int:
-        if Purpose(row["purpose"]).is_verification:
+    def _number(self, row: Any, *, given_up: bool = False) -> int:
+        # What the cluster lost is not what verification has taken of the budget.
+        if Purpose(row["purpose"]).is_verification and not given_up:
             self._count("trials.verification")
         self._count("trials.settled")
         return self._counted("trials.settled")

@@ -26,6 +26,7 @@ from orgruntime.model.research import (
     Certificate,
     EvidenceState,
     IdeaState,
+    LapPair,
     Noise,
     Pair,
     Proposal,
@@ -79,12 +80,13 @@ def verdict(n: int, word: VerdictWord, gain: float | None = None, *evidence: str
 
 def certificate(id: str = "c1", *, after: int = 2) -> Certificate:
     pair = Pair(seed=1, champion=2.5, lead=2.4, gain=0.1, order="champion first")
+    lap = LapPair(**pair.model_dump(), baseline=2.5)
     return Certificate(
         id=CertificationId(id), run=RunId("r1"), org="o", manifest="m", metric="val_loss", direction="minimize",
         workspace_source="/w", base_commit=commit(1), champion_before=commit(1), champion_after=commit(after),
         tree_before=tree(1), tree_after=tree(after), command="run", setup=None, time_limit_s=60, hardware="cpu:1",
         isolation="none", environment={}, hypothesis="no better", delta=0.005, scale=0.02, threshold=20, test_number=1,
-        tests_planned=15, false_champions=0.05, wins=7, e_value=33.0, pairs=(pair,), lap=(pair,), gain=0.1,
+        tests_planned=15, false_champions=0.05, wins=7, e_value=33.0, pairs=(pair,), lap=(lap,), gain=0.1,
         gain_interval=(0.05, 0.15), total_gain=0.1, total_gain_percent=4.0, total_gain_interval=(0.05, 0.15),
         baseline_metric=2.5, champion_metric=2.4, patch="", trials=(), proposals=(),
     )  # fmt: skip

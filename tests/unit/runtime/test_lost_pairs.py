@@ -84,6 +84,7 @@ async def test_a_test_that_is_lost_costs_neither_its_number_nor_the_lead(bench: 
         assert lead is not None
         assert lead.commit != base, "the lead keeps its place"
         assert lead.estimate > 0
+        assert ledger.verification_trials() < 20, "only the arms that were measured are taken of the share"
     assert bench.workspace.branch("lead") == lead.commit
     assert audit(tmp_path / "ledger.db") == []
     assert any("number is free again" in text for text in bench.heard.texts(EventKind.CERTIFICATION))
