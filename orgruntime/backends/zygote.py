@@ -101,7 +101,7 @@ class Marks:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-            os.unlink(self.path)
+            _unlink(self.path)
 
     def _renew(self, running: Iterable[bytes]) -> None:
         """The new file is whole before the old one goes."""
@@ -115,12 +115,8 @@ class Marks:
         self.path, self.fd = path, fd
 
     def _take_back(self) -> None:
-        try:
-            os.unlink(os.path.join(str(self.spool), MARKS_PROMISED))
-        except OSError:
-            return
-        finally:
-            self.spool = None
+        _unlink(os.path.join(str(self.spool), MARKS_PROMISED))
+        self.spool = None
 
 
 class Zygote:
@@ -361,6 +357,14 @@ class Zygote:
             write_whole(str(self.spool), outcome["attempt"] + ".json", json.dumps(outcome).encode())
         shutil.rmtree(self.root, ignore_errors=True)
         remove_shared(os.path.dirname(self.root), self.keep)
+
+
+def _unlink(path: str) -> None:
+    """Somebody may have cleared the folder; that is no reason to leave trials alone."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return
 
 
 def _lost(order: Order, wall_s: float, detail: str) -> Order:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def test_a_disk_that_is_full_takes_the_promise_back(tmp_path: Path) -> None:
     assert not marks_are_promised(tmp_path)
     marks.add(mark("k.3"), ())
     assert read_marks(tmp_path) == {}
+
+
+def test_a_folder_that_was_cleared_is_no_fault(tmp_path: Path) -> None:
+    spool = tmp_path / "outcomes"
+    spool.mkdir()
+    marks = Marks(str(spool))
+    marks.add(mark("k.1"), ())
+    shutil.rmtree(spool)
+    marks.remove()
+    marks.add(mark("k.2"), ())
+    assert marks.fd < 0
 
 
 def test_a_line_that_was_cut_off_is_no_mark(tmp_path: Path) -> None:
