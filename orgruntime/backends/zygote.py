@@ -56,7 +56,7 @@ class Job:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.started = time.monotonic()
-        self.mark = b"%s %.3f\n" % (order["attempt"].encode(), time.time())
+        self.mark = b"%s %.6f\n" % (order["attempt"].encode(), time.time())
         self.peak_mb = 0.0
 
 
