@@ -77,9 +77,14 @@ def _edge(edge: Handoff) -> EdgePlan:
         "asks" if edge.kind is HandoffKind.ASK else "",
         f"when {edge.when}" if edge.when else "",
         "otherwise" if edge.otherwise else "",
-        f"at most {edge.at_most} time{'s' * (edge.at_most != 1)}" if edge.at_most else "",
+        _bound(edge.at_most),
     ]
     return EdgePlan(id=edge.id, source=edge.source, target=edge.target, text=", ".join(filter(None, parts)))
+
+
+def _bound(at_most: int | None) -> str:
+    """As a workflow says it."""
+    return "" if at_most is None else "at most once" if at_most == 1 else f"at most {at_most} times"
 
 
 def _stand_up(cadence: Cadence) -> EdgePlan:

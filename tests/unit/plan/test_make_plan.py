@@ -85,7 +85,7 @@ def test_the_edges_carry_their_conditions(manifest: Manifest) -> None:
     ]
 
 
-@pytest.mark.parametrize(("bound", "words"), [(1, "at most 1 time"), (2, "at most 2 times")])
+@pytest.mark.parametrize(("bound", "words"), [(1, "at most once"), (2, "at most 2 times")])
 def test_a_bound_is_said_in_english(manifest: Manifest, bound: int, words: str) -> None:
     first, *others = manifest.graph.handoffs
     edge = first.model_copy(update={"at_most": bound})
