@@ -174,8 +174,8 @@ def _unheard_of(attempt: AttemptId, started: float | None, promised: bool) -> Tr
     if started is None and promised:
         detail = "its driver died before it started"
         return TrialOutcome(attempt=attempt, ending=Ending.NEVER_STARTED, wall_s=0.0, detail=detail)
-    elapsed = time.time() - started if started is not None else -1.0
-    if elapsed < 0:  # Also where the clock was set back.
+    elapsed = None if started is None else time.time() - started
+    if elapsed is None or elapsed < -1.0:  # The clock was set back.
         return TrialOutcome(attempt=attempt, ending=Ending.INFRASTRUCTURE, wall_s=1e9, detail=f"{said} in full")
     detail = f"{said} since it started"
-    return TrialOutcome(attempt=attempt, ending=Ending.INFRASTRUCTURE, wall_s=elapsed, detail=detail)
+    return TrialOutcome(attempt=attempt, ending=Ending.INFRASTRUCTURE, wall_s=max(0.0, elapsed), detail=detail)
