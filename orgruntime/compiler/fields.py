@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
+from orgruntime.compiler.keys import Table, homes
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.codes import BAD_VALUE, MISSING_KEY, OUT_OF_RANGE, UNKNOWN_KEY, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -22,11 +23,18 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Fields:
-    """One mapping whose keys are a closed set. `where` is its name in messages, empty for the top level."""
+    """One mapping whose keys are a closed set. `where` is its name in messages, empty for the top level; `at` its key.
 
-    def __init__(self, node: MapNode, where: str, known: Iterable[str], findings: Findings) -> None:
+    Reports keys that are not in `known` and, of a table, those that are required and absent.
+    """
+
+    def __init__(
+        self, node: MapNode, where: str, known: Iterable[str], findings: Findings, at: Span | None = None
+    ) -> None:
         self.node, self.where, self._findings = node, where, findings
         self._report_unknown(tuple(known))
+        if isinstance(known, Table):
+            self._report_missing(known, at or self._start())
 
     def has(self, key: str) -> bool:
         return self.node.get(key) is not None
@@ -70,14 +78,16 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, ScalarNode):
-            return split_commas(value) if comma_string else () if value.is_null else (value,)
+            node = self.scalar(key)
+            return None if node is None else split_commas(node) if comma_string else (node,)
         if isinstance(value, MapNode):
             self._wrong(value.span, key, "a list", value)
             return None
         good = tuple(item for item in value.items if isinstance(item, ScalarNode) and not item.is_null)
         for item in value.items:
             if item not in good:
-                self._findings.add(WRONG_TYPE, item.span, f"`{self.path(key)}` is a list of words")
+                message = f"`{self.path(key)}` is a list of words, and this is {kind_of(item)}"
+                self._findings.add(WRONG_TYPE, item.span, message, "write each item as one word, or in quotes")
         return good
 
     def mapping(self, key: str, known: Iterable[str]) -> Fields | None:
@@ -87,13 +97,7 @@ class Fields:
         if not isinstance(value, MapNode):
             self._wrong(value.span, key, "a mapping", value)
             return None
-        return Fields(value, self.path(key), known, self._findings)
-
-    def require(self, *keys: str) -> None:
-        """Reports each key that is absent."""
-        for key in keys:
-            if self.node.get(key) is None:
-                self._findings.add(MISSING_KEY, self._start(), f"`{self.path(key)}` is missing", f"add `{key}:`")
+        return Fields(value, self.path(key), known, self._findings, self._key_span(key))
 
     def path(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
@@ -110,14 +114,40 @@ class Fields:
 
     def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
         message = f"`{self.path(key)}` must be {wanted}, not {kind_of(found)}"
-        self._findings.add(WRONG_TYPE, span, message)
+        self._findings.add(WRONG_TYPE, span, message, _SHAPES[wanted].format(key=key))
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
         for name, _ in self.node.entries:
             if name.text not in known:
                 place = f" in `{self.where}`" if self.where else ""
-                help = did_you_mean(name.text, known)
+                help = _where_it_belongs(name.text, known, self.where)
                 self._findings.add(UNKNOWN_KEY, name.span, f"unknown key `{name.text}`{place}", help)
+
+    def _report_missing(self, table: Table, at: Span) -> None:
+        for key in table.required:
+            if self.node.get(key) is None:
+                known = table[key]
+                example = f" {known.example or ' or '.join(known.choices)}".rstrip()
+                help = f"add `{key}:{example}`: {known.meaning}"
+                self._findings.add(MISSING_KEY, at, f"`{self.path(key)}` is missing", help)
+
+
+_SHAPES = {
+    "one value": "write `{key}: VALUE`",
+    "a list": "write `{key}: [FIRST, SECOND]`",
+    "a mapping": "write its keys below it, indented, or as `{key}: {{KEY: VALUE}}`",
+}
+
+
+def _where_it_belongs(name: str, known: tuple[str, ...], where: str) -> str:
+    """The nearest key here; else the mapping whose key it is; else, where they are few, all keys of this one."""
+    if not where.startswith("org"):
+        near = nearest(name, known)
+        elsewhere = [home for home in homes(name) if home != where]
+        if elsewhere and near is None:
+            places = " or ".join(f"under `{home}`" if home else "at the top level" for home in elsewhere)
+            return f"this key belongs {places}"
+    return did_you_mean(name, known)
 
 
 def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:

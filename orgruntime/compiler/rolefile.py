@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgruntime.compiler.authority import report_secrets
 from orgruntime.compiler.fields import Fields, split_commas
+from orgruntime.compiler.keys import HINTS
 from orgruntime.diagnostics.codes import (
     EMPTY_ROLE,
     FOREIGN_KEY,
@@ -27,9 +27,6 @@ from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 OUR_KEYS = ("name", "description", "tools", "model", "title", "org", "metadata")
 """Keys of a role file that are used."""
-
-HINTS = ("kind", "count", "model", "tools", "resources", "title")
-"""Keys below `org:`."""
 
 _WILD = (
     "color", "disallowedTools", "permissionMode", "maxTurns", "skills", "mcpServers", "hooks", "memory", "background",
@@ -78,7 +75,6 @@ def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile
     source = read_source(path, shown, findings)
     if source is None:
         return RoleFile(slug, shown, slug, broken=True)
-    report_secrets(source, findings)
     document = parse_document(source, findings, repair=_REPAIRED)
     front = document.front or MapNode(source.span(0, 0), ())
     _report_foreign(front, findings)
