@@ -19,6 +19,7 @@ VERBS = {
     "init": "Make a small working org from a template.",
     "check": "Compile orgs and role files; list every fault with its remedy.",
     "explain": "Print the page of a rule, such as ORG204.",
+    "schema": "Print the JSON Schema of the front matter, for editors.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
     "plan": "Show what would run, where, at what cost, with what authority.",
     "run": "Run an org, or a saved plan.",
@@ -33,7 +34,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "check", "explain", "graph"),
+    "Write an org": ("init", "check", "explain", "schema", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
 }

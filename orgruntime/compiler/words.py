@@ -21,8 +21,8 @@ class OutOfRange(Unclear):
     """The text is a number, but not one that may stand here."""
 
 
-_NUMBER = r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_PLAIN = re.compile(_NUMBER)
+NUMBER = r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_PLAIN = re.compile(NUMBER)
 _NOT_FINITE = re.compile(r"[+-]?\.?(nan|inf|infinity)", re.IGNORECASE)
 _MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
 _SECONDS = {
@@ -40,7 +40,14 @@ _BYTES = {
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
 }  # fmt: skip
-_PAIR = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]+)\s*")
+_PAIR = re.compile(rf"\s*({NUMBER})\s*([A-Za-z]+)\s*")
+
+WHOLE = rf"{NUMBER}\s*[kKMBG]?"
+TIME = rf"(?:\s*{NUMBER}\s*(?:{'|'.join(sorted(_SECONDS, key=len, reverse=True))})\s*)+"
+MEMORY = rf"{NUMBER}\s*[KkMmGgTt][Ii]?[Bb]"
+SHARE = rf"{NUMBER}(?:\s*(?:%|percent|per cent|(?:in|/|of)\s*{NUMBER}))?"
+TIMES_NOISE = rf"{NUMBER}\s*[x×]?\s*(?:noise)?"
+"""How each amount is written, for the JSON Schema; a test holds the readers below to them."""
 
 
 def number(text: str) -> float:
@@ -78,7 +85,7 @@ def whole(text: str) -> int:
     """A whole number of at least 0, with the multiples k, M and B."""
     if _NOT_FINITE.fullmatch(text):
         raise OutOfRange(f"`{text}` is not a finite number", "leave the key out for no bound")
-    match = re.fullmatch(rf"({_NUMBER})\s*([kKMBG]?)", text)
+    match = re.fullmatch(rf"({NUMBER})\s*([kKMBG]?)", text)
     if not match:
         raise Unclear(f"`{text}` is not a whole number", "write a whole number such as `200` or `5M`")
     value = _finite(float(match[1].replace("_", "")) * _MULTIPLES[match[2]], text)
@@ -121,9 +128,9 @@ def mebibytes(text: str) -> int:
 
 def share(text: str) -> float:
     """A part of one: `40%`, `30 %`, `1 in 20`, `1/3`, `0.3`."""
-    if match := re.fullmatch(rf"({_NUMBER})\s*(?:%|percent|per cent)", text):
+    if match := re.fullmatch(rf"({NUMBER})\s*(?:%|percent|per cent)", text):
         return number(match[1]) / 100
-    if match := re.fullmatch(rf"({_NUMBER})\s*(?:in|/|of)\s*({_NUMBER})", text):
+    if match := re.fullmatch(rf"({NUMBER})\s*(?:in|/|of)\s*({NUMBER})", text):
         below = number(match[2])
         if below == 0:
             raise OutOfRange(f"`{text}` divides by 0", "write a share such as `1 in 20`")
@@ -135,7 +142,7 @@ def share(text: str) -> float:
 
 def times_noise(text: str) -> float:
     """A multiple of the noise floor: `0.5`, `0.5x`, `0.5 × noise`."""
-    match = re.fullmatch(rf"({_NUMBER})\s*[x×]?\s*(?:noise)?", text)
+    match = re.fullmatch(rf"({NUMBER})\s*[x×]?\s*(?:noise)?", text)
     return number(match[1] if match else text)
 
 
