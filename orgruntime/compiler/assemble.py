@@ -15,8 +15,7 @@ from orgruntime.compiler.library import RoleRef
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
 from orgruntime.compiler.species import resolve
-from orgruntime.compiler.tables import Needs, RoleRow, bind_needs, read_needs
-from orgruntime.compiler.words import count
+from orgruntime.compiler.tables import Needs, RoleRow, bind_needs, desks, read_needs
 from orgruntime.diagnostics.codes import DUPLICATE_ROLE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
@@ -56,14 +55,14 @@ def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings
     row = named.row
     kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
     needs = row.needs if row and row.needs.given else _hinted_needs(file.hints, findings)
-    desks = (row.count if row else None) or (file.hints.read("count", count) if file.hints else None)
+    count = (row.count if row else None) or (file.hints.read("count", desks) if file.hints else None)
     role = Role(
         slug=RoleSlug(named.ref.slug),
         name=file.name,
         kind=kind,
         description=file.description,
         prompt=file.body,
-        count=desks or 1,
+        count=count or 1,
         species=_species(named, file, program, findings) if kind is RoleKind.AGENT else (),
         tools=granted(asked(file), program.tools) if kind is RoleKind.AGENT else (),
         resources=needs.resources if needs else Resources(),

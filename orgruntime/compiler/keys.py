@@ -29,6 +29,7 @@ class Kind(StrEnum):
     NOT_NEGATIVE = "number of 0 or more"
     COUNT = "whole number of at least 1"
     WHOLE = "whole number of 0 or more"
+    DESKS = "count, or ×count"
     POSITIVE = "number above 0"
     HOURS = "hours"
     TIME = "time"
@@ -314,7 +315,7 @@ RESOURCES = Table(
 HINTS = Table(
     (
         Key("kind", Kind.CHOICE, "what the role is", "agent", choices=tuple(RoleKind)),
-        Key("count", Kind.COUNT, "desks of an agent", "1", range=Range(1, 1000), example="4"),
+        Key("count", Kind.DESKS, "desks of an agent", "1", range=Range(1, 1000), example="4"),
         Key("model", Kind.COMMAS, "a species or a panel", "default", example="search/tpe"),
         Key(
             "tools", Kind.COMMAS, "what the role asks for; the program grants", "all that is granted", example="[Read]"

@@ -135,6 +135,7 @@ _KINDS: dict[Kind, Callable[[Key], Schema]] = {
     Kind.NOT_NEGATIVE: lambda _: _amount(Range(0), words.NUMBER),
     Kind.POSITIVE: lambda _: _amount(Range(0, open_low=True), words.NUMBER),
     Kind.COUNT: lambda key: _amount(Range(1, key.range.high), words.WHOLE, kind="integer"),
+    Kind.DESKS: lambda key: _amount(Range(1, key.range.high), rf"[×x]*\s*{words.WHOLE}", kind="integer"),
     Kind.WHOLE: lambda _: _amount(Range(0), words.WHOLE, kind="integer"),
     Kind.HOURS: lambda _: _amount(Range(0), words.NUMBER, words.TIME),
     Kind.TIME: lambda _: _text_of(words.TIME),

@@ -153,14 +153,15 @@ def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, f
         span=span,
         label=link.text,
         kind=convert(kind.text, kind.span, "kind", lambda text: one_of(text, RoleKind), findings) if kind else None,
-        count=convert(count.text, count.span, "count", _desks, findings) if count else None,
+        count=convert(count.text, count.span, "count", desks, findings) if count else None,
         model=split_commas(model) if model else (),
         needs=read_needs(needs, "resources", findings) if needs else Needs(),
         count_span=count.span if count else None,
     )
 
 
-def _desks(text: str) -> int:
+def desks(text: str) -> int:
+    """How many desks: `4` or `×4`, at most MOST_DESKS."""
     value = words.count(text.lstrip("×x").strip())
     if value > MOST_DESKS:
         raise words.OutOfRange(f"`{text}` is above {MOST_DESKS}", "use fewer desks")
