@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
-from orgruntime.compiler.keys import Table, homes
+from orgruntime.compiler.keys import Table, every_key, homes, meant
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.codes import BAD_VALUE, MISSING_KEY, OUT_OF_RANGE, UNKNOWN_KEY, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
@@ -31,7 +31,7 @@ class Fields:
     def __init__(
         self, node: MapNode, where: str, known: Iterable[str], findings: Findings, at: Span | None = None
     ) -> None:
-        self.node, self.where, self._findings = node, where, findings
+        self.node, self.where, self._known, self._findings = node, where, known, findings
         self._report_unknown(tuple(known))
         if isinstance(known, Table):
             self._report_missing(known, at or self._start())
@@ -114,7 +114,9 @@ class Fields:
 
     def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
         message = f"`{self.path(key)}` must be {wanted}, not {kind_of(found)}"
-        self._findings.add(WRONG_TYPE, span, message, _SHAPES[wanted].format(key=key))
+        example = self._known[key].example if isinstance(self._known, Table) and key in self._known else ""
+        help = f"write `{key}: {example}`" if example and wanted != "one value" else _SHAPES[wanted].format(key=key)
+        self._findings.add(WRONG_TYPE, span, message, help)
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
         for name, _ in self.node.entries:
@@ -141,13 +143,21 @@ _SHAPES = {
 
 def _where_it_belongs(name: str, known: tuple[str, ...], where: str) -> str:
     """The nearest key here; else the mapping whose key it is; else, where they are few, all keys of this one."""
-    if not where.startswith("org"):
-        near = nearest(name, known)
-        elsewhere = [home for home in homes(name) if home != where]
-        if elsewhere and near is None:
-            places = " or ".join(f"under `{home}`" if home else "at the top level" for home in elsewhere)
-            return f"this key belongs {places}"
+    other = meant(name.casefold())
+    if other in known:
+        return f"did you mean `{other}`?"
+    if where.startswith("org") or nearest(name, known):
+        return did_you_mean(name, known)
+    if places := _places(name):
+        return f"this key belongs {places}"
+    other = other or nearest(name, dict.fromkeys(key.name for _, key in every_key()))
+    if other and (places := _places(other)):
+        return f"did you mean `{other}`, which belongs {places}?"
     return did_you_mean(name, known)
+
+
+def _places(name: str) -> str:
+    return " or ".join(f"under `{home}`" if home else "at the top level" for home in homes(name))
 
 
 def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:
@@ -166,7 +176,10 @@ def one_of(text: str, kinds: type[E]) -> E:
     for kind in kinds:
         if kind.value == text.casefold():
             return kind
-    raise Unclear(f"`{text}` is not known", did_you_mean(text, [kind.value for kind in kinds]))
+    values = [kind.value for kind in kinds]
+    near = meant(text.casefold()) if meant(text.casefold()) in values else nearest(text, values)
+    known = ", ".join(f"`{value}`" for value in values)
+    raise Unclear(f"`{text}` is not one of {known}", f"did you mean `{near}`?" if near else "write one of them")
 
 
 def split_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:

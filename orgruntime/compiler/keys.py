@@ -326,6 +326,26 @@ HINTS = Table(
 )
 
 
+_MEANT = {
+    "lower": "minimize", "min": "minimize", "minimum": "minimize", "down": "minimize", "decrease": "minimize",
+    "higher": "maximize", "max": "maximize", "maximum": "maximize", "up": "maximize", "increase": "maximize",
+    "timeout": "time_limit", "time": "time_limit", "command": "run", "cmd": "run", "script": "run", "path": "source",
+    "repo": "source", "repository": "source", "folder": "source", "files": "editable", "edit": "editable",
+    "install": "setup", "prepare": "setup", "eval": "verify", "evaluate": "verify", "goal": "objective",
+    "appetite": "risk", "profile": "preset", "level": "preset", "limits": "budget", "cost": "usd", "dollars": "usd",
+    "time_budget": "wall_clock", "hours": "wall_clock", "runs": "trials", "experiments": "trials", "model": "models",
+    "api_key": "key_env", "key": "key_env", "url": "base_url", "mode": "direction", "version": "format",
+    "desks": "count", "replicas": "count", "verify": "verifier", "judge": "verifier", "trainer": "experiment",
+    "person": "human", "llm": "agent",
+}  # fmt: skip
+"""Words that people write for one of ours, from the formats and command lines that they come from."""
+
+
+def meant(word: str) -> str | None:
+    """Our word for another one of the same meaning. It may not be known where `word` stands."""
+    return _MEANT.get(word)
+
+
 def homes(name: str) -> tuple[str, ...]:
     """Where in the program's front matter a key of this name belongs: `("budget",)` for `trials`; "" is the top."""
     return tuple(where for where, key in every_key() if key.name == name)

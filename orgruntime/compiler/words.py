@@ -23,6 +23,7 @@ class OutOfRange(Unclear):
 
 NUMBER = r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _PLAIN = re.compile(NUMBER)
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?\.?(nan|inf|infinity)", re.IGNORECASE)
 _MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
 _SECONDS = {
@@ -55,7 +56,7 @@ def number(text: str) -> float:
     if _NOT_FINITE.fullmatch(text):
         raise OutOfRange(f"`{text}` is not a finite number", "write a finite number")
     if not _PLAIN.fullmatch(text):
-        raise Unclear(f"`{text}` is not a number", "write a number such as `0.005`")
+        raise Unclear(f"`{text}` is not a number", _in_figures(text, "write a number such as `0.5`"))
     return _finite(float(text.replace("_", "")), text)
 
 
@@ -87,12 +88,16 @@ def whole(text: str) -> int:
         raise OutOfRange(f"`{text}` is not a finite number", "leave the key out for no bound")
     match = re.fullmatch(rf"({NUMBER})\s*([kKMBG]?)", text)
     if not match:
-        raise Unclear(f"`{text}` is not a whole number", "write a whole number such as `200` or `5M`")
+        raise Unclear(
+            f"`{text}` is not a whole number", _in_figures(text, "write a whole number such as `200` or `5M`")
+        )
     value = _finite(float(match[1].replace("_", "")) * _MULTIPLES[match[2]], text)
     if value < 0:
         raise OutOfRange(f"`{text}` is below 0", "write 0 or more")
     if value != int(value):
-        raise Unclear(f"`{text}` is not a whole number", "write a whole number such as `200` or `5M`")
+        raise Unclear(
+            f"`{text}` is not a whole number", _in_figures(text, "write a whole number such as `200` or `5M`")
+        )
     return int(value)
 
 
@@ -144,6 +149,13 @@ def times_noise(text: str) -> float:
     """A multiple of the noise floor: `0.5`, `0.5x`, `0.5 × noise`."""
     match = re.fullmatch(rf"({NUMBER})\s*[x×]?\s*(?:noise)?", text)
     return number(match[1] if match else text)
+
+
+def _in_figures(text: str, help: str) -> str:
+    """What was most likely meant: a point for a decimal comma, thousands without commas, no sign of a currency."""
+    bare = text.strip("$€£ ")
+    bare = bare.replace(",", "") if _THOUSANDS.fullmatch(bare) else bare.replace(",", ".")
+    return f"write `{bare}`" if bare != text and _PLAIN.fullmatch(bare) else help
 
 
 def _sum_of_pairs(text: str, units: dict[str, float], what: str, help: str) -> float:
