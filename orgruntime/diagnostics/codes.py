@@ -93,6 +93,7 @@ NOTHING_FROZEN = _rule(417, "nothing-frozen", _W)
 OVERLAPPING_EDITABLE = _rule(418, "overlapping-editable", _I)
 CONTRADICTED_NUMBER = _rule(419, "contradicted-number", _W)
 BUDGET_BELOW_BASELINE = _rule(420, "budget-below-baseline", _W)
+STAKE_BELOW_TRIAL = _rule(421, "stake-below-trial", _E)
 
 TOOL_NOT_GRANTED = _rule(501, "tool-not-granted", _I)
 SECRET_IN_FILE = _rule(502, "secret-in-file", _E)
