@@ -17,9 +17,10 @@ from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.listing import list_files
 from orgruntime.compiler.program import Program, bind_program
 from orgruntime.compiler.rolefile import FileReport, RoleFile
-from orgruntime.compiler.rules import judge, judge_texts
+from orgruntime.compiler.rules import judge
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
+from orgruntime.compiler.text_rules import judge_text
 from orgruntime.compiler.workflow import Edge, Workflow, read_workflow
 from orgruntime.diagnostics.codes import DEFAULT_ADDED, NOT_AN_ORG, UNKNOWN_IMPORT
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
@@ -29,7 +30,7 @@ from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import AgentGraph, Cadence, Handoff, Manifest, Role, SourceFile
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document, parse_document
-from orgruntime.orgfile.source import Source, read_source
+from orgruntime.orgfile.source import read_source
 
 PROGRAM = "program.md"
 
@@ -54,12 +55,12 @@ def compile_org(path: Path) -> Compilation:
     source = read_source(org / PROGRAM, shown, findings)
     if source is None:
         return Compilation(None, findings.sorted(), (FileReport(shown, "program", None, "the program"),))
+    judge_text(source, findings)
     document = parse_document(source, findings)
     links = RoleLinks(org, org.as_posix())
     program = bind_program(document, Path(os.path.abspath(org)), findings)
     draft = _draft(document, program, links, findings)
     manifest = _manifest(org, document, program, draft, findings) if program else None
-    judge_texts([source, *(Source(file.shown, file.text) for file in draft.files.values())], findings)
     files = list_files(shown, links, draft.files, findings)
     texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values() if file.text}}
     return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts)

@@ -26,7 +26,6 @@ from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import Role, RoleKind
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document
-from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 
@@ -146,10 +145,3 @@ class Facts:
     def workspace_files(self) -> tuple[str, ...]:
         """Paths below the root, with `/`, sorted; empty where they cannot be looked at."""
         return tuple(files_below(self.root)) if self.root else ()
-
-    def sources(self) -> Iterator[Source]:
-        """The text of the program and of each role file that it names."""
-        yield self.document.source
-        for file in self.files.values():
-            if file.text:
-                yield Source(file.shown, file.text)

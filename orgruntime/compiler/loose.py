@@ -7,14 +7,11 @@ from pathlib import Path
 
 from orgruntime.compiler.compile import Compilation
 from orgruntime.compiler.listing import list_roles
-from orgruntime.compiler.rules import judge_texts
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.orgfile.source import Source
 
 
 def read_role_files(paths: Iterable[Path]) -> Compilation:
     """Reads each file, and each `.md` below each folder. The compilation has no manifest."""
     findings = Findings()
     reports, roles = list_roles(paths, findings)
-    judge_texts([Source(role.shown, role.text) for role in roles], findings)
     return Compilation(None, findings.sorted(), reports, {role.shown: role.text for role in roles})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orgruntime.compiler.fields import Fields, split_commas
 from orgruntime.compiler.keys import HINTS
+from orgruntime.compiler.text_rules import judge_text
 from orgruntime.diagnostics.codes import (
     EMPTY_ROLE,
     FOREIGN_KEY,
@@ -75,6 +76,7 @@ def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile
     source = read_source(path, shown, findings)
     if source is None:
         return RoleFile(slug, shown, slug, broken=True)
+    judge_text(source, findings)
     document = parse_document(source, findings, repair=_REPAIRED)
     front = document.front or MapNode(source.span(0, 0), ())
     _report_foreign(front, findings)

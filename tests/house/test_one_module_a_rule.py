@@ -11,12 +11,13 @@ from typing import cast
 import pytest
 
 from orgruntime.compiler import page
-from orgruntime.compiler.rules import RULES, TEXT_RULES
+from orgruntime.compiler.rules import RULES
+from orgruntime.compiler.text_rules import TEXT_RULES
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.diagnostics.diagnostic import Code
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "orgruntime" / "compiler" / "rules"
+FOLDERS = [ROOT / "orgruntime" / "compiler" / name for name in ("rules", "text_rules")]
 MODULES = [cast(ModuleType, rule) for rule in (*RULES, *TEXT_RULES)]
 BOOK = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests" / "spec").glob("*.md")))
 FEWEST = 60
@@ -42,8 +43,8 @@ def test_there_are_enough_rules() -> None:
     assert len(CODES) >= FEWEST
 
 
-def test_the_tuples_hold_every_module_of_the_folder() -> None:
-    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
+def test_the_tuples_hold_every_module_of_the_folders() -> None:
+    files = {path.stem for folder in FOLDERS for path in folder.glob("*.py")} - {"__init__"}
     named = [module.__name__.rpartition(".")[2] for module in MODULES]
 
     assert set(named) == files
@@ -58,7 +59,7 @@ def test_a_module_is_called_as_its_rule_and_reports_it_alone(module: ModuleType)
 
 
 def reporters_of(module: ModuleType) -> set[str]:
-    path = f"compiler/rules/{module.__name__.rpartition('.')[2]}.py"
+    path = f"{module.__name__.removeprefix('orgruntime.').replace('.', '/')}.py"
     return {code for code, homes in reporters().items() if path in homes}
 
 

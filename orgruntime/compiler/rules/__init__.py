@@ -1,13 +1,12 @@
-"""The rules that judge what was read: one module a rule, each with its `CODE` and its check.
+"""The rules that judge what was read of an org: one module a rule, each with its `CODE` and its check.
 
 A rule knows facts and reports findings, and no rule knows another. Faults of reading have no module here: the reader
-that stops at one reports it. Invariant: the tuples hold every module of this folder, in alphabetical order; findings
-are sorted by place, so that the order of the rules is never seen.
+that stops at one reports it; rules of texts are next door. Invariant: the tuple holds every module of this folder, in
+alphabetical order; findings are sorted by place, so that the order of the rules is never seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from orgruntime.compiler.facts import Facts
@@ -24,7 +23,6 @@ from orgruntime.compiler.rules import (
     editable_judge,
     fractional_gpus,
     gpus_without_budget,
-    hidden_instruction,
     human_handoff,
     metric_not_printed,
     missing_editable,
@@ -43,7 +41,6 @@ from orgruntime.compiler.rules import (
     payload_not_produced,
     reserves_nothing,
     second_otherwise,
-    secret_in_file,
     setting_of_another_kind,
     shadowed_handoff,
     shell_syntax,
@@ -65,7 +62,6 @@ from orgruntime.compiler.rules import (
     wildcard_grant,
 )
 from orgruntime.diagnostics.diagnostic import Code, Findings
-from orgruntime.orgfile.source import Source
 
 
 class Rule(Protocol):
@@ -74,14 +70,6 @@ class Rule(Protocol):
     CODE: Code
 
     def check(self, facts: Facts, findings: Findings) -> None: ...
-
-
-class TextRule(Protocol):
-    """A module that judges the text of a file, whether it belongs to an org or not."""
-
-    CODE: Code
-
-    def check_text(self, source: Source, findings: Findings) -> None: ...
 
 
 RULES: tuple[Rule, ...] = (
@@ -136,17 +124,8 @@ RULES: tuple[Rule, ...] = (
     wildcard_grant,
 )
 
-TEXT_RULES: tuple[TextRule, ...] = (hidden_instruction, secret_in_file)
-
 
 def judge(facts: Facts, findings: Findings) -> None:
-    """Asks every rule of an org."""
+    """Asks every rule."""
     for rule in RULES:
         rule.check(facts, findings)
-
-
-def judge_texts(sources: Iterable[Source], findings: Findings) -> None:
-    """Asks every rule of texts."""
-    for source in sources:
-        for rule in TEXT_RULES:
-            rule.check_text(source, findings)

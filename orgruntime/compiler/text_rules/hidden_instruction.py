@@ -23,7 +23,7 @@ _ORDER = re.compile(
 _LONGEST = 60
 
 
-def check_text(source: Source, findings: Findings) -> None:
+def check(source: Source, findings: Findings) -> None:
     if "<!--" not in source.text:
         return
     for comment in _comments(source.text):

@@ -13,7 +13,7 @@ CODE = SECRET_IN_FILE
 _SECRET = re.compile(r"\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{12,}|xox[abp]-[\w-]{10,})")
 
 
-def check_text(source: Source, findings: Findings) -> None:
+def check(source: Source, findings: Findings) -> None:
     for match in _SECRET.finditer(source.text):
         message = f"`{match[0][:6]}…` looks like a secret key"
         help = "remove it, revoke it, and name the environment variable that holds the new one"
