@@ -18,6 +18,12 @@ from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
+MOST_ITEMS = 500
+"""Of a list in front matter."""
+
+_MOST_HELPS = 50
+"""Unknown keys of one mapping for which a near one is looked for."""
+
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
@@ -83,6 +89,10 @@ class Fields:
         if isinstance(value, MapNode):
             self._wrong(value.span, key, "a list", value)
             return None
+        if len(value.items) > MOST_ITEMS:
+            message = f"`{self.path(key)}` has {len(value.items)} items, and {MOST_ITEMS} are allowed"
+            self._findings.add(OUT_OF_RANGE, value.items[MOST_ITEMS].span, message, "use patterns, or fewer items")
+            return None
         good = tuple(item for item in value.items if isinstance(item, ScalarNode) and not item.is_null)
         for item in value.items:
             if item not in good:
@@ -119,10 +129,11 @@ class Fields:
         self._findings.add(WRONG_TYPE, span, message, help)
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
-        for name, _ in self.node.entries:
-            if name.text not in known:
+        names = set(known)
+        for at, (name, _) in enumerate(self.node.entries):
+            if name.text not in names:
                 place = f" in `{self.where}`" if self.where else ""
-                help = _where_it_belongs(name.text, known, self.where)
+                help = _where_it_belongs(name.text, known, self.where) if at < _MOST_HELPS else ""
                 self._findings.add(UNKNOWN_KEY, name.span, f"unknown key `{name.text}`{place}", help)
 
     def _report_missing(self, table: Table, at: Span) -> None:

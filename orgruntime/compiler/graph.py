@@ -56,9 +56,16 @@ def hidden(branch: Sequence[Edge]) -> Iterator[tuple[Edge, Edge]]:
 
 def reached(edges: Sequence[Edge], start: Iterable[str]) -> set[str]:
     """The roles that an idea, or a cadence, can come to."""
-    found = {*start, *(edge.source.slug for edge in edges if edge.target is None)}
-    while new := {edge.target.slug for edge in edges if edge.target and edge.source.slug in found} - found:
-        found |= new
+    onward: dict[str, list[str]] = {}
+    for edge in edges:
+        onward.setdefault(edge.source.slug, []).extend([edge.target.slug] if edge.target else [])
+    waiting = [*start, *(edge.source.slug for edge in edges if edge.target is None)]
+    found: set[str] = set()
+    while waiting:
+        slug = waiting.pop()
+        if slug not in found:
+            found.add(slug)
+            waiting += onward.get(slug, [])
     return found
 
 

@@ -79,12 +79,12 @@ class RoleLinks:
             target += ".md"
         if ":" in target or target.startswith("/") or not target.endswith(".md"):
             return Unresolved(UNKNOWN_ROLE, f"`{href}` is not a role file", "link a file such as `roles/researcher.md`")
-        if target.startswith("lib/") and not (self._org / target).exists():
+        if target.startswith("lib/") and not os.path.exists(self._org / target):
             return self._from_library(target.removeprefix("lib/"), href)
         path = Path(os.path.normpath(self._org / target))
         if path.is_relative_to(self.own):
             relative = path.relative_to(self.own).as_posix()
-            found = self._imported.get(slug_of(relative)) if not path.is_file() else None
+            found = self._imported.get(slug_of(relative)) if not os.path.isfile(path) else None
             return found or self._existing(self._own_ref(relative), self.own, href)
         if self.library is not None and path.is_relative_to(self.library):
             return self._from_library(path.relative_to(self.library).as_posix(), href)

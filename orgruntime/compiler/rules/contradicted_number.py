@@ -34,7 +34,9 @@ class _Said:
     span: Span
 
 
-_N = r"([0-9][0-9_,]*(?:\.[0-9]+)?)"
+_N = r"((?<![\w.,])[0-9][0-9_,]{0,20}(?:\.[0-9]{1,20})?)"
+_MOST = 20_000
+"""Characters of a section that are read for numbers."""
 _SHARE = re.compile(rf"{_N}\s*(?:%|percent|per cent)|{_N}\s*(?:in|/)\s*{_N}|(?<![\w.])(0?\.[0-9]+)|{_N}th percentile")
 _NOISE = re.compile(rf"{_N}\s*(?:[x×]|times)?\s*(?:the )?noise")
 _DIALS: dict[str, tuple[str, re.Pattern[str]]] = {
@@ -54,7 +56,7 @@ _BOUNDS: dict[str, tuple[str, Callable[[str], float], str, float]] = {
     "usd": (rf"\$\s*({_N})|({_N})\s*(?:dollars|USD)\b", words.not_negative, "usd_micro", 1_000_000),
     "tokens": (rf"({_N}\s?[kKMB]?)\s+tokens\b|\btokens\s*[:=]\s*({_N}[kKMB]?)", words.whole, "tokens", 1),
     "wall_clock": (
-        rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b(?=[^.]*clock)",
+        rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b",
         words.duration,
         "wall_ms",
         1000,
@@ -96,7 +98,7 @@ def _check_sentences(
     facts: Facts, section: Section, read: Callable[[Facts, int, int], Iterator[_Said]], findings: Findings
 ) -> None:
     begin = section.blocks[0].start if section.blocks else section.end
-    for start, end in sentences(facts.document.source.text, begin, section.end):
+    for start, end in sentences(facts.document.source.text, begin, min(section.end, begin + _MOST)):
         said = list(read(facts, start, end))
         for key in dict.fromkeys(one.key for one in said):
             of_key = [one for one in said if one.key == key]
@@ -148,6 +150,8 @@ def _bounds(facts: Facts, start: int, end: int) -> Iterator[_Said]:
     if not _BOUNDING.search(sentence) and not re.match(r"\W*[0-9$]", sentence):
         return
     for key, (pattern, reader, field, factor) in _BOUNDS.items():
+        if key == "wall_clock" and "clock" not in sentence:
+            continue
         for match in re.compile(pattern, re.IGNORECASE).finditer(source.text, start, end):
             text = next(group for group in match.groups() if group)
             bound = getattr(facts.program.budget, field)

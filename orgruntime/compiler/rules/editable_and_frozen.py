@@ -21,14 +21,19 @@ _EXCEPT = re.compile(r"\b(?:except|but|other than|besides|apart from|else|only)\
 """`Do not edit anything except X` says the opposite of X."""
 
 
+_MOST, _MOST_NAMES = 100_000, 100
+"""Characters of the program, and editable files, that are looked at."""
+
+
 def check(facts: Facts, findings: Findings) -> None:
-    source, names = facts.document.source, [plain(node.text) for node in facts.scalars("workspace.editable")]
-    for start, end in sentences(source.text, facts.document.body_start):
+    source, begin = facts.document.source, facts.document.body_start
+    names = [plain(node.text) for node in facts.scalars("workspace.editable")][:_MOST_NAMES]
+    for start, end in sentences(source.text, begin, min(len(source.text), begin + _MOST)):
         sentence = source.text[start:end]
         if not _FROZEN.search(sentence) or _EXCEPT.search(sentence):
             continue
         for name in names:
-            match = re.search(rf"(?<![\w./]){re.escape(name)}(?![\w/])", sentence)
+            match = name in sentence and re.search(rf"(?<![\w./]){re.escape(name)}(?![\w/])", sentence)
             if match:
                 message = f"this calls `{name}` frozen, and `workspace.editable` lets proposals change it"
                 help = "take it out of `editable`, or mend the sentence"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from orgruntime.compiler.command import script_of
@@ -38,7 +40,7 @@ def check(facts: Facts, findings: Findings) -> None:
         if whole.search(text) or _COMPUTED.search(text):
             return
         printed.update(dict.fromkeys(match[1] for match in _PRINTED.finditer(text)))
-    near = nearest(name, printed)
+    near = nearest(name, islice(printed, _MOST_FILES))
     help = f"did you mean `{near}`?" if near else f"print a line `---` and then `{name}: NUMBER`"
     message = f"no file of the workspace names the metric `{name}`, so `workspace.run` cannot print it"
     findings.add(CODE, node.span, message, help)
@@ -57,4 +59,4 @@ def _texts(root: Path, script: str, files: Iterable[str]) -> Iterator[str]:
 
 def _is_plain(path: Path) -> bool:
     """Neither a link, which may lead out of the workspace, nor a pipe, which may never end."""
-    return path.is_file() and not path.is_symlink()
+    return os.path.isfile(path) and not os.path.islink(path)
