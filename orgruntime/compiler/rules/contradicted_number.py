@@ -72,9 +72,8 @@ def check(facts: Facts, findings: Findings) -> None:
         title = section.title.casefold()
         if title.startswith("risk appetite"):
             _check_preset(facts, section, findings)
-            _check_sentences(facts, section, _dials, findings)
-        elif title.startswith("budget"):
-            _check_sentences(facts, section, _bounds, findings)
+        if title.startswith(("risk appetite", "budget")):
+            _check_sentences(facts, section, findings)
 
 
 def _check_preset(facts: Facts, section: Section, findings: Findings) -> None:
@@ -94,12 +93,10 @@ def _check_preset(facts: Facts, section: Section, findings: Findings) -> None:
             findings.add(CODE, span, message, "the front matter is what is enforced; mend one of the two")
 
 
-def _check_sentences(
-    facts: Facts, section: Section, read: Callable[[Facts, int, int], Iterator[_Said]], findings: Findings
-) -> None:
+def _check_sentences(facts: Facts, section: Section, findings: Findings) -> None:
     begin = section.blocks[0].start if section.blocks else section.end
     for start, end in sentences(facts.document.source.text, begin, min(section.end, begin + _MOST)):
-        said = list(read(facts, start, end))
+        said = [*_dials(facts, start, end), *_bounds(facts, start, end)]
         for key in dict.fromkeys(one.key for one in said):
             of_key = [one for one in said if one.key == key]
             if not any(one.stated is not None and math.isclose(one.value, one.stated, rel_tol=1e-6) for one in of_key):
@@ -107,8 +104,8 @@ def _check_sentences(
 
 
 def _report(one: _Said, findings: Findings) -> None:
-    says = "has no such bound" if one.stated is None else f"says {_like(one.text, one.stated)}"
-    message = f"the section says `{one.text}` for `{one.key}`, and the front matter {says}"
+    says = f"says `{one.key}: {_like(one.text, one.stated)}`" if one.stated is not None else f"has no bound `{one.key}`"
+    message = f"the section says `{one.text}`, and the front matter {says}"
     findings.add(CODE, one.span, message, "the front matter is what is enforced; mend one of the two")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.sections import sentences
@@ -21,20 +22,22 @@ _EXCEPT = re.compile(r"\b(?:except|but|other than|besides|apart from|else|only)\
 """`Do not edit anything except X` says the opposite of X."""
 
 
+_FILE = re.compile(r"(?<![\w./-])[\w-][\w./-]*\.\w+")
 _MOST, _MOST_NAMES = 100_000, 100
-"""Characters of the program, and editable files, that are looked at."""
+"""Characters of the program, and entries of `editable`, that are looked at."""
 
 
 def check(facts: Facts, findings: Findings) -> None:
     source, begin = facts.document.source, facts.document.body_start
-    names = [plain(node.text) for node in facts.scalars("workspace.editable")][:_MOST_NAMES]
+    patterns = [plain(node.text) for node in facts.scalars("workspace.editable")][:_MOST_NAMES]
+    files = set(facts.workspace_files)
     for start, end in sentences(source.text, begin, min(len(source.text), begin + _MOST)):
         sentence = source.text[start:end]
         if not _FROZEN.search(sentence) or _EXCEPT.search(sentence):
             continue
-        for name in names:
-            match = name in sentence and re.search(rf"(?<![\w./]){re.escape(name)}(?![\w/])", sentence)
-            if match:
+        for match in _FILE.finditer(sentence):
+            name = match[0]
+            if name in patterns or (name in files and any(fnmatchcase(name, one) for one in patterns)):
                 message = f"this calls `{name}` frozen, and `workspace.editable` lets proposals change it"
                 help = "take it out of `editable`, or mend the sentence"
                 findings.add(CODE, source.span(start + match.start(), start + match.end()), message, help)
