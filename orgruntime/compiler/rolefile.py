@@ -23,7 +23,8 @@ from orgruntime.diagnostics.nearest import edit_distance, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
-from orgruntime.orgfile.source import read_source
+from orgruntime.orgfile.memory import recall
+from orgruntime.orgfile.source import Source, read_source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 OUR_KEYS = ("name", "description", "tools", "model", "title", "org", "metadata")
@@ -76,6 +77,11 @@ def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile
     source = read_source(path, shown, findings)
     if source is None:
         return RoleFile(slug, shown, slug, broken=True)
+    return recall(f"role {slug}", source, findings, lambda own: role_of(source, slug, own))
+
+
+def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
+    """The role in a text: a function of path and bytes alone, so that it can be remembered."""
     judge_text(source, findings)
     document = parse_document(source, findings, repair=_REPAIRED)
     front = document.front or MapNode(source.span(0, 0), ())
@@ -83,7 +89,7 @@ def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile
     hints = _hints(front, findings)
     return RoleFile(
         slug=slug,
-        shown=shown,
+        shown=source.file,
         name=_text(front.get("name")) or document.title or slug,
         description=_description(front, document),
         body=document.body,

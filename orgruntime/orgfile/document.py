@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
+from orgruntime.orgfile.memory import recall
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode
 
@@ -50,7 +52,12 @@ class Document:
     front: MapNode | None
     front_is_broken: bool
     body_start: int
-    blocks: tuple[Block, ...]
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Parsed when they are asked for: of most role files only the front matter and the words are wanted."""
+        text, start = self.source.text, self.body_start
+        return recall(f"blocks {start}", self.source, Findings(), lambda _: parse_blocks(text, start))
 
     @property
     def body(self) -> str:
@@ -113,7 +120,7 @@ class Document:
 def parse_document(source: Source, findings: Findings, *, repair: Sequence[str] | None = None) -> Document:
     """Reads a file. Faults of the front matter go to `findings`; `repair` as in `frontmatter.cut`."""
     front = cut(source, findings, repair=repair)
-    return Document(source, front.tree, front.broken, front.body, parse_blocks(source.text, front.body))
+    return Document(source, front.tree, front.broken, front.body)
 
 
 _MARKER = re.compile(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$))", re.MULTILINE)
