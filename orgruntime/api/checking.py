@@ -143,6 +143,13 @@ def explain(code: str) -> str:
         raise UserError(f"{error.args[0]}; `orgrun check` prints the code of each finding") from error
 
 
+def schema(kind: str) -> str:
+    """The JSON Schema of the front matter of `program` or `role`, as text."""
+    from orgruntime.compiler.schema import as_text, program_schema, role_schema
+
+    return as_text(program_schema() if kind == "program" else role_schema())
+
+
 def _compiled(path: Path) -> Compilation:
     return compile_org(path) if is_org(path) else read_role_files([path])
 

@@ -21,6 +21,7 @@ VERBS = {
     "check": "Compile orgs and role files; list every fault with its remedy.",
     "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
+    "schema": "Print the JSON Schema of the front matter, for editors.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
     "plan": "Show what would run, where, at what cost, with what authority.",
     "run": "Run an org, or a saved plan.",
@@ -37,7 +38,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "import", "check", "fmt", "explain", "graph"),
+    "Write an org": ("init", "import", "check", "fmt", "explain", "schema", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
     "Share it": ("fork", "diff"),

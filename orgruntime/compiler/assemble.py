@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orgruntime.compiler.authority import granted
+from orgruntime.compiler.authority import asked, granted
 from orgruntime.compiler.fields import Fields
+from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.library import RoleRef
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
 from orgruntime.compiler.species import resolve
-from orgruntime.compiler.tables import Needs, RoleRow, bind_needs, read_needs
-from orgruntime.compiler.words import count
-from orgruntime.diagnostics.codes import DUPLICATE_ROLE, NO_MODEL, ROLE_KIND_CLASH
+from orgruntime.compiler.tables import Needs, RoleRow, bind_needs, desks, read_needs
+from orgruntime.diagnostics.codes import DUPLICATE_ROLE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.ids import RoleSlug
@@ -55,44 +55,41 @@ def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings
     row = named.row
     kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
     needs = row.needs if row and row.needs.given else _hinted_needs(file.hints, findings)
-    desks = (row.count if row else None) or (file.hints.read("count", count) if file.hints else None)
+    count = (row.count if row else None) or (file.hints.read("count", desks) if file.hints else None)
     role = Role(
         slug=RoleSlug(named.ref.slug),
         name=file.name,
         kind=kind,
         description=file.description,
         prompt=file.body,
-        count=desks or 1,
+        count=count or 1,
         species=_species(named, file, program, findings) if kind is RoleKind.AGENT else (),
-        tools=granted(_asked(file), program.tools, findings) if kind is RoleKind.AGENT else (),
+        tools=granted(asked(file), program.tools) if kind is RoleKind.AGENT else (),
         resources=needs.resources if needs else Resources(),
         minutes=needs.minutes if needs else None,
         source=named.ref.source,
     )
     if kind is RoleKind.AGENT:
         report_empty(file, findings)
-    _report_clash(row, kind, findings)
     return role
 
 
 def _species(named: Named, file: RoleFile, program: Program, findings: Findings) -> tuple[str, ...]:
     """The row's model; else the hint below `org:`; else `default`. A foreign `model:` is a wish, not a grant."""
-    cell = named.row.model if named.row else ()
-    if not cell and file.hints:
-        cell = file.hints.words("model", comma_string=True) or ()
+    cell = model_cell(named, file)
     if cell:
         return resolve(cell, program.models, findings)
     default = ScalarNode(named.span, "default")
     if any(model.name == "default" for model in program.models):
         return resolve((default,), program.models, findings)
-    help = "add `models: {default: …}`, or fill its cell `model`; `search/tpe` needs no key"
-    findings.add(NO_MODEL, named.span, f"nothing stands behind the role `{named.ref.slug}`: it has no model", help)
     return ()
 
 
-def _asked(file: RoleFile) -> tuple[ScalarNode, ...] | None:
-    hinted = file.hints.words("tools", comma_string=True) if file.hints else None
-    return file.tools if hinted is None else hinted
+def model_cell(named: Named, file: RoleFile) -> tuple[ScalarNode, ...]:
+    """The species that a row names, else those of the hint."""
+    if named.row and named.row.model:
+        return named.row.model
+    return (file.hints.words("model", comma_string=True) if file.hints else None) or ()
 
 
 def _hinted_needs(hints: Fields | None, findings: Findings) -> Needs | None:
@@ -101,23 +98,7 @@ def _hinted_needs(hints: Fields | None, findings: Findings) -> Needs | None:
         return read_needs(node, "org.resources", findings)
     if hints is None or node is None or isinstance(node, ListNode):
         return None
-    inner = hints.mapping("resources", ("gpus", "cpus", "memory", "minutes", "accelerator"))
+    inner = hints.mapping("resources", RESOURCES)
     assert isinstance(node, MapNode)
     values = {name.text: value for name, value in node.entries if isinstance(value, ScalarNode)}
     return bind_needs(values, "org.resources", findings, node.span) if inner else None
-
-
-def _report_clash(row: RoleRow | None, kind: RoleKind, findings: Findings) -> None:
-    """Cells that the kind of the role has no use for."""
-    if row is None:
-        return
-    measures = kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER)
-    if row.model and kind is not RoleKind.AGENT:
-        message = f"a role of kind `{kind}` has no model"
-        findings.add(ROLE_KIND_CLASH, row.model[0].span, message, "leave the cell empty")
-    if row.needs.given and row.needs.span and not measures:
-        message = f"a role of kind `{kind}` runs no trials, so its resources are not used"
-        findings.add(ROLE_KIND_CLASH, row.needs.span, message, "give them to the role of kind `experiment`")
-    if row.count and row.count > 1 and row.count_span and kind is not RoleKind.AGENT:
-        message = f"a role of kind `{kind}` has no desks to count: the cluster decides how many trials run at once"
-        findings.add(ROLE_KIND_CLASH, row.count_span, message, "leave the cell empty")

@@ -11,29 +11,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orgruntime.compiler.assemble import Named, bind_role, named_roles, read_named
-from orgruntime.compiler.authority import report_secrets
 from orgruntime.compiler.defaults import complete, implied_agent
-from orgruntime.compiler.graph import check_cycles, check_order, check_reach, check_sources, entries
+from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.library import RoleLinks, RoleRef
-from orgruntime.compiler.limits import check_budget, check_trials
 from orgruntime.compiler.listing import list_files
-from orgruntime.compiler.payloads import check_edge, known_payloads
 from orgruntime.compiler.program import Program, bind_program
 from orgruntime.compiler.rolefile import FileReport, RoleFile
+from orgruntime.compiler.rules import judge
+from orgruntime.compiler.seal import PROGRAM as PROGRAM
+from orgruntime.compiler.seal import manifest_of
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
+from orgruntime.compiler.text_rules import judge_text
 from orgruntime.compiler.workflow import Edge, Workflow, read_workflow
-from orgruntime.diagnostics.codes import DEFAULT_ADDED, NO_AGENT_ROLE, NO_MODEL, NOT_AN_ORG, UNKNOWN_IMPORT
+from orgruntime.diagnostics.codes import DEFAULT_ADDED, NOT_AN_ORG, UNKNOWN_IMPORT
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import AgentGraph, Cadence, Handoff, Manifest, Role, RoleKind, SourceFile
+from orgruntime.model.manifest import Manifest, Role
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.source import read_source
-
-PROGRAM = "program.md"
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def compile_org(path: Path) -> Compilation:
     source = read_source(org / PROGRAM, shown, findings)
     if source is None:
         return Compilation(None, findings.sorted(), (FileReport(shown, "program", None, "the program"),))
-    report_secrets(source, findings)
+    judge_text(source, findings)
     document = parse_document(source, findings)
     links = RoleLinks(org, org.as_posix())
     program = bind_program(document, Path(os.path.abspath(org)), findings)
@@ -141,86 +139,29 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
 
 
 def _manifest(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Manifest | None:
+    facts = _facts(org, document, program, draft, findings)
+    judge(facts, findings)
+    made = None if findings.has_errors else manifest_of(facts)
+    return made.sealed() if made else None
+
+
+def _facts(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Facts:
+    """Roles bound, and what the program leaves out added."""
     at = document.source.span(0, document.source.line_end(0))
-    roles = [bind_role(named, draft.files[named.ref.slug], program, findings) for named in draft.named]
+    roles = tuple(bind_role(named, draft.files[named.ref.slug], program, findings) for named in draft.named)
+    edges = draft.edges
     if not draft.named and draft.complete and draft.parts.roles is None and draft.parts.workflow is None:
-        roles = [_implied(document, program, at, findings)]
-    places = {named.ref.slug: named.span for named in draft.named}
-    check_budget(program.fields, program.budget, findings)
-    if draft.complete and not any(role.kind is RoleKind.AGENT for role in roles):
-        span = document.heading_span(draft.parts.roles) if draft.parts.roles else at
-        message = "no role is an agent, so nobody can propose anything"
-        findings.add(NO_AGENT_ROLE, span, message, "give one role the kind `agent`")
-    done = complete(roles, draft.edges, program.models, at, findings) if draft.complete else None
-    everyone = done.roles if done else tuple(roles)
-    places.update({role.slug: at for role in everyone if role.slug not in places})
-    edges = _check_graph(everyone, done.edges if done else draft.edges, draft, program, findings)
-    start = entries(everyone, edges)
-    if done and start and len(edges) == len(done.edges):
-        check_reach(everyone, edges, start, places, findings)
-    if program.workspace:
-        check_trials(everyone, program.workspace, program.budget, program.appetite, places, findings)
-    if findings.has_errors or program.objective is None or program.workspace is None:
-        return None
-    return Manifest(
-        org=Path(os.path.abspath(org)).name,
-        title=document.title or Path(os.path.abspath(org)).name,
-        mission=draft.parts.mission,
-        guidance=draft.parts.guidance,
-        objective=program.objective,
-        workspace=program.workspace,
-        appetite=program.appetite,
-        budget=program.budget,
-        models=program.models,
-        roles=everyone,
-        payloads=tuple(known_payloads(draft.payloads).values()),
-        graph=_graph(edges, start),
-        sources=_sources(document, draft),
-    ).sealed()
+        roles = (_implied(document, program, at, findings),)
+    if draft.complete:
+        done = complete(roles, edges, program.models, at, findings)
+        roles, edges = done.roles, done.edges
+    return Facts(
+        org=Path(os.path.abspath(org)), document=document, program=program, parts=draft.parts, named=draft.named,
+        files=draft.files, roles=roles, edges=edges, own_payloads=draft.payloads, whole=draft.complete,
+    )  # fmt: skip
 
 
 def _implied(document: Document, program: Program, at: Span, findings: Findings) -> Role:
     role = implied_agent(document.title or "", document.body, program.models)
     findings.add(DEFAULT_ADDED, at, "no roles are named: the program itself is the prompt of one agent, `researcher`")
-    if not role.species:
-        help = "add `models: {default: …}`; `search/tpe` needs no key"
-        findings.add(NO_MODEL, at, "nothing stands behind the role `researcher`: it has no model", help)
     return role.model_copy(update={"tools": program.tools})
-
-
-def _check_graph(
-    roles: tuple[Role, ...], edges: tuple[Edge, ...], draft: _Draft, program: Program, findings: Findings
-) -> tuple[Edge, ...]:
-    """Every rule of the edges; returns those that are well typed."""
-    by_slug = {str(role.slug): role for role in roles}
-    payloads = known_payloads(draft.payloads)
-    check_sources(edges, by_slug, findings)
-    good = tuple(edge for edge in edges if check_edge(edge, by_slug, payloads, program.models, findings))
-    check_order(good, findings)
-    check_cycles(good, by_slug, program.budget, findings)
-    return good
-
-
-def _graph(edges: tuple[Edge, ...], start: tuple[RoleSlug, ...]) -> AgentGraph:
-    handoffs = tuple(
-        Handoff(
-            id=f"e{edge.number}", source=RoleSlug(edge.source.slug), target=RoleSlug(edge.target.slug),
-            payload=edge.payload, kind=edge.kind, when=edge.when,
-            otherwise=edge.otherwise, at_most=edge.at_most, fan_out=edge.fan_out,
-        )
-        for edge in edges if edge.target
-    )  # fmt: skip
-    cadences = tuple(
-        Cadence(
-            id=f"e{edge.number}", role=RoleSlug(edge.source.slug), payload=edge.payload, every_trials=edge.every_trials,
-            every_s=edge.every_s,
-        )
-        for edge in edges if edge.target is None
-    )  # fmt: skip
-    return AgentGraph(handoffs=handoffs, cadences=cadences, entries=start)
-
-
-def _sources(document: Document, draft: _Draft) -> tuple[SourceFile, ...]:
-    found = [SourceFile(path=PROGRAM, sha256=document.source.sha256)]
-    found += [SourceFile(path=one.ref.source, sha256=draft.files[one.ref.slug].sha256) for one in draft.named]
-    return tuple(found)

@@ -10,23 +10,34 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
+from orgruntime.compiler.keys import MOST_ITEMS, Table, every_key, homes, meant
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.codes import BAD_VALUE, MISSING_KEY, OUT_OF_RANGE, UNKNOWN_KEY, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
+
+_MOST_HELPS = 50
+"""Unknown keys of one mapping for which a near one is looked for."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 
 class Fields:
-    """One mapping whose keys are a closed set. `where` is its name in messages, empty for the top level."""
+    """One mapping whose keys are a closed set. `where` is its name in messages, empty for the top level; `at` its key.
 
-    def __init__(self, node: MapNode, where: str, known: Iterable[str], findings: Findings) -> None:
-        self.node, self.where, self._findings = node, where, findings
+    Reports keys that are not in `known` and, of a table, those that are required and absent.
+    """
+
+    def __init__(
+        self, node: MapNode, where: str, known: Iterable[str], findings: Findings, at: Span | None = None
+    ) -> None:
+        self.node, self.where, self._known, self._findings = node, where, known, findings
         self._report_unknown(tuple(known))
+        if isinstance(known, Table):
+            self._report_missing(known, at or self._start())
 
     def has(self, key: str) -> bool:
         return self.node.get(key) is not None
@@ -70,14 +81,20 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, ScalarNode):
-            return split_commas(value) if comma_string else () if value.is_null else (value,)
+            node = self.scalar(key)
+            return None if node is None else split_commas(node) if comma_string else (node,)
         if isinstance(value, MapNode):
             self._wrong(value.span, key, "a list", value)
+            return None
+        if len(value.items) > MOST_ITEMS:
+            message = f"`{self.path(key)}` has {len(value.items)} items, and {MOST_ITEMS} are allowed"
+            self._findings.add(OUT_OF_RANGE, value.items[MOST_ITEMS].span, message, "use patterns, or fewer items")
             return None
         good = tuple(item for item in value.items if isinstance(item, ScalarNode) and not item.is_null)
         for item in value.items:
             if item not in good:
-                self._findings.add(WRONG_TYPE, item.span, f"`{self.path(key)}` is a list of words")
+                message = f"`{self.path(key)}` is a list of words, and this is {kind_of(item)}"
+                self._findings.add(WRONG_TYPE, item.span, message, "write each item as one word, or in quotes")
         return good
 
     def mapping(self, key: str, known: Iterable[str]) -> Fields | None:
@@ -87,13 +104,7 @@ class Fields:
         if not isinstance(value, MapNode):
             self._wrong(value.span, key, "a mapping", value)
             return None
-        return Fields(value, self.path(key), known, self._findings)
-
-    def require(self, *keys: str) -> None:
-        """Reports each key that is absent."""
-        for key in keys:
-            if self.node.get(key) is None:
-                self._findings.add(MISSING_KEY, self._start(), f"`{self.path(key)}` is missing", f"add `{key}:`")
+        return Fields(value, self.path(key), known, self._findings, self._key_span(key))
 
     def path(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
@@ -110,14 +121,51 @@ class Fields:
 
     def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
         message = f"`{self.path(key)}` must be {wanted}, not {kind_of(found)}"
-        self._findings.add(WRONG_TYPE, span, message)
+        example = self._known[key].example if isinstance(self._known, Table) and key in self._known else ""
+        help = f"write `{key}: {example}`" if example and wanted != "one value" else _SHAPES[wanted].format(key=key)
+        self._findings.add(WRONG_TYPE, span, message, help)
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
-        for name, _ in self.node.entries:
-            if name.text not in known:
+        names = set(known)
+        for at, (name, _) in enumerate(self.node.entries):
+            if name.text not in names:
                 place = f" in `{self.where}`" if self.where else ""
-                help = did_you_mean(name.text, known)
+                help = _where_it_belongs(name.text, known, self.where) if at < _MOST_HELPS else ""
                 self._findings.add(UNKNOWN_KEY, name.span, f"unknown key `{name.text}`{place}", help)
+
+    def _report_missing(self, table: Table, at: Span) -> None:
+        for key in table.required:
+            if self.node.get(key) is None:
+                known = table[key]
+                example = f" {known.example or ' or '.join(known.choices)}".rstrip()
+                help = f"add `{key}:{example}`: {known.meaning}"
+                self._findings.add(MISSING_KEY, at, f"`{self.path(key)}` is missing", help)
+
+
+_SHAPES = {
+    "one value": "write `{key}: VALUE`",
+    "a list": "write `{key}: [FIRST, SECOND]`",
+    "a mapping": "write its keys below it, indented, or as `{key}: {{KEY: VALUE}}`",
+}
+
+
+def _where_it_belongs(name: str, known: tuple[str, ...], where: str) -> str:
+    """The nearest key here; else the mapping whose key it is; else, where they are few, all keys of this one."""
+    other = meant(name.casefold())
+    if other in known:
+        return f"did you mean `{other}`?"
+    if where.startswith("org") or nearest(name, known):
+        return did_you_mean(name, known)
+    if places := _places(name):
+        return f"this key belongs {places}"
+    other = other or nearest(name, dict.fromkeys(key.name for _, key in every_key()))
+    if other and (places := _places(other)):
+        return f"did you mean `{other}`, which belongs {places}?"
+    return did_you_mean(name, known)
+
+
+def _places(name: str) -> str:
+    return " or ".join(f"under `{home}`" if home else "at the top level" for home in homes(name))
 
 
 def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:
@@ -136,7 +184,10 @@ def one_of(text: str, kinds: type[E]) -> E:
     for kind in kinds:
         if kind.value == text.casefold():
             return kind
-    raise Unclear(f"`{text}` is not known", did_you_mean(text, [kind.value for kind in kinds]))
+    values = [kind.value for kind in kinds]
+    near = meant(text.casefold()) if meant(text.casefold()) in values else nearest(text, values)
+    known = ", ".join(f"`{value}`" for value in values)
+    raise Unclear(f"`{text}` is not one of {known}", f"did you mean `{near}`?" if near else "write one of them")
 
 
 def split_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:

@@ -106,7 +106,8 @@ class RoleLinks:
         path = Path(name)
         if self.library is not None and path.is_relative_to(self.library):
             return self._from_library(path.relative_to(self.library).as_posix(), href)
-        help = "put role files below `roles/` of the org, or use the shared library"
+        near = nearest(slug_of(path.name), own := {ref.slug: ref.source for ref in self.own_files()})
+        help = f"did you mean `{own[near]}`?" if near else "put role files below `roles/`, or use the shared library"
         return Unresolved(OUTSIDE_THE_ORG, f"`{href}` is neither below `roles/` nor in the shared library", help)
 
     def _from_library(self, relative: str, href: str) -> RoleRef | Unresolved:

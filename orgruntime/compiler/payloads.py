@@ -1,7 +1,7 @@
 """Type-checking of handoffs: what a role can hand off, what it can take, and which words select an edge.
 
-Knows roles and payload types, nothing of the shape of the graph. Invariant: an edge without findings
-can be taken at run time.
+Pure: knows roles and payload types, nothing of the shape of the graph, and reports nothing. Invariant: a sound edge can
+be taken at run time.
 """
 
 from __future__ import annotations
@@ -10,14 +10,6 @@ from collections.abc import Mapping
 
 from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
-from orgruntime.diagnostics.codes import (
-    PAYLOAD_NOT_ACCEPTED,
-    PAYLOAD_NOT_PRODUCED,
-    UNKNOWN_CONDITION,
-    UNKNOWN_PAYLOAD,
-)
-from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import did_you_mean
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, CONDITIONS, FieldType, PayloadType
 
@@ -30,32 +22,25 @@ def known_payloads(own: tuple[PayloadType, ...]) -> dict[str, PayloadType]:
     return {**BUILTIN_PAYLOADS, **{payload.name: payload for payload in own}}
 
 
-def check_edge(
-    edge: Edge,
-    roles: Mapping[str, Role],
-    payloads: Mapping[str, PayloadType],
-    models: tuple[ModelSpec, ...],
-    findings: Findings,
+def is_sound(
+    edge: Edge, roles: Mapping[str, Role], payloads: Mapping[str, PayloadType], models: tuple[ModelSpec, ...]
 ) -> bool:
-    """Reports the first type fault of an edge; whether there is none."""
-    if edge.payload not in payloads:
-        help = did_you_mean(edge.payload, payloads) or "declare it in a `## Payloads` table"
-        findings.add(UNKNOWN_PAYLOAD, edge.payload_span, f"unknown payload `{edge.payload}`", help)
+    """Whether the payload exists, the source makes it, the target takes it, and the condition is one of its words."""
+    payload = payloads.get(edge.payload)
+    if payload is None or cannot_give(roles[edge.source.slug], edge.payload, models) is not None:
         return False
-    source = roles[edge.source.slug]
-    if reason := _cannot_give(source, edge.payload, models):
-        findings.add(PAYLOAD_NOT_PRODUCED, edge.payload_span, reason[0], reason[1])
+    if edge.target and takes_only(roles[edge.target.slug]) not in (None, edge.payload):
         return False
-    target = roles[edge.target.slug] if edge.target else None
-    if target and (takes := _TAKES.get(target.kind)) and takes != edge.payload:
-        message = f"`{target.slug}` is of kind `{target.kind}` and does not take `{edge.payload}`"
-        findings.add(PAYLOAD_NOT_ACCEPTED, edge.payload_span, message, f"it takes `{takes}`")
-        return False
-    return _check_condition(edge, payloads[edge.payload], findings)
+    return edge.when is None or edge.when in conditions(payload)
 
 
 def can_propose(role: Role, models: tuple[ModelSpec, ...]) -> bool:
-    return role.kind is RoleKind.AGENT and _cannot_give(role, "proposal", models) is None
+    return role.kind is RoleKind.AGENT and cannot_give(role, "proposal", models) is None
+
+
+def takes_only(role: Role) -> str | None:
+    """The one payload that a role takes; None where it takes any."""
+    return _TAKES.get(role.kind)
 
 
 def conditions(payload: PayloadType) -> tuple[str, ...]:
@@ -67,7 +52,7 @@ def conditions(payload: PayloadType) -> tuple[str, ...]:
     return (*flags, *picks)
 
 
-def _cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
+def cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
     """(why, help) where the role cannot hand this payload off."""
     gives = _GIVES.get(role.kind)
     if gives is not None and gives != payload:
@@ -85,15 +70,3 @@ def _cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tup
             help = f"let it hand off a `{gives}`, or give the role another model"
             return f"`{role.slug}` is served by `{species_behind(name, models)}`, which makes no `{payload}`", help
     return None
-
-
-def _check_condition(edge: Edge, payload: PayloadType, findings: Findings) -> bool:
-    if edge.when is None or edge.when_span is None:
-        return True
-    known = conditions(payload)
-    if edge.when in known:
-        return True
-    message = f"`{edge.when}` is not a condition of `{payload.name}`"
-    help = did_you_mean(edge.when, known) if known else f"`{payload.name}` has no conditions; leave `when` out"
-    findings.add(UNKNOWN_CONDITION, edge.when_span, message, help)
-    return False

@@ -5,30 +5,23 @@ Invariant: a value that is there and good is bound even where its neighbours are
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from orgruntime.compiler import words
 from orgruntime.compiler.authority import bind_tools
 from orgruntime.compiler.fields import Fields
+from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM
 from orgruntime.compiler.risk import bind_risk
 from orgruntime.compiler.species import bind_models
 from orgruntime.compiler.workspace import bind_workspace
-from orgruntime.diagnostics.codes import BAD_METRIC_NAME, MISSING_FRONT_MATTER, UNKNOWN_FORMAT
+from orgruntime.diagnostics.codes import MISSING_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Appetite
 from orgruntime.model.manifest import Direction, ModelSpec, Objective, WorkspaceSpec
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ScalarNode
-
-FORMAT = "orgruntime/1"
-KEYS = ("format", "objective", "workspace", "risk", "budget", "models", "tools", "imports")
-OBJECTIVE_KEYS = ("metric", "direction", "target", "min_effect")
-BUDGET_KEYS = ("trials", "gpu_hours", "cpu_hours", "usd", "tokens", "wall_clock")
-
-_METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_.@/-]*")
 
 
 @dataclass(frozen=True)
@@ -56,13 +49,12 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
             )
             findings.add(MISSING_FRONT_MATTER, source.span(0), "the program has no front matter", help)
         return None
-    fields = Fields(document.front, "", KEYS, findings)
-    fields.require("format", "objective", "workspace")
-    _check_format(fields, findings)
+    fields = Fields(document.front, "", PROGRAM, findings, source.span(0, source.line_end(0)))
+    fields.scalar("format")
     return Program(
         fields=fields,
-        objective=_objective(fields, findings),
-        workspace=bind_workspace(fields, org, findings),
+        objective=_objective(fields),
+        workspace=bind_workspace(fields, org),
         appetite=bind_risk(fields, findings),
         budget=_budget(fields),
         models=bind_models(fields, findings),
@@ -71,31 +63,19 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
     )
 
 
-def _check_format(fields: Fields, findings: Findings) -> None:
-    node = fields.scalar("format")
-    if node is not None and node.text.strip() != FORMAT:
-        message = f"unknown format `{node.text.strip()}`"
-        findings.add(UNKNOWN_FORMAT, node.span, message, f"this release reads `{FORMAT}`")
-
-
-def _objective(parent: Fields, findings: Findings) -> Objective | None:
-    fields = parent.mapping("objective", OBJECTIVE_KEYS)
+def _objective(parent: Fields) -> Objective | None:
+    fields = parent.mapping("objective", OBJECTIVE)
     if fields is None:
         return None
-    fields.require("metric", "direction")
-    metric, direction = fields.scalar("metric"), fields.choice("direction", Direction)
+    metric, direction = fields.text("metric"), fields.choice("direction", Direction)
     target, effect = fields.read("target", words.number), fields.read("min_effect", words.not_negative)
-    if metric is not None and not _METRIC.fullmatch(metric.text.strip()):
-        help = "name it as the run prints it, one word such as `val_loss`"
-        findings.add(BAD_METRIC_NAME, metric.span, f"`{metric.text.strip()}` is not the name of a metric", help)
-        metric = None
     if metric is None or direction is None:
         return None
-    return Objective(metric=metric.text.strip(), direction=direction, target=target, min_effect=effect or 0.0)
+    return Objective(metric=metric, direction=direction, target=target, min_effect=effect or 0.0)
 
 
 def _budget(parent: Fields) -> Budget:
-    fields = parent.mapping("budget", BUDGET_KEYS)
+    fields = parent.mapping("budget", BUDGET)
     if fields is None:
         return Budget()
     gpu, cpu = fields.read("gpu_hours", words.hours), fields.read("cpu_hours", words.hours)

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgruntime.compiler.authority import report_secrets
 from orgruntime.compiler.fields import Fields, split_commas
+from orgruntime.compiler.keys import HINTS
+from orgruntime.compiler.text_rules import judge_text
 from orgruntime.diagnostics.codes import (
     EMPTY_ROLE,
     FOREIGN_KEY,
@@ -28,9 +29,6 @@ from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 OUR_KEYS = ("name", "description", "tools", "model", "title", "org", "metadata")
 """Keys of a role file that are used."""
-
-HINTS = ("kind", "count", "model", "tools", "resources", "title")
-"""Keys below `org:`."""
 
 _WILD = (
     "color", "disallowedTools", "permissionMode", "maxTurns", "skills", "mcpServers", "hooks", "memory", "background",
@@ -84,7 +82,7 @@ def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile
 
 def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
     """The role in a text: a function of path and bytes alone, so that it can be remembered."""
-    report_secrets(source, findings)
+    judge_text(source, findings)
     document = parse_document(source, findings, repair=_REPAIRED)
     front = document.front or MapNode(source.span(0, 0), ())
     _report_foreign(front, findings)

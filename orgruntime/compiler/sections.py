@@ -5,6 +5,8 @@ Invariant: each second-level section is one or the other, and a near miss of a r
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orgruntime.diagnostics.codes import DUPLICATE_SECTION, LIKELY_TYPO
@@ -14,6 +16,7 @@ from orgruntime.orgfile.document import Document, Section
 from orgruntime.orgfile.inline import links
 
 READ = ("roles", "workflow", "payloads")
+_SENTENCE_END = re.compile(r"[.;!?](?=\s)|\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)]|#+|\|)[ \t])")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,13 @@ def part_sections(document: Document, findings: Findings) -> Parts:
     words = {title: document.text_of(section) for title, section in guidance.items()}
     mission = document.lead() or next((text for title, text in words.items() if title.casefold() == "mission"), "")
     return Parts(mission, words, reserved.get("roles"), reserved.get("workflow"), reserved.get("payloads"))
+
+
+def sentences(text: str, start: int, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """[start, end) of each sentence or list item of text[start:end]; a point inside of a word ends none."""
+    end = len(text) if end is None else end
+    cuts = [start, *(match.end() for match in _SENTENCE_END.finditer(text, start, end)), end]
+    yield from ((a, b) for a, b in zip(cuts, cuts[1:], strict=False) if text[a:b].strip())
 
 
 def _report_near(document: Document, section: Section, key: str, findings: Findings) -> None:

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable
 
 from orgruntime.compiler.fields import Fields
-from orgruntime.diagnostics.codes import BAD_VALUE, LIKELY_TYPO, UNKNOWN_SPECIES
+from orgruntime.compiler.keys import MODEL
+from orgruntime.diagnostics.codes import BAD_VALUE, LIKELY_TYPO
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import did_you_mean, edit_distance, nearest
+from orgruntime.diagnostics.nearest import edit_distance, nearest
 from orgruntime.model.manifest import ModelSpec
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
-_FAMILIES = tuple(dict.fromkeys(name.split("/")[0] for name in KEY_FREE))
-_SPEC_KEYS = ("model", "base_url", "key_env")
+FAMILIES = tuple(dict.fromkeys(name.split("/")[0] for name in KEY_FREE))
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -37,34 +37,24 @@ def _model(fields: Fields, name: str, findings: Findings) -> ModelSpec | None:
         node = fields.scalar(name)
         if node is None:
             return None
-        check_species(node, findings)
         return ModelSpec(name=name, species=node.text.strip())
-    inner = fields.mapping(name, _SPEC_KEYS)
+    inner = fields.mapping(name, MODEL)
     if inner is None:
         return None
-    inner.require("model")
     model, url, key = inner.scalar("model"), inner.text("base_url"), inner.scalar("key_env")
     if url is not None and not re.match(r"https?://\S+$", url):
-        findings.add(BAD_VALUE, inner.span("base_url"), f"`{inner.path('base_url')}` is not an http address")
+        findings.add(
+            BAD_VALUE,
+            inner.span("base_url"),
+            f"`{inner.path('base_url')}` is not an http address",
+            "write `http://HOST:PORT`",
+        )
     if key is not None and not _VARIABLE.fullmatch(key.text.strip()):
         message = f"`{inner.path('key_env')}` is not the name of an environment variable"
         findings.add(BAD_VALUE, key.span, message, "name the variable that holds the key, never the key")
     if model is None:
         return None
-    if url is None:
-        check_species(model, findings)
     return ModelSpec(name=name, species=model.text.strip(), base_url=url, key_env=key.text.strip() if key else None)
-
-
-def check_species(node: ScalarNode, findings: Findings) -> None:
-    """Reports a name of a key-free family that does not exist. Other models are checked when they are called."""
-    text = node.text.strip()
-    if "/" in text and text.split("/")[0].casefold() in _FAMILIES and text not in KEY_FREE:
-        near = nearest(text, KEY_FREE)
-        help = f"did you mean `{near}`?" if near else did_you_mean(text, KEY_FREE)
-        findings.add(UNKNOWN_SPECIES, node.span, f"unknown species `{text}`", help)
-    elif "/" not in text and (near := _bare_family(text)):
-        findings.add(UNKNOWN_SPECIES, node.span, f"unknown species `{text}`", f"did you mean `{near}`?")
 
 
 def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings: Findings) -> tuple[str, ...]:
@@ -75,7 +65,6 @@ def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings:
         text = node.text.strip()
         model = known.get(text)
         if model is None:
-            check_species(node, findings)
             _report_near_name(node, tuple(known), findings)
             found.append(text)
         else:
@@ -85,11 +74,6 @@ def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings:
 
 def species_behind(name: str, models: tuple[ModelSpec, ...]) -> str:
     return next((model.species for model in models if model.name == name), name)
-
-
-def _bare_family(text: str) -> str | None:
-    """`tpe` for `search/tpe`: the last part alone."""
-    return next((name for name in KEY_FREE if name.split("/")[1] == text.casefold()), None)
 
 
 def _report_near_name(node: ScalarNode, known: tuple[str, ...], findings: Findings) -> None:

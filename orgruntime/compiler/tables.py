@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import convert, one_of, split_commas
+from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.library import RoleLinks, RoleRef
-from orgruntime.diagnostics.codes import BAD_PAYLOAD, BAD_TABLE, BAD_VALUE, DUPLICATE_ROLE, OUT_OF_RANGE, UNKNOWN_KEY
+from orgruntime.diagnostics.codes import BAD_PAYLOAD, BAD_TABLE, BAD_VALUE, DUPLICATE_ROLE, UNKNOWN_KEY
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
 from orgruntime.diagnostics.span import Span
@@ -24,7 +25,6 @@ from orgruntime.orgfile.tree import ScalarNode
 
 ROLE_COLUMNS = ("role", "kind", "count", "model", "resources")
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
-RESOURCES = ("gpus", "cpus", "memory", "minutes", "accelerator")
 MOST_DESKS = 1000
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -113,20 +113,18 @@ def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
 
 def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, span: Span) -> Needs:
     gpus, cpus = (_amount(values, name, path, findings) for name in ("gpus", "cpus"))
-    minutes = _amount(values, "minutes", path, findings)
+    minutes = values.get("minutes")
     memory = values.get("memory")
     accelerator = values.get("accelerator")
     read = None if memory is None else convert(memory.text, memory.span, f"{path}.memory", words.mebibytes, findings)
-    if minutes == 0:
-        findings.add(OUT_OF_RANGE, values["minutes"].span, f"`{path}.minutes`: `0` is not above 0")
-        minutes = None
     resources = Resources(
         cpus=1.0 if cpus is None else cpus,
         gpus=0.0 if gpus is None else gpus,
         memory_mb=read,
         accelerator=accelerator.text if accelerator else None,
     )
-    return Needs(resources, minutes, span, given=bool(values))
+    limit = convert(minutes.text, minutes.span, f"{path}.minutes", words.positive, findings) if minutes else None
+    return Needs(resources, limit, span, given=bool(values))
 
 
 def _amount(values: dict[str, ScalarNode], name: str, path: str, findings: Findings) -> float | None:
@@ -155,14 +153,15 @@ def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, f
         span=span,
         label=link.text,
         kind=convert(kind.text, kind.span, "kind", lambda text: one_of(text, RoleKind), findings) if kind else None,
-        count=convert(count.text, count.span, "count", _desks, findings) if count else None,
+        count=convert(count.text, count.span, "count", desks, findings) if count else None,
         model=split_commas(model) if model else (),
         needs=read_needs(needs, "resources", findings) if needs else Needs(),
         count_span=count.span if count else None,
     )
 
 
-def _desks(text: str) -> int:
+def desks(text: str) -> int:
+    """How many desks: `4` or `×4`, at most MOST_DESKS."""
     value = words.count(text.lstrip("×x").strip())
     if value > MOST_DESKS:
         raise words.OutOfRange(f"`{text}` is above {MOST_DESKS}", "use fewer desks")

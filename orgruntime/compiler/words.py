@@ -21,8 +21,9 @@ class OutOfRange(Unclear):
     """The text is a number, but not one that may stand here."""
 
 
-_NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
-_PLAIN = re.compile(_NUMBER)
+NUMBER = r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_PLAIN = re.compile(NUMBER)
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?\.?(nan|inf|infinity)", re.IGNORECASE)
 _MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
 _SECONDS = {
@@ -40,7 +41,14 @@ _BYTES = {
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
 }  # fmt: skip
-_PAIR = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]+)\s*")
+_PAIR = re.compile(rf"\s*({NUMBER})\s*([A-Za-z]+)\s*")
+
+WHOLE = rf"{NUMBER}\s*[kKMBG]?"
+TIME = rf"(?:\s*{NUMBER}\s*(?:{'|'.join(sorted(_SECONDS, key=len, reverse=True))})\s*)+"
+MEMORY = rf"{NUMBER}\s*[KkMmGgTt][Ii]?[Bb]"
+SHARE = rf"{NUMBER}(?:\s*(?:%|percent|per cent|(?:in|/|of)\s*{NUMBER}))?"
+TIMES_NOISE = rf"{NUMBER}\s*[x×]?\s*(?:noise)?"
+"""How each amount is written, for the JSON Schema; a test holds the readers below to them."""
 
 
 def number(text: str) -> float:
@@ -48,7 +56,7 @@ def number(text: str) -> float:
     if _NOT_FINITE.fullmatch(text):
         raise OutOfRange(f"`{text}` is not a finite number", "write a finite number")
     if not _PLAIN.fullmatch(text):
-        raise Unclear(f"`{text}` is not a number", "write a number such as `0.005`")
+        raise Unclear(f"`{text}` is not a number", _in_figures(text, "write a number such as `0.5`"))
     return _finite(float(text.replace("_", "")), text)
 
 
@@ -78,14 +86,18 @@ def whole(text: str) -> int:
     """A whole number of at least 0, with the multiples k, M and B."""
     if _NOT_FINITE.fullmatch(text):
         raise OutOfRange(f"`{text}` is not a finite number", "leave the key out for no bound")
-    match = re.fullmatch(rf"({_NUMBER})\s*([kKMBG]?)", text)
+    match = re.fullmatch(rf"({NUMBER})\s*([kKMBG]?)", text)
     if not match:
-        raise Unclear(f"`{text}` is not a whole number", "write a whole number such as `200` or `5M`")
+        raise Unclear(
+            f"`{text}` is not a whole number", _in_figures(text, "write a whole number such as `200` or `5M`")
+        )
     value = _finite(float(match[1].replace("_", "")) * _MULTIPLES[match[2]], text)
     if value < 0:
         raise OutOfRange(f"`{text}` is below 0", "write 0 or more")
     if value != int(value):
-        raise Unclear(f"`{text}` is not a whole number", "write a whole number such as `200` or `5M`")
+        raise Unclear(
+            f"`{text}` is not a whole number", _in_figures(text, "write a whole number such as `200` or `5M`")
+        )
     return int(value)
 
 
@@ -121,9 +133,9 @@ def mebibytes(text: str) -> int:
 
 def share(text: str) -> float:
     """A part of one: `40%`, `30 %`, `1 in 20`, `1/3`, `0.3`."""
-    if match := re.fullmatch(rf"({_NUMBER})\s*(?:%|percent|per cent)", text):
+    if match := re.fullmatch(rf"({NUMBER})\s*(?:%|percent|per cent)", text):
         return number(match[1]) / 100
-    if match := re.fullmatch(rf"({_NUMBER})\s*(?:in|/|of)\s*({_NUMBER})", text):
+    if match := re.fullmatch(rf"({NUMBER})\s*(?:in|/|of)\s*({NUMBER})", text):
         below = number(match[2])
         if below == 0:
             raise OutOfRange(f"`{text}` divides by 0", "write a share such as `1 in 20`")
@@ -135,8 +147,15 @@ def share(text: str) -> float:
 
 def times_noise(text: str) -> float:
     """A multiple of the noise floor: `0.5`, `0.5x`, `0.5 × noise`."""
-    match = re.fullmatch(rf"({_NUMBER})\s*[x×]?\s*(?:noise)?", text)
+    match = re.fullmatch(rf"({NUMBER})\s*[x×]?\s*(?:noise)?", text)
     return number(match[1] if match else text)
+
+
+def _in_figures(text: str, help: str) -> str:
+    """What was most likely meant: a point for a decimal comma, thousands without commas, no sign of a currency."""
+    bare = text.strip("$€£ ")
+    bare = bare.replace(",", "") if _THOUSANDS.fullmatch(bare) else bare.replace(",", ".")
+    return f"write `{bare}`" if bare != text and _PLAIN.fullmatch(bare) else help
 
 
 def _sum_of_pairs(text: str, units: dict[str, float], what: str, help: str) -> float:

@@ -1,6 +1,7 @@
 """Every rule of the language: one constant a rule. Knows nothing of how a rule is checked.
 
-Groups: 1xx reading, 2xx references and graph, 3xx payloads, 4xx limits and risk, 5xx authority.
+Groups: 1xx reading, 2xx references and graph, 3xx payloads, 4xx limits and risk, 5xx authority, 7xx cluster fit.
+ORG504 is the key that is not set: it needs the environment, so `api` asks.
 Invariant: an id is never reused; each has a page in `orgruntime/compiler/pages` and an example in `tests/spec`.
 """
 
@@ -62,12 +63,16 @@ UNKNOWN_SPECIES = _rule(213, "unknown-species", _E)
 OUTSIDE_THE_ORG = _rule(214, "outside-the-org", _E)
 UNKNOWN_IMPORT = _rule(215, "unknown-import", _E)
 ROLE_KIND_CLASH = _rule(216, "setting-of-another-kind", _W)
+STALE_MODEL = _rule(217, "stale-model", _W)
+DRIFTED_DIAGRAM = _rule(218, "drifted-diagram", _W)
+DEAD_END = _rule(219, "dead-end", _W)
 
 UNKNOWN_PAYLOAD = _rule(301, "unknown-payload", _E)
 PAYLOAD_NOT_PRODUCED = _rule(302, "payload-not-produced", _E)
 PAYLOAD_NOT_ACCEPTED = _rule(303, "payload-not-accepted", _E)
 UNKNOWN_CONDITION = _rule(304, "unknown-condition", _E)
 BAD_PAYLOAD = _rule(305, "bad-payload", _E)
+UNUSED_PAYLOAD = _rule(306, "unused-payload", _W)
 
 NO_BUDGET = _rule(401, "no-budget", _W)
 TRIAL_OVER_BUDGET = _rule(402, "trial-over-budget", _E)
@@ -82,7 +87,26 @@ NO_SEED = _rule(410, "no-seed", _W)
 OUT_OF_RANGE = _rule(411, "out-of-range", _E)
 BAD_METRIC_NAME = _rule(412, "bad-metric-name", _E)
 MISSING_SCRIPT = _rule(413, "missing-script", _E)
+METRIC_NOT_PRINTED = _rule(414, "metric-not-printed", _W)
+EDITABLE_JUDGE = _rule(415, "editable-judge", _E)
+EDITABLE_AND_FROZEN = _rule(416, "editable-and-frozen", _W)
+NOTHING_FROZEN = _rule(417, "nothing-frozen", _W)
+OVERLAPPING_EDITABLE = _rule(418, "overlapping-editable", _I)
+CONTRADICTED_NUMBER = _rule(419, "contradicted-number", _W)
+BUDGET_BELOW_BASELINE = _rule(420, "budget-below-baseline", _W)
+STAKE_BELOW_TRIAL = _rule(421, "stake-below-trial", _E)
 
 TOOL_NOT_GRANTED = _rule(501, "tool-not-granted", _I)
 SECRET_IN_FILE = _rule(502, "secret-in-file", _E)
 EDITABLE_ESCAPES = _rule(503, "editable-escapes", _E)
+WILDCARD_GRANT = _rule(505, "wildcard-grant", _E)
+ABSOLUTE_SOURCE = _rule(506, "absolute-source", _I)
+UNKNOWN_TOOL = _rule(507, "unknown-tool", _W)
+MODEL_NOT_GRANTED = _rule(508, "model-not-granted", _I)
+HIDDEN_INSTRUCTION = _rule(509, "hidden-instruction", _W)
+
+FRACTIONAL_GPUS = _rule(701, "fractional-gpus", _E)
+ACCELERATOR_WITHOUT_GPUS = _rule(702, "accelerator-without-gpus", _W)
+UNKNOWN_ACCELERATOR = _rule(703, "unknown-accelerator", _W)
+UNEVEN_VERIFIER = _rule(704, "uneven-verifier", _W)
+RESERVES_NOTHING = _rule(705, "reserves-nothing", _W)

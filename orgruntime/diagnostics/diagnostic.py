@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from orgruntime.diagnostics.span import Span
 
+_LONGEST = 600
+"""Characters of a message or a remedy."""
+
 
 class Severity(StrEnum):
     ERROR = "error"
@@ -54,7 +57,7 @@ class Findings:
 
     def add(self, code: Code, span: Span, message: str, help: str = "", notes: tuple[str, ...] = ()) -> None:
         """Adds one finding; an equal one is kept once."""
-        found = Diagnostic(code.id, code.name, code.severity, span, message, help, notes)
+        found = Diagnostic(code.id, code.name, code.severity, span, _short(message), _short(help), notes)
         self.keep(found)
 
     def keep(self, found: Diagnostic) -> None:
@@ -62,6 +65,11 @@ class Findings:
 
     def sorted(self) -> tuple[Diagnostic, ...]:
         return in_order(self._all)
+
+
+def _short(text: str) -> str:
+    """A sentence that quotes a value of any length, in a length that is read."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import yaml
 
@@ -50,16 +51,17 @@ class MapNode:
     entries: tuple[tuple[ScalarNode, Node], ...]
 
     def get(self, key: str) -> Node | None:
-        for name, value in self.entries:
-            if name.text == key:
-                return value
-        return None
+        found = self._by_name.get(key)
+        return found[1] if found else None
 
     def key(self, key: str) -> ScalarNode | None:
-        for name, _ in self.entries:
-            if name.text == key:
-                return name
-        return None
+        found = self._by_name.get(key)
+        return found[0] if found else None
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[ScalarNode, Node]]:
+        """64 KiB hold 16,000 keys: looked up one by one, they would take minutes."""
+        return {name.text: (name, value) for name, value in reversed(self.entries)}
 
 
 Node = ScalarNode | ListNode | MapNode

@@ -48,7 +48,7 @@ def org(tmp_path: Path) -> Path:
     (folder / "roles").mkdir(parents=True)
     (tmp_path / "repo" / ".git").mkdir()
     (tmp_path / "repo" / "lab").mkdir()
-    (tmp_path / "repo" / "lab" / "train.py").write_text("print('---')\n")
+    (tmp_path / "repo" / "lab" / "train.py").write_text("print('---')\nprint('val_loss: 1.0')\n")
     (folder / "program.md").write_text(PROGRAM)
     for name in ("researcher", "trainer", "referee"):
         (folder / "roles" / f"{name}.md").write_text(f"---\nname: {name.title()}\n---\n\nWords.\n")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from orgruntime.compiler.command import check_command
+from orgruntime.compiler.facts import Facts
+from orgruntime.compiler.rules import no_seed, shell_syntax, unknown_placeholder
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.tree import ScalarNode
@@ -12,7 +16,10 @@ from orgruntime.orgfile.tree import ScalarNode
 
 def check(text: str) -> list[tuple[str, int]]:
     findings = Findings()
-    check_command(ScalarNode(Span("p.md", 1, 1, 1, 1 + len(text)), text, inner=0), "run", findings)
+    node = ScalarNode(Span("p.md", 1, 1, 1, 1 + len(text)), text, inner=0)
+    facts = cast(Facts, SimpleNamespace(commands=lambda: iter([("run", node)])))
+    for rule in (no_seed, shell_syntax, unknown_placeholder):
+        rule.check(facts, findings)
     return [(found.code, found.span.column) for found in findings.sorted()]
 
 

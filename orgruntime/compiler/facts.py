@@ -1,0 +1,147 @@
+"""What was read of one org, as the rules see it: bound, resolved and completed, with the way back to each place.
+
+Holds no rule and reports nothing. Invariant: facts are the same whatever order the rules are asked in, and a part that
+could not be read is absent, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from orgruntime.compiler.assemble import Named, model_cell
+from orgruntime.compiler.command import COMMANDS
+from orgruntime.compiler.graph import entries
+from orgruntime.compiler.limits import trial_seconds
+from orgruntime.compiler.payloads import is_sound, known_payloads
+from orgruntime.compiler.program import Program
+from orgruntime.compiler.rolefile import RoleFile
+from orgruntime.compiler.sections import Parts
+from orgruntime.compiler.workflow import Edge
+from orgruntime.compiler.workspace import files_below, locate
+from orgruntime.diagnostics.span import Span
+from orgruntime.model.ids import RoleSlug
+from orgruntime.model.manifest import Role, RoleKind
+from orgruntime.model.payload import PayloadType
+from orgruntime.orgfile.document import Document
+from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`roles` and `edges` hold what was added by default. `whole`: every row and every item could be read."""
+
+    org: Path
+    document: Document
+    program: Program
+    parts: Parts
+    named: tuple[Named, ...]
+    files: Mapping[str, RoleFile]
+    roles: tuple[Role, ...]
+    edges: tuple[Edge, ...]
+    own_payloads: tuple[PayloadType, ...]
+    whole: bool
+
+    @cached_property
+    def top(self) -> Span:
+        """The first line of the program: the place of what is said of the org as a whole."""
+        return self.document.source.span(0, self.document.source.line_end(0))
+
+    @cached_property
+    def places(self) -> Mapping[str, Span]:
+        """Where each role is named first; the top for one that was added."""
+        named = {one.ref.slug: one.span for one in self.named}
+        return {role.slug: named.get(role.slug, self.top) for role in self.roles}
+
+    @cached_property
+    def needs(self) -> Mapping[str, Span]:
+        """Where the resources of each role are given; else where it is named."""
+        given = {one.ref.slug: one.row.needs.span for one in self.named if one.row and one.row.needs.span}
+        return {slug: given.get(slug, place) for slug, place in self.places.items()}
+
+    @cached_property
+    def by_slug(self) -> Mapping[str, Role]:
+        return {role.slug: role for role in self.roles}
+
+    @cached_property
+    def payloads(self) -> Mapping[str, PayloadType]:
+        """The built-in ones and the org's own."""
+        return known_payloads(self.own_payloads)
+
+    @cached_property
+    def sound(self) -> tuple[Edge, ...]:
+        """The edges that are well typed: what rules over the whole graph may lean on."""
+        return tuple(e for e in self.edges if is_sound(e, self.by_slug, self.payloads, self.program.models))
+
+    @cached_property
+    def entries(self) -> tuple[RoleSlug, ...]:
+        return entries(self.roles, self.sound)
+
+    @property
+    def measuring(self) -> tuple[Role, ...]:
+        """The roles that run trials."""
+        return tuple(role for role in self.roles if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER))
+
+    @property
+    def trials(self) -> tuple[tuple[Role, float], ...]:
+        """The measuring roles with the time limit of one trial of each, in seconds; none without a workspace."""
+        space = self.program.workspace
+        return tuple((role, trial_seconds(role, space)) for role in self.measuring) if space else ()
+
+    def node(self, path: str) -> Node | None:
+        """What stands in the front matter at `workspace.run`, say."""
+        node: Node | None = self.program.fields.node
+        for key in path.split("."):
+            node = node.get(key) if isinstance(node, MapNode) else None
+        return node
+
+    def key_span(self, path: str) -> Span:
+        """The key at a path; the top where it is absent."""
+        parent, _, name = path.rpartition(".")
+        holder = self.node(parent) if parent else self.program.fields.node
+        key = holder.key(name) if isinstance(holder, MapNode) else None
+        return key.span if key else self.top
+
+    def scalar(self, path: str) -> ScalarNode | None:
+        """A non-empty scalar of the front matter."""
+        node = self.node(path)
+        return node if isinstance(node, ScalarNode) and not node.is_null and node.text.strip() else None
+
+    def scalars(self, path: str) -> tuple[ScalarNode, ...]:
+        """The words of a list, or the one word that stands for a list of one."""
+        node = self.node(path)
+        if isinstance(node, ListNode):
+            return tuple(item for item in node.items if isinstance(item, ScalarNode) and not item.is_null)
+        return (node,) if isinstance(node, ScalarNode) and not node.is_null else ()
+
+    def commands(self) -> Iterator[tuple[str, ScalarNode]]:
+        """`setup`, `run` and `verify`, as far as they are given."""
+        for key in COMMANDS:
+            if node := self.scalar(f"workspace.{key}"):
+                yield key, node
+
+    def species(self) -> Iterator[ScalarNode]:
+        """Every species that the org names, models of its own servers left out."""
+        models = self.node("models")
+        for _, value in models.entries if isinstance(models, MapNode) else ():
+            inner = value.get("model") if isinstance(value, MapNode) and value.get("base_url") is None else value
+            if isinstance(inner, ScalarNode) and not inner.is_null:
+                yield inner
+        entries = {model.name for model in self.program.models}
+        for named in self.named:
+            if self.by_slug[named.ref.slug].kind is RoleKind.AGENT:
+                cell = model_cell(named, self.files[named.ref.slug])
+                yield from (node for node in cell if node.text.strip() not in entries)
+
+    @cached_property
+    def root(self) -> Path | None:
+        """The folder of the workspace, where its files can be looked at."""
+        node = self.scalar("workspace.source")
+        return locate(self.org, node.text.strip())[1] if node else None
+
+    @cached_property
+    def workspace_files(self) -> tuple[str, ...]:
+        """Paths below the root, with `/`, sorted; empty where they cannot be looked at."""
+        return tuple(files_below(self.root)) if self.root else ()

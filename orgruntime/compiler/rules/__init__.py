@@ -1,0 +1,133 @@
+"""The rules that judge what was read of an org: one module a rule, each with its `CODE` and its check.
+
+A rule knows facts and reports findings, and no rule knows another. Faults of reading have no module here: the reader
+that stops at one reports it; rules of texts are next door. Invariant: the tuple holds every module of this folder, in
+alphabetical order; findings are sorted by place, so that the order of the rules is never seen.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orgruntime.compiler.facts import Facts
+from orgruntime.compiler.rules import (
+    absolute_source,
+    accelerator_without_gpus,
+    bad_metric_name,
+    budget_below_baseline,
+    cadence_needs_agent,
+    contradicted_number,
+    dead_end,
+    drifted_diagram,
+    editable_and_frozen,
+    editable_escapes,
+    editable_judge,
+    fractional_gpus,
+    gpus_without_budget,
+    human_handoff,
+    metric_not_printed,
+    missing_editable,
+    missing_script,
+    missing_workspace,
+    model_not_granted,
+    no_agent_role,
+    no_budget,
+    no_model,
+    no_seed,
+    nothing_editable,
+    nothing_frozen,
+    over_blast_radius,
+    overlapping_editable,
+    payload_not_accepted,
+    payload_not_produced,
+    reserves_nothing,
+    second_otherwise,
+    setting_of_another_kind,
+    shadowed_handoff,
+    shell_syntax,
+    stake_below_trial,
+    stale_model,
+    tool_not_granted,
+    trial_over_budget,
+    unbounded_cycle,
+    uneven_verifier,
+    unknown_accelerator,
+    unknown_condition,
+    unknown_format,
+    unknown_payload,
+    unknown_placeholder,
+    unknown_species,
+    unknown_tool,
+    unreachable_role,
+    unused_payload,
+    wildcard_grant,
+)
+from orgruntime.diagnostics.diagnostic import Code, Findings
+
+
+class Rule(Protocol):
+    """A module that judges an org."""
+
+    CODE: Code
+
+    def check(self, facts: Facts, findings: Findings) -> None: ...
+
+
+RULES: tuple[Rule, ...] = (
+    absolute_source,
+    accelerator_without_gpus,
+    bad_metric_name,
+    budget_below_baseline,
+    cadence_needs_agent,
+    contradicted_number,
+    dead_end,
+    drifted_diagram,
+    editable_and_frozen,
+    editable_escapes,
+    editable_judge,
+    fractional_gpus,
+    gpus_without_budget,
+    human_handoff,
+    metric_not_printed,
+    missing_editable,
+    missing_script,
+    missing_workspace,
+    model_not_granted,
+    no_agent_role,
+    no_budget,
+    no_model,
+    no_seed,
+    nothing_editable,
+    nothing_frozen,
+    over_blast_radius,
+    overlapping_editable,
+    payload_not_accepted,
+    payload_not_produced,
+    reserves_nothing,
+    second_otherwise,
+    setting_of_another_kind,
+    shadowed_handoff,
+    shell_syntax,
+    stake_below_trial,
+    stale_model,
+    tool_not_granted,
+    trial_over_budget,
+    unbounded_cycle,
+    uneven_verifier,
+    unknown_accelerator,
+    unknown_condition,
+    unknown_format,
+    unknown_payload,
+    unknown_placeholder,
+    unknown_species,
+    unknown_tool,
+    unreachable_role,
+    unused_payload,
+    wildcard_grant,
+)
+
+
+def judge(facts: Facts, findings: Findings) -> None:
+    """Asks every rule."""
+    for rule in RULES:
+        rule.check(facts, findings)

@@ -1,0 +1,155 @@
+"""A number in the words of `## Risk appetite` or `## Budget` that is not the one in the front matter.
+
+The front matter is enforced and the words are what agents read, so the two must say the same. Invariant: a sentence
+that also names the enforced number is right, whatever other numbers it names.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from orgruntime.compiler import words
+from orgruntime.compiler.facts import Facts
+from orgruntime.compiler.sections import sentences
+from orgruntime.diagnostics.codes import CONTRADICTED_NUMBER
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
+from orgruntime.model.appetite import Preset
+from orgruntime.orgfile.document import Section
+
+CODE = CONTRADICTED_NUMBER
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A number that a sentence gives for a key; `stated` is what the front matter says."""
+
+    key: str
+    text: str
+    value: float
+    stated: float | None
+    span: Span
+
+
+_N = r"((?<![\w.,])[0-9][0-9_,]{0,20}(?:\.[0-9]{1,20})?)"
+_MOST = 20_000
+"""Characters of a section that are read for numbers."""
+_SHARE = re.compile(rf"{_N}\s*(?:%|percent|per cent)|{_N}\s*(?:in|/)\s*{_N}|(?<![\w.])(0?\.[0-9]+)|{_N}th percentile")
+_NOISE = re.compile(rf"{_N}\s*(?:[x×]|times)?\s*(?:the )?noise")
+_DIALS: dict[str, tuple[str, re.Pattern[str]]] = {
+    "false_champions": (r"\bproof\b|false[ _]champions?|champions? may be false", _SHARE),
+    "smallest_win": (r"smallest[ _]win", _NOISE),
+    "exploration": (r"\bexplor(?:ation|e)\b|long shots?", _SHARE),
+    "optimism": (r"\boptimis[mt]\w*", _SHARE),
+    "keep_per_rung": (r"\bpatience\b|keep[ _]per[ _]rung", _SHARE),
+    "largest_stake": (r"\bstake\b|largest_stake", _SHARE),
+    "dry_spell": (r"dry[ _]spell", _SHARE),
+}
+
+_BOUNDS: dict[str, tuple[str, Callable[[str], float], str, float]] = {
+    "trials": (rf"({_N}[kM]?)\s+trials\b|\btrials\s*[:=]\s*({_N}[kM]?)", words.whole, "trials", 1),
+    "gpu_hours": (rf"({_N})\s*GPU[- ]hours?\b|\bgpu_hours\s*[:=]\s*({_N})", words.hours, "gpu_ms", 3_600_000),
+    "cpu_hours": (rf"({_N})\s*CPU[- ]hours?\b|\bcpu_hours\s*[:=]\s*({_N})", words.hours, "cpu_ms", 3_600_000),
+    "usd": (rf"\$\s*({_N})|({_N})\s*(?:dollars|USD)\b", words.not_negative, "usd_micro", 1_000_000),
+    "tokens": (rf"({_N}\s?[kKMB]?)\s+tokens\b|\btokens\s*[:=]\s*({_N}[kKMB]?)", words.whole, "tokens", 1),
+    "wall_clock": (rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b", words.duration, "wall_ms", 1000),
+}
+_BOUNDING = re.compile(
+    r"\b(?:budget|at most|no more than|up to|in all|total|limit\w*|within|maximum|spend)\b|[:=]", re.I
+)
+
+
+def check(facts: Facts, findings: Findings) -> None:
+    for section in facts.document.sections():
+        title = section.title.casefold()
+        if title.startswith("risk appetite"):
+            _check_preset(facts, section, findings)
+        if title.startswith(("risk appetite", "budget")):
+            _check_sentences(facts, section, findings)
+
+
+def _check_preset(facts: Facts, section: Section, findings: Findings) -> None:
+    """`## Risk appetite: bold`, or a section that begins with the name of a preset."""
+    text, stated = facts.document.source.text, facts.program.appetite.preset
+    begin = section.blocks[0].start if section.blocks else section.end
+    names = "|".join(preset.value for preset in Preset)
+    for pattern, start, end in (
+        (rf":\s*({names})\s*$", section.heading.start, section.heading.end),
+        (rf"\W*({names})\b(?=[\s,.:;]|$)", begin, section.end),
+    ):
+        compiled = re.compile(pattern, re.IGNORECASE)
+        match = compiled.search(text, start, end) if start < begin else compiled.match(text, start, end)
+        if match and match[1].casefold() != stated:
+            span = facts.document.source.span(match.start(1), match.end(1))
+            message = f"the section says `{match[1]}`, and the front matter says `risk: {stated}`"
+            findings.add(CODE, span, message, "the front matter is what is enforced; mend one of the two")
+
+
+def _check_sentences(facts: Facts, section: Section, findings: Findings) -> None:
+    begin = section.blocks[0].start if section.blocks else section.end
+    for start, end in sentences(facts.document.source.text, begin, min(section.end, begin + _MOST)):
+        said = [*_dials(facts, start, end), *_bounds(facts, start, end)]
+        for key in dict.fromkeys(one.key for one in said):
+            of_key = [one for one in said if one.key == key]
+            if not any(one.stated is not None and math.isclose(one.value, one.stated, rel_tol=1e-6) for one in of_key):
+                _report(of_key[0], findings)
+
+
+def _report(one: _Said, findings: Findings) -> None:
+    says = f"says `{one.key}: {_like(one.text, one.stated)}`" if one.stated is not None else f"has no bound `{one.key}`"
+    message = f"the section says `{one.text}`, and the front matter {says}"
+    findings.add(CODE, one.span, message, "the front matter is what is enforced; mend one of the two")
+
+
+def _like(text: str, value: float) -> str:
+    """The number in the form of the other one: `60 %` beside `30 %`, `1 in 5` beside `1 in 20`."""
+    if "%" in text or "percent" in text or "per cent" in text:
+        return f"{100 * value:g} %"
+    return f"1 in {1 / value:g}" if value and " in " in text else f"{value:g}"
+
+
+def _dials(facts: Facts, start: int, end: int) -> Iterator[_Said]:
+    """The shares and multiples of a sentence that names exactly one dial."""
+    source = facts.document.source
+    named = [key for key, (name, _) in _DIALS.items() if re.search(name, source.text[start:end], re.IGNORECASE)]
+    if len(named) != 1:
+        return
+    key = named[0]
+    for match in _DIALS[key][1].finditer(source.text, start, end):
+        value = _value(match)
+        if value is not None:
+            stated = float(getattr(facts.program.appetite, key))
+            yield _Said(key, " ".join(match[0].split()), value, stated, source.span(match.start(), match.end()))
+
+
+def _value(match: re.Match[str]) -> float | None:
+    text = match[0].replace(",", "")
+    if text.endswith("th percentile"):
+        return float(text.removesuffix("th percentile")) / 100
+    try:
+        return words.times_noise(text.replace(" the ", " ")) if "noise" in text else words.share(text.strip())
+    except words.Unclear:
+        return None
+
+
+def _bounds(facts: Facts, start: int, end: int) -> Iterator[_Said]:
+    """The bounds of a sentence that speaks of bounds, or of a list item that begins with one."""
+    source = facts.document.source
+    sentence = source.text[start:end]
+    if not _BOUNDING.search(sentence) and not re.match(r"\W*[0-9$]", sentence):
+        return
+    for key, (pattern, reader, field, factor) in _BOUNDS.items():
+        if key == "wall_clock" and "clock" not in sentence:
+            continue
+        for match in re.compile(pattern, re.IGNORECASE).finditer(source.text, start, end):
+            text = next(group for group in match.groups() if group)
+            bound = getattr(facts.program.budget, field)
+            try:
+                value = reader(text.replace(",", "").strip())
+            except words.Unclear:
+                continue
+            stated = None if bound is None else bound / factor
+            yield _Said(key, " ".join(match[0].split()), value, stated, source.span(match.start(), match.end()))

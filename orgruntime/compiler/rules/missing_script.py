@@ -1,0 +1,23 @@
+"""A command that names a script which the workspace does not have."""
+
+from __future__ import annotations
+
+import os
+
+from orgruntime.compiler.command import script_of
+from orgruntime.compiler.facts import Facts
+from orgruntime.diagnostics.codes import MISSING_SCRIPT
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.nearest import did_you_mean
+
+CODE = MISSING_SCRIPT
+
+
+def check(facts: Facts, findings: Findings) -> None:
+    for _, node in facts.commands() if facts.root else ():
+        script = script_of(node.text)
+        if script and facts.root and not os.path.isfile(facts.root / script):
+            at = node.text.find(script)
+            help = did_you_mean(script, [name for name in facts.workspace_files if name.endswith((".py", ".sh"))])
+            help = help or "check the path; it is relative to the workspace"
+            findings.add(CODE, node.part(at, at + len(script)), f"the workspace has no `{script}`", help)

@@ -1,0 +1,19 @@
+"""An agent with nothing behind it. A model spends money, so none is chosen in silence."""
+
+from __future__ import annotations
+
+from orgruntime.compiler.facts import Facts
+from orgruntime.diagnostics.codes import NO_MODEL
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.model.manifest import RoleKind
+
+CODE = NO_MODEL
+
+
+def check(facts: Facts, findings: Findings) -> None:
+    for role in facts.roles:
+        if role.kind is RoleKind.AGENT and not role.species:
+            cell = "" if role.builtin else ", or fill its cell `model`"
+            help = f"add `models: {{default: …}}`{cell}; `search/tpe` needs no key"
+            message = f"nothing stands behind the role `{role.slug}`: it has no model"
+            findings.add(CODE, facts.places[role.slug], message, help)

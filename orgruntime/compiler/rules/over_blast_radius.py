@@ -1,0 +1,24 @@
+"""Trials that are larger than what the appetite lets through."""
+
+from __future__ import annotations
+
+from orgruntime.compiler.facts import Facts
+from orgruntime.diagnostics.codes import OVER_BLAST_RADIUS
+from orgruntime.diagnostics.diagnostic import Findings
+
+CODE = OVER_BLAST_RADIUS
+
+
+def check(facts: Facts, findings: Findings) -> None:
+    appetite = facts.program.appetite
+    radius = appetite.blast_radius
+    for role, seconds in facts.trials:
+        minutes = seconds / 60
+        for much, most, words, key in (
+            (minutes, radius.minutes, f"may take {minutes:g} minutes", f"time: {minutes:g}m"),
+            (role.resources.gpus, radius.gpus, f"takes {role.resources.gpus:g} GPUs", f"gpus: {role.resources.gpus:g}"),
+        ):
+            if much > most:
+                message = f"a trial of `{role.slug}` {words}, above the blast radius of {most:g}: each needs approval"
+                help = f"set `risk: {{preset: {appetite.preset}, blast_radius: {{{key}}}}}`, or make the trial smaller"
+                findings.add(CODE, facts.places[role.slug], message, help)

@@ -1,0 +1,53 @@
+"""Instructions in HTML comments: no reader of the rendered page sees them, and every model does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from orgruntime.diagnostics.codes import HIDDEN_INSTRUCTION
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.orgfile.source import Source
+
+CODE = HIDDEN_INSTRUCTION
+
+_COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
+_FENCE = re.compile(r"^ {0,3}(?P<mark>`{3,}|~{3,})", re.MULTILINE)
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|override|overrule|bypass|forget|secretly|exfiltrate|curl|wget|rm -rf|system prompt"
+    r"|you (?:must|should|may|are|will|can)|(?:do not|don't|never) (?:tell|mention|reveal|report|ask|say|show)"
+    r"|(?:always|first|instead|now|then),? (?:run|execute|send|upload|read|write|delete|call|use|approve|keep|answer)"
+    r"|(?:previous|prior|above|other|all) (?:instructions?|rules|prompts?))\b",
+    re.IGNORECASE,
+)
+_LONGEST, _MOST = 60, 50
+"""Characters of a comment that are quoted, and comments of a file that are reported at once."""
+
+
+def check(source: Source, findings: Findings) -> None:
+    found = (comment for comment in _comments(source.text) if _ORDER.search(comment[1]))
+    for comment in islice(found, _MOST):
+        words = " ".join(comment[1][: 4 * _LONGEST].split())
+        quoted = words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
+        message = f"a comment that readers do not see holds an instruction: `{quoted}`"
+        span = source.span(comment.start(), comment.end())
+        findings.add(CODE, span, message, "write it as visible text, or delete it")
+
+
+def _comments(text: str) -> Iterator[re.Match[str]]:
+    """Comments outside of fenced code and of code in a line. One pass, however many marks there are."""
+    if "<!--" not in text:
+        return
+    fences = [(mark.start(), mark["mark"]) for mark in _FENCE.finditer(text)]
+    at, opened, line, ticks = 0, "", 0, 0
+    for match in _COMMENT.finditer(text):
+        while at < len(fences) and fences[at][0] < match.start():
+            mark = fences[at][1]
+            opened = mark if not opened else "" if mark.startswith(opened) else opened
+            at += 1
+        begin = text.rfind("\n", line, match.start()) + 1
+        ticks = text.count("`", begin, match.start()) if begin else ticks + text.count("`", line, match.start())
+        line = match.start()
+        if not opened and not ticks % 2:
+            yield match

@@ -1,0 +1,20 @@
+"""What looks like a key of a service, in any file of the org. Quotes only its first letters."""
+
+from __future__ import annotations
+
+import re
+
+from orgruntime.diagnostics.codes import SECRET_IN_FILE
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.orgfile.source import Source
+
+CODE = SECRET_IN_FILE
+
+_SECRET = re.compile(r"\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{12,}|xox[abp]-[\w-]{10,})")
+
+
+def check(source: Source, findings: Findings) -> None:
+    for match in _SECRET.finditer(source.text):
+        message = f"`{match[0][:6]}…` looks like a secret key"
+        help = "remove it, revoke it, and name the environment variable that holds the new one"
+        findings.add(CODE, source.span(match.start(), match.end()), message, help)
