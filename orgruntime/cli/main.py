@@ -20,6 +20,7 @@ VERBS = {
     "check": "Compile orgs and role files; list every fault with its remedy.",
     "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
+    "lsp": "Serve an editor: diagnostics, completion, hover as you type.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
     "plan": "Show what would run, where, at what cost, with what authority.",
     "run": "Run an org, or a saved plan.",
@@ -36,7 +37,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "check", "fmt", "explain", "graph"),
+    "Write an org": ("init", "check", "fmt", "explain", "lsp", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
     "Share it": ("fork", "diff"),
