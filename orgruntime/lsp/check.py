@@ -6,6 +6,7 @@ caller knows what to clear and what to compile again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,10 @@ class Found:
 
 
 def check_unit(unit: Path, read: Reader) -> Found:
-    """`unit`: the folder of an org, or a role file that belongs to none. Raises nothing for what files hold."""
+    """`unit`: the folder of an org, or a role file that belongs to none. Raises nothing for what files hold.
+
+    Nothing is said of a program that was never saved: its folder is no org yet, and its author knows.
+    """
     texts: dict[Path, str] = {}
 
     def remember(path: Path, shown: str, findings: Findings) -> Source | None:
@@ -38,7 +42,8 @@ def check_unit(unit: Path, read: Reader) -> Found:
     if unit.suffix == ".md":
         findings, home = _loose(unit, remember), unit
     else:
-        findings, home = compile_org(unit, remember).diagnostics, unit / PROGRAM
+        home = unit / PROGRAM
+        findings = compile_org(unit, remember).diagnostics if os.path.lexists(home) else ()
     found: dict[Path, list[Diagnostic]] = {path: [] for path in (home, *texts)}
     for one in findings:
         path = Path(one.span.file)

@@ -5,6 +5,7 @@ Invariant: a message about a file that is not open, not local or not ours is ans
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInternalError
 from pygls.lsp.server import LanguageServer
 
 from orgruntime import __version__
@@ -29,6 +30,8 @@ _REQUEST_FAILED = -32803
 
 Result = TypeVar("Result")
 
+logger = logging.getLogger(__name__)
+
 
 class OrgServer(LanguageServer):
     """One editor's server."""
@@ -42,7 +45,9 @@ class OrgServer(LanguageServer):
             self.feature(method, options)(handler)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """Nothing: requests are answered with their error, and a fault in a notification is no news for a person."""
+        """Says a fault of this server on stderr, in one line. What the client did wrong it is told in the answer."""
+        if isinstance(error, JsonRpcInternalError) or not isinstance(error, JsonRpcException):
+            logger.error("a request failed: %s", " ".join(str(error).split())[:300])
 
     def buffer(self, uri: str) -> Buffer | None:
         """The open file, where it is one that can be read."""
