@@ -41,6 +41,20 @@ class Shown:
     finding: Diagnostic
 
 
+def as_diagnostic(one: Shown) -> types.Diagnostic:
+    """A finding in the words of the protocol."""
+    found = one.finding
+    words = [found.message, f"help: {found.help}" if found.help else "", *(f"note: {note}" for note in found.notes)]
+    return types.Diagnostic(
+        range=one.where,
+        message="\n".join(word for word in words if word),
+        severity=_SEVERITIES[found.severity],
+        code=found.code,
+        code_description=types.CodeDescription(f"{_PAGES}/{found.code}.md"),
+        source="orgrun",
+    )
+
+
 @dataclass
 class Checker:
     session: Session
@@ -69,8 +83,13 @@ class Checker:
 
     def at(self, path: Path, position: types.Position) -> Shown | None:
         """The finding shown at a place; the narrowest where there are several."""
-        here = [one for one in self._shown.get(path, ()) if one.where.start <= position <= one.where.end]
+        here = self.within(path, types.Range(position, position))
         return min(here, key=lambda one: _extent(one.where), default=None)
+
+    def within(self, path: Path, where: types.Range) -> list[Shown]:
+        """The findings shown that touch a range."""
+        shown = self._shown.get(path, ())
+        return [one for one in shown if one.where.start <= where.end and where.start <= one.where.end]
 
     def _is_wanted(self, unit: Path) -> bool:
         """Whether the editor has a file of the unit open."""
@@ -117,21 +136,8 @@ class Checker:
         if shown == self._shown.get(path, ()) and path not in self.session.buffers:
             return
         self._shown[path] = shown
-        items = [_diagnostic(one) for one in shown]
+        items = [as_diagnostic(one) for one in shown]
         self.publish(types.PublishDiagnosticsParams(self.session.uri(path), items, buffer.version))
-
-
-def _diagnostic(one: Shown) -> types.Diagnostic:
-    found = one.finding
-    words = [found.message, f"help: {found.help}" if found.help else "", *(f"note: {note}" for note in found.notes)]
-    return types.Diagnostic(
-        range=one.where,
-        message="\n".join(word for word in words if word),
-        severity=_SEVERITIES[found.severity],
-        code=found.code,
-        code_description=types.CodeDescription(f"{_PAGES}/{found.code}.md"),
-        source="orgrun",
-    )
 
 
 def _extent(where: types.Range) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from pygls.lsp.server import LanguageServer
 from orgruntime import __version__
 from orgruntime.compiler.compile import PROGRAM
 from orgruntime.lsp import hover, keys, navigation, symbols
+from orgruntime.lsp.actions import quick_fixes
 from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.checker import Checker
 from orgruntime.lsp.completion import TRIGGERS, complete_program, complete_role
@@ -183,6 +184,19 @@ def _symbols(ls: OrgServer, params: types.DocumentSymbolParams) -> list[types.Do
     return symbols.role_symbols(role) if role else []
 
 
+def _actions(ls: OrgServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    uri, kinds = params.text_document.uri, params.context.only
+    buffer = ls.buffer(uri)
+    if buffer is None or not _can_edit(ls) or (kinds and types.CodeActionKind.QuickFix not in kinds):
+        return []
+    return quick_fixes(uri, buffer, ls.checker.within(buffer.path, params.range))
+
+
+def _can_edit(ls: OrgServer) -> bool:
+    """Whether the client takes edits that name the version of the text that they are for."""
+    return bool(get_capability(ls.client_capabilities, "workspace.workspace_edit.document_changes"))
+
+
 def _prepare_rename(ls: OrgServer, params: types.PrepareRenameParams) -> types.PrepareRenamePlaceholder | None:
     view = ls.program(params.text_document.uri)
     return _or_refused(lambda: navigation.renamable(view, view.buffer.offset(params.position))) if view else None
@@ -220,6 +234,10 @@ _FEATURES: dict[str, tuple[Callable[..., Any], Any]] = {
     types.TEXT_DOCUMENT_DEFINITION: (_definition, None),
     types.TEXT_DOCUMENT_REFERENCES: (_references, None),
     types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_symbols, None),
+    types.TEXT_DOCUMENT_CODE_ACTION: (
+        _actions,
+        types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix]),
+    ),
     types.TEXT_DOCUMENT_PREPARE_RENAME: (_prepare_rename, None),
     types.TEXT_DOCUMENT_RENAME: (_rename, None),
 }

@@ -263,6 +263,65 @@ def test_the_outline(editor: Editor, program: Path) -> None:
     assert {"name", "description", "tools", "What you see", "Rules"} <= {one["name"] for one in of_role}
 
 
+EDITS = {"workspace": {"workspaceEdit": {"documentChanges": True}}}
+
+
+@pytest.mark.parametrize(
+    ("good", "wrong"),
+    [
+        ("promising", "promisng"),
+        ("direction:", "directoin:"),
+        ("minimize", "minimise"),
+        ("](roles/researcher.md) | agent", "](roles/reseacher.md) | agent"),
+        ("| verifier |", "| verifer |"),
+        ("`memo`", "`meemo`"),
+        ("search/cmaes", "search/cmae"),
+    ],
+)
+def test_a_quick_fix_writes_the_nearest_word(home: Path, program: Path, good: str, wrong: str) -> None:
+    editor = Editor()
+    editor.start(home, capabilities=EDITS)
+    text = program.read_text(encoding="utf-8")
+    assert text.count(good) == 1
+    uri = editor.open(program, text.replace(good, wrong), 3)
+    fault = next(one for one in editor.findings(uri) if "did you mean" in one["message"])
+
+    params = {"textDocument": {"uri": uri}, "range": fault["range"], "context": {"diagnostics": []}}
+    (action,) = editor.ask("textDocument/codeAction", params)
+
+    (change,) = action["edit"]["documentChanges"]
+    assert change["textDocument"] == {"uri": uri, "version": 3}
+    assert action["diagnostics"] == [fault]
+    editor.change(uri, edited(text.replace(good, wrong), change["edits"]), 4)
+    assert editor.findings(uri, 4) == []
+    editor.kill()
+
+
+def test_no_quick_fix_where_nothing_is_wrong(home: Path, program: Path) -> None:
+    editor = Editor()
+    editor.start(home, capabilities=EDITS)
+    uri = editor.open(program)
+    editor.findings(uri)
+    everything = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
+
+    params = {"textDocument": {"uri": uri}, "range": everything, "context": {"diagnostics": []}}
+    assert editor.ask("textDocument/codeAction", params) == []
+    editor.kill()
+
+
+def edited(text: str, edits: list[dict[str, Any]]) -> str:
+    """The text after edits of single lines, none of which holds a character beyond the basic plane."""
+    lines = text.split("\n")
+    for one in reversed(edits):
+        at, begin, end = (
+            one["range"]["start"]["line"],
+            one["range"]["start"]["character"],
+            one["range"]["end"]["character"],
+        )
+        lines[at] = lines[at][:begin] + one["newText"] + lines[at][end:]
+    return "\n".join(lines)
+
+
 RENAMES = {"workspace": {"workspaceEdit": {"documentChanges": True, "resourceOperations": ["rename"]}}}
 
 
@@ -275,12 +334,7 @@ def test_a_role_is_renamed_everywhere(home: Path, program: Path) -> None:
     edit = editor.at("rename", uri, place(text, "1. [Researcher]", 6), newName="explorer")
     changes, moved = edit["documentChanges"]
 
-    for one in reversed(changes["edits"]):
-        line = one["range"]["start"]["line"]
-        lines = text.split("\n")
-        begin, end = one["range"]["start"]["character"], one["range"]["end"]["character"]
-        lines[line] = lines[line][:begin] + one["newText"] + lines[line][end:]
-        text = "\n".join(lines)
+    text = edited(text, changes["edits"])
     program.write_text(text, encoding="utf-8")
     Path(moved["oldUri"].removeprefix("file://")).rename(moved["newUri"].removeprefix("file://"))
     assert moved["kind"] == "rename"
