@@ -21,8 +21,8 @@ from orgruntime.diagnostics.nearest import did_you_mean
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, CONDITIONS, FieldType, PayloadType
 
-GIVES = {RoleKind.EXPERIMENT: "result", RoleKind.VERIFIER: "verdict", RoleKind.HUMAN: "note"}
-TAKES = {RoleKind.EXPERIMENT: "proposal", RoleKind.VERIFIER: "result"}
+_GIVES = {RoleKind.EXPERIMENT: "result", RoleKind.VERIFIER: "verdict", RoleKind.HUMAN: "note"}
+_TAKES = {RoleKind.EXPERIMENT: "proposal", RoleKind.VERIFIER: "result"}
 _FAMILY_GIVES = {"search": "proposal", "control": "proposal", "digest": "memo"}
 
 
@@ -47,7 +47,7 @@ def check_edge(
         findings.add(PAYLOAD_NOT_PRODUCED, edge.payload_span, reason[0], reason[1])
         return False
     target = roles[edge.target.slug] if edge.target else None
-    if target and (takes := TAKES.get(target.kind)) and takes != edge.payload:
+    if target and (takes := _TAKES.get(target.kind)) and takes != edge.payload:
         message = f"`{target.slug}` is of kind `{target.kind}` and does not take `{edge.payload}`"
         findings.add(PAYLOAD_NOT_ACCEPTED, edge.payload_span, message, f"it takes `{takes}`")
         return False
@@ -69,7 +69,7 @@ def conditions(payload: PayloadType) -> tuple[str, ...]:
 
 def _cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
     """(why, help) where the role cannot hand this payload off."""
-    gives = GIVES.get(role.kind)
+    gives = _GIVES.get(role.kind)
     if gives is not None and gives != payload:
         return f"`{role.slug}` is of kind `{role.kind}` and cannot hand off `{payload}`", f"it hands off `{gives}`"
     if role.kind is not RoleKind.AGENT:

@@ -10,13 +10,10 @@ from collections.abc import Iterator
 
 from lsprotocol.types import CompletionItem, CompletionItemKind
 
-from orgruntime.compiler.authority import bind_tools
-from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.tables import PAYLOAD_COLUMNS, ROLE_COLUMNS
-from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.lsp import keys
 from orgruntime.lsp.buffer import Buffer
-from orgruntime.lsp.front import cursor_at, keys_of
+from orgruntime.lsp.front import cursor_at
 from orgruntime.lsp.front_words import front_words
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.proposal import Slot
@@ -66,7 +63,8 @@ def complete_role(buffer: Buffer, offset: int, view: ProgramView | None) -> list
         return []
     values: dict[str, str] | None = None
     if view is not None and cursor.path[-1:] == ("tools",):
-        values = dict.fromkeys(_granted(view), "granted by the program")
+        tools = view.tools or tuple(keys.ROLE["tools"].values)
+        values = dict.fromkeys(tools, "granted by the program")
     elif view is not None and cursor.path == ("org", "model"):
         values = _models(view)
     return list(front_words(buffer, offset, cursor, keys.ROLE, values))
@@ -123,14 +121,4 @@ def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[Completi
 
 def _models(view: ProgramView) -> dict[str, str]:
     """Names of `models:`, then the species that need no key."""
-    paths = [place.path for place in keys_of(view.buffer.text)]
-    own = {path[1]: "of `models:`" for path in paths if len(path) == 2 and path[0] == "models"}
-    return {**own, **keys.SPECIES}
-
-
-def _granted(view: ProgramView) -> tuple[str, ...]:
-    """The org's tools."""
-    front = view.document.front
-    if front is None:
-        return tuple(keys.ROLE["tools"].values)
-    return bind_tools(Fields(front, "", [name.text for name, _ in front.entries], Findings()))
+    return {**{model.name: f"`models:` has it for `{model.species}`" for model in view.models}, **keys.SPECIES}

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orgruntime.compiler.authority import DEFAULT_TOOLS
-from orgruntime.compiler.program import FORMAT
 from orgruntime.compiler.species import KEY_FREE
 from orgruntime.model.appetite import PRESETS
 from orgruntime.model.manifest import Direction, RoleKind
@@ -131,7 +130,7 @@ MODEL = {
     "key_env": Key("The name of the environment variable that holds the key; never the key."),
 }
 PROGRAM: Mapping[str, Key] = {
-    "format": Key("The version of the language.", {FORMAT: "what this release reads"}),
+    "format": Key("The version of the language.", {"orgruntime/1": "what this release reads"}),
     "objective": Key("What the org improves.", keys=_OBJECTIVE),
     "workspace": Key("The repository under research: what may change, and how it is run.", keys=_WORKSPACE),
     "risk": Key("The risk appetite: a preset, or a mapping of dials.", _PRESETS, _RISK),

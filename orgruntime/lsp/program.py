@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from orgruntime.compiler.fields import split_commas
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.payloads import known_payloads
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.lsp.buffer import Buffer
+from orgruntime.model.ids import RoleSlug
+from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document, Section
 from orgruntime.orgfile.inline import PieceKind, links, pieces
-from orgruntime.orgfile.tree import ListNode, ScalarNode
+from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 _WORDLESS = ("block_code", "block_html")
 
@@ -68,6 +71,32 @@ class ProgramView:
     def rows(self) -> tuple[RoleRow, ...]:
         section = self.parts.roles
         return read_roles(self.document, section, self.links, Findings())[0] if section else ()
+
+    @cached_property
+    def people(self) -> dict[str, Role]:
+        """The roles of the table by slug, as far as their row says what they are."""
+        return {
+            row.ref.slug: Role(
+                slug=RoleSlug(row.ref.slug),
+                name=row.label,
+                kind=row.kind or RoleKind.AGENT,
+                species=tuple(node.text.strip() for node in row.model),
+            )
+            for row in self.rows
+        }
+
+    @cached_property
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The entries of `models:` that name a species."""
+        node = self._front("models")
+        entries = node.entries if isinstance(node, MapNode) else ()
+        named = [(name.text, value.get("model") if isinstance(value, MapNode) else value) for name, value in entries]
+        return tuple(ModelSpec(name=name, species=one.text) for name, one in named if isinstance(one, ScalarNode))
+
+    @cached_property
+    def tools(self) -> tuple[str, ...]:
+        """What `tools:` grants; nothing where it is absent."""
+        return tuple(node.text.strip() for node in _scalars(self._front("tools")))
 
     @cached_property
     def payloads(self) -> dict[str, PayloadType]:
@@ -130,14 +159,22 @@ class ProgramView:
         return before[-1] if not after or offset <= after[0].start else None
 
     def _imports(self) -> Iterator[RoleMention]:
-        node = self.document.front.get("imports") if self.document.front else None
-        items = node.items if isinstance(node, ListNode) else (node,)
-        for item in items:
-            if isinstance(item, ScalarNode) and item.inner is not None and item.text.strip():
+        for item in _scalars(self._front("imports")):
+            if item.inner is not None:
                 start = self.buffer.source.starts[item.span.line - 1] + item.span.column - 1 + item.inner
                 end = start + len(item.text)
                 href = item.text if item.text.endswith(".md") else f"{item.text}.md"
                 yield RoleMention(href, item.text, start, end, start, end)
+
+    def _front(self, key: str) -> Node | None:
+        return self.document.front.get(key) if self.document.front else None
+
+
+def _scalars(node: Node | None) -> tuple[ScalarNode, ...]:
+    """The words of a list, or of a scalar parted by commas."""
+    if isinstance(node, ListNode):
+        return tuple(item for item in node.items if isinstance(item, ScalarNode) and item.text.strip())
+    return split_commas(node) if isinstance(node, ScalarNode) else ()
 
 
 def _first_cells(document: Document, section: Section) -> Iterator[PayloadMention]:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from lsprotocol.types import CompletionItem, CompletionItemKind
 
 from orgruntime.compiler.library import RoleRef
-from orgruntime.compiler.payloads import GIVES, TAKES, conditions
+from orgruntime.compiler.payloads import check_edge, conditions
+from orgruntime.compiler.workflow import Edge
+from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.proposal import Slot
 from orgruntime.lsp.role_words import link_words, open_link
-from orgruntime.model.manifest import RoleKind
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.inline import PieceKind, pieces
 
@@ -95,27 +96,25 @@ def _clauses(view: ProgramView, before: str, clauses: str, offset: int) -> Itera
 
 
 def _payloads(view: ProgramView, before: str, slot: Slot, opening: str, closing: str) -> Iterator[CompletionItem]:
-    """Payloads that the source can give and the target takes; all, where their kinds are not known."""
-    source, target = _kinds(view, before)
+    """Payloads that the source can give and the target takes."""
     blank = slot.typed if slot.typed.isspace() else ""
+    source, target = _ends(view, before)
     for name, payload in view.payloads.items():
-        if _can_give(source, name) and (target is None or TAKES.get(target, name) == name):
+        if source is None or _is_sound(view, source, target, name):
             text = f"{opening}{name}{closing}"
             yield slot.offer(name, fields_of(payload), CompletionItemKind.Struct, text=text, match=blank + name)
 
 
-def _can_give(kind: RoleKind | None, payload: str) -> bool:
-    if kind is RoleKind.AGENT:
-        return payload not in (GIVES[RoleKind.EXPERIMENT], GIVES[RoleKind.VERIFIER])
-    return kind is None or GIVES[kind] == payload
-
-
-def _kinds(view: ProgramView, before: str) -> tuple[RoleKind | None, RoleKind | None]:
-    """The kinds of the two roles of an item, where the table says them."""
-    found: list[RoleKind | None] = []
-    for link in _LINK.finditer(before):
-        ref = view.links.resolve(link[1])
-        row = view.row_of(ref) if isinstance(ref, RoleRef) else None
-        found.append((row.kind or RoleKind.AGENT) if row else None)
-    source, target, *_ = (*found, None, None)
+def _ends(view: ProgramView, before: str) -> tuple[RoleRef | None, RoleRef | None]:
+    """The two roles of an item, where the table says what they are."""
+    linked = [view.links.resolve(link[1]) for link in _LINK.finditer(before)]
+    known = [one if isinstance(one, RoleRef) and one.slug in view.people else None for one in linked]
+    source, target, *_ = (*known, None, None)
     return source, target
+
+
+def _is_sound(view: ProgramView, source: RoleRef, target: RoleRef | None, payload: str) -> bool:
+    """Whether the compiler would take the payload between the two."""
+    here = view.document.source.span(0)
+    edge = Edge(0, here, source, here, payload, here, target)
+    return check_edge(edge, view.people, view.payloads, view.models, Findings())

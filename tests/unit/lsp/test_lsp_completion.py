@@ -16,6 +16,7 @@ from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.completion import complete_program, complete_role
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.symbols import program_symbols, role_symbols
+from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType
 from orgruntime.orgfile.source import Source, decode, read_source
 
 PROGRAM = (LAB / "program.md").read_text(encoding="utf-8")
@@ -45,7 +46,8 @@ def offered(text: str) -> dict[str, str]:
         (f"{RESEARCHER} → {TRAINER}‸", ["proposal"], ""),
         (f"{RESEARCHER} → {TRAINER}: ‸", ["proposal"], ""),
         (f"{RESEARCHER} → {TRAINER}: `pro‸`", ["proposal"], "pro"),
-        (f"{RESEARCHER} → {SCRIBE}: `‸", ["idea", "proposal", "memo", "note"], ""),
+        (f"{RESEARCHER} → {SCRIBE}: `‸", ["proposal"], ""),
+        ("[Director](../../roles/director.md) → [Scribe](../../roles/scribe.md): `‸", list(BUILTIN_PAYLOADS), ""),
         (f"{TRAINER} → {REFEREE}: `‸`", ["result"], ""),
         (f"{TRAINER} → {REFEREE}: `result`‸", [], ""),
         (f"{TRAINER} → {REFEREE}: `result` ‸", ["when", "otherwise", "at most 2 times"], " "),
@@ -56,7 +58,7 @@ def offered(text: str) -> dict[str, str]:
         (f"{TRAINER} → {REFEREE}: `result`, when promising, ‸", ["at most 2 times"], ""),
         (f"{REFEREE} → {RESEARCHER}: `verdict`, when ‸", ["certified", "discarded", "inconclusive", "crashed"], ""),
         (f"{SCRIBE} every ‸", ["20 trials", "2h"], ""),
-        (f"{SCRIBE} every 20 trials: ‸", ["idea", "proposal", "memo", "note"], ""),
+        (f"{SCRIBE} every 20 trials: ‸", ["memo"], ""),
     ],
 )
 def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> None:
@@ -104,19 +106,13 @@ def test_payloads_of_the_org_and_their_conditions() -> None:
     )
     table += "| survey | depth | choice: low, high | no |\n"
 
-    items = PROGRAM.replace(
+    items = PROGRAM.replace("digest/ledger", "claude-opus-5-5").replace(
         "5. [Scribe]", "5. [Scribe](../../roles/scribe.md) → [Researcher](roles/researcher.md): `‸`\n6. [Scribe]"
     )
     assert list(offered(items + table)) == ["idea", "proposal", "memo", "note", "survey"]
     assert list(offered(items.replace("`‸`", "`survey`, when ‸") + table)) == ["done", "depth is low", "depth is high"]
-    assert set(offered(PROGRAM + table + "| survey | x | ‸ | yes |\n")) == {kind.value for kind in keys_of_types()}
+    assert set(offered(PROGRAM + table + "| survey | x | ‸ | yes |\n")) == set(FieldType)
     assert list(offered(PROGRAM + table + "| survey | x | string | ‸ |\n")) == ["yes", "no"]
-
-
-def keys_of_types():
-    from orgruntime.model.payload import FieldType
-
-    return list(FieldType)
 
 
 @pytest.mark.parametrize(
