@@ -16,6 +16,7 @@ from pathlib import Path
 from lsprotocol import types
 
 from orgruntime.diagnostics.diagnostic import Diagnostic, Severity
+from orgruntime.diagnostics.render import printable
 from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.check import Found, check_unit
 from orgruntime.lsp.session import Session
@@ -47,7 +48,7 @@ def as_diagnostic(one: Shown) -> types.Diagnostic:
     words = [found.message, f"help: {found.help}" if found.help else "", *(f"note: {note}" for note in found.notes)]
     return types.Diagnostic(
         range=one.where,
-        message="\n".join(word for word in words if word),
+        message="\n".join(printable(word) for word in words if word),
         severity=_SEVERITIES[found.severity],
         code=found.code,
         code_description=types.CodeDescription(f"{_PAGES}/{found.code}.md"),

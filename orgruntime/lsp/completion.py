@@ -15,6 +15,7 @@ from orgruntime.lsp import keys
 from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.front import cursor_at
 from orgruntime.lsp.front_words import front_words
+from orgruntime.lsp.inert import inert
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.proposal import Slot
 from orgruntime.lsp.role_words import imports, link_words, open_link
@@ -121,4 +122,4 @@ def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[Completi
 
 def _models(view: ProgramView) -> dict[str, str]:
     """Names of `models:`, then the species that need no key."""
-    return {**{model.name: f"`models:` has it for `{model.species}`" for model in view.models}, **keys.SPECIES}
+    return {**{model.name: f"`models:` has it for {inert(model.species)}" for model in view.models}, **keys.SPECIES}

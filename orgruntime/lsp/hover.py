@@ -1,6 +1,6 @@
 """What a place means: the rule behind a finding, a key, a word of the language, a role, a payload. As markdown.
 
-Invariant: text of an org is quoted as it is, and never taken for more than text.
+Invariant: text of an org goes through `inert` or `fenced`, or is a word of the language.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.front import cursor_at, keys_of
 from orgruntime.lsp.front_words import key_at
+from orgruntime.lsp.inert import fenced, inert
 from orgruntime.lsp.keys import KINDS, Key
 from orgruntime.lsp.program import ProgramView, RoleMention
 from orgruntime.model.manifest import RoleKind
@@ -28,8 +29,8 @@ _WORD = re.compile(r"[\w/.-]+")
 
 def rule(found: Diagnostic, where: Range) -> Hover:
     """A finding with the page of its rule."""
-    help = f"\n\n**Remedy:** {found.help}" if found.help else ""
-    return _hover(f"**{found.code}** {found.message}{help}\n\n---\n\n{_page(found.code)}", where)
+    words = found.message + (f"\nhelp: {found.help}" if found.help else "")
+    return _hover(f"{fenced(words)}\n\n{_page(found.code)}", where)
 
 
 def key(buffer: Buffer, offset: int, tree: Mapping[str, Key]) -> Hover | None:
@@ -57,8 +58,8 @@ def role(view: ProgramView, mention: RoleMention, read: Reader) -> Hover | None:
     row = view.row_of(ref)
     kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
     model = ", ".join(node.text for node in row.model) if row else ""
-    facts = [f"{kind}: {KINDS[kind]}", f"model `{model}`" if model else "", f"file `{ref.source}`"]
-    words = "\n\n".join(part for part in (f"**{file.name}** (`{ref.slug}`)", file.description) if part)
+    facts = [f"{kind}: {KINDS[kind]}", f"model {inert(model)}" if model else "", f"file {inert(ref.source)}"]
+    words = "\n\n".join(inert(part) for part in (file.name, file.description) if part)
     return _hover(f"{words}\n\n" + " · ".join(fact for fact in facts if fact), _range(view, mention.start, mention.end))
 
 
@@ -72,9 +73,9 @@ def payload(view: ProgramView, offset: int) -> Hover | None:
 def _payload_text(found: PayloadType) -> str:
     lines = [f"**{found.name}**" + (", built in" if found.builtin else ""), "", "| field | type | |", "|---|---|---|"]
     for one in found.fields:
-        meaning = one.meaning + ("" if one.required else " (may be absent)")
+        meaning = inert(one.meaning) + ("" if one.required else " (may be absent)")
         lines.append(f"| `{one.name}` | {one.type} | {meaning} |")
-    words = ", ".join(f"`{word}`" for word in conditions(found))
+    words = ", ".join(inert(word) for word in conditions(found))
     return "\n".join(lines) + (f"\n\n`when`: {words}" if words else "")
 
 

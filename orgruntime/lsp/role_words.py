@@ -13,6 +13,7 @@ from pathlib import Path
 from lsprotocol.types import CompletionItem, CompletionItemKind
 
 from orgruntime.compiler.rolefile import slug_of
+from orgruntime.lsp.inert import inert
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.proposal import Slot
 
@@ -20,6 +21,8 @@ _HREF = re.compile(r"\[[^\[\]\n]*\]\((?P<word>[^()\s]*)$")
 _LABEL = re.compile(r"(?<!!)\[(?P<word>[^\[\]\n]*)$")
 _REST_OF_LINK = re.compile(r"[^\[\]\n|`→]*\](?:\([^()\n|]*\)?)?|")
 _REST_OF_HREF = re.compile(r"[^()\s|]*\)?")
+_PLAIN = re.compile(r"[^\s()<>\[\]|`\\]+")
+"""What can stand in a link without more ado; a file of another name is linked by hand."""
 _DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "claude")
 
 
@@ -34,7 +37,10 @@ def open_link(view: ProgramView, start: int, offset: int) -> list[CompletionItem
         end = _REST_OF_HREF.match(rest)
         slot = Slot(view.buffer, start + href.start("word"), offset + (end.end() if end else 0))
         files = role_links(view).items()
-        return [slot.offer(path, label, CompletionItemKind.File, text=f"{path})", match=path) for label, path in files]
+        return [
+            slot.offer(path, inert(label), CompletionItemKind.File, text=f"{path})", match=path)
+            for label, path in files
+        ]
     if label := _LABEL.search(before):
         end = _REST_OF_LINK.match(rest)
         return list(link_words(view, Slot(view.buffer, start + label.start(), offset + (end.end() if end else 0))))
@@ -46,7 +52,7 @@ def link_words(view: ProgramView, slot: Slot) -> Iterator[CompletionItem]:
     for label, href in role_links(view).items():
         link = f"[{label}]({href})"
         match = link if slot.typed.startswith("[") else label
-        yield slot.offer(label, f"`{href}`", CompletionItemKind.Class, text=link, match=match)
+        yield slot.offer(label, inert(href), CompletionItemKind.Class, text=link, match=match)
 
 
 def role_links(view: ProgramView) -> dict[str, str]:
@@ -58,14 +64,14 @@ def role_links(view: ProgramView) -> dict[str, str]:
     linked = set(found.values())
     own = [ref.source for ref in view.links.own_files() if Path(ref.source).stem.casefold() not in _DOCUMENTS]
     for href in (*own, *library_files(view).values()):
-        if href not in linked:
+        if href not in linked and _PLAIN.fullmatch(href):
             found.setdefault(_label(href), href)
     return found
 
 
 def imports(view: ProgramView) -> dict[str, str]:
     """What `imports:` may name."""
-    return {f"lib/{slug}": f"`{href}`" for slug, href in library_files(view).items()}
+    return {f"lib/{slug}": inert(href) for slug, href in library_files(view).items()}
 
 
 def library_files(view: ProgramView) -> dict[str, str]:

@@ -246,8 +246,8 @@ def test_hover(editor: Editor, program: Path) -> None:
     assert "a larger metric is better" in said("direction:", 2)
     assert "smaller is better" in said("minimize", 2)
     assert "Improves the surname GPT" in said("1. [Researcher]", 6)
-    assert "search/tpe" in said("1. [Researcher]", 6)
-    assert "`promising`" in said("`result`", 3)
+    assert "agent: thinks" in said("1. [Researcher]", 6)
+    assert "promising, kept, worse" in said("`result`", 3)
     assert said("Balanced, with") == ""
 
 
