@@ -50,7 +50,7 @@ class Buffer:
     @cached_property
     def document(self) -> Document:
         """Sections, tables and items, with the front matter where it can be read at all."""
-        return parse_document(self.source, Findings(), repair=())
+        return parse_document(self.source, Findings())
 
     @property
     def text(self) -> str:
@@ -89,6 +89,8 @@ class Buffer:
         return begin, self.source.line_end(offset)
 
     def _position(self, line: int, column: int) -> Position:
+        if column < 0:  # A span's column 0 is the byte-order mark.
+            return Position(line, 0)
         starts = self.source.starts
         line = min(line, len(starts) - 1)
         before = self.text[starts[line] : self.source.line_end(starts[line])][:column]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lsprotocol.types import Position
+from lsprotocol.types import Position, Range
 
 from orgruntime.diagnostics.span import Span
 from orgruntime.lsp.buffer import Buffer, units
@@ -62,6 +62,7 @@ def test_a_byte_order_mark_in_the_buffer_takes_a_place_on_the_first_line_only() 
     assert buffer.offset(Position(0, 2)) == 1
     assert buffer.position(4) == Position(1, 1)
     assert buffer.offset(Position(0, 0)) == 0
+    assert buffer.of_span(Span("x", 1, 0, 1, 1)) == Range(Position(0, 0), Position(0, 1))
 
 
 def test_a_position_inside_a_character_is_its_begin() -> None:
