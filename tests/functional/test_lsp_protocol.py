@@ -369,13 +369,15 @@ def test_a_rename_that_cannot_be_done_says_why(home: Path, program: Path, words:
 
 
 def test_a_role_file_of_no_org(editor: Editor, home: Path) -> None:
-    uri = editor.open(
-        home / ".claude" / "agents" / "x.md", "---\nname: X\ndescription: a: b\ntool: Read\n---\nWords.\n"
-    )
+    path = home / ".claude" / "agents" / "x.md"
+    path.parent.mkdir(parents=True)
+    path.write_text("---\nname: X\ndescription: a: b\ntool: Read\n---\nWords.\n", encoding="utf-8")
+    checked = json.loads(orgrun("check", path, "--json").out)["diagnostics"]
 
-    found = editor.findings(uri)
+    uri = editor.open(path)
 
-    assert [one["code"] for one in found] == ["ORG109", "ORG122"]
+    assert checked
+    assert [one["code"] for one in editor.findings(uri)] == [one["code"] for one in checked]
     assert "tools" in editor.at("hover", uri, (3, 1))["contents"]["value"]
 
 
