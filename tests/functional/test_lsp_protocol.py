@@ -243,7 +243,7 @@ def test_hover(editor: Editor, program: Path) -> None:
 
     assert "did you mean `promising`?" in said("promisng", 3)
     assert "## What it does" in said("promisng", 3)
-    assert "a larger metric is better" in said("direction:", 2)
+    assert "smaller is better" in said("direction:", 2)
     assert "smaller is better" in said("minimize", 2)
     assert "Improves the surname GPT" in said("1. [Researcher]", 6)
     assert "agent: thinks" in said("1. [Researcher]", 6)

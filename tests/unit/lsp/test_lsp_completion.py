@@ -82,7 +82,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
         ("risk:", "models:\n  tuner: ‸\nrisk:", list(keys.SPECIES), ""),
         ("risk:", "models:\n  tuner:\n    ‸\nrisk:", ["model", "base_url", "key_env"], ""),
         ("risk:", "tools: [Read, ‸]\nrisk:", ["Read", "Grep", "Edit"], ""),
-        ("time_limit: 60s", "time_limit: ‸", ["10m"], ""),
+        ("time_limit: 60s", "time_limit: ‸", [keys.PROGRAM["workspace"].keys["time_limit"].example], ""),
         ("| agent | 3 |", "| ag‸ | 3 |", ["agent", "experiment", "verifier", "human"], "ag"),
         ("search/cmaes, search/random", "search/‸", list(keys.SPECIES), "search/"),
         ("cpus: 1", "cpus: 1, g‸", ["gpus", "memory", "minutes", "accelerator"], "g"),
