@@ -375,10 +375,12 @@ def test_a_role_file_of_no_org(editor: Editor, home: Path) -> None:
     checked = json.loads(orgrun("check", path, "--json").out)["diagnostics"]
 
     uri = editor.open(path)
+    found = editor.findings(uri)
 
     assert checked
-    assert [one["code"] for one in editor.findings(uri)] == [one["code"] for one in checked]
-    assert "tools" in editor.at("hover", uri, (3, 1))["contents"]["value"]
+    assert [one["code"] for one in found] == [one["code"] for one in checked]
+    at = found[0]["range"]["start"]
+    assert "## What it does" in editor.at("hover", uri, (at["line"], at["character"]))["contents"]["value"]
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/page.md", "notes.txt"])
