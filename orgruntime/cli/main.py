@@ -22,6 +22,7 @@ VERBS = {
     "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
     "schema": "Print the JSON Schema of the front matter, for editors.",
+    "lsp": "Serve an editor: diagnostics, completion, hover as you type.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
     "plan": "Show what would run, where, at what cost, with what authority.",
     "run": "Run an org, or a saved plan.",
@@ -38,7 +39,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "import", "check", "fmt", "explain", "schema", "graph"),
+    "Write an org": ("init", "import", "check", "fmt", "explain", "schema", "lsp", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
     "Share it": ("fork", "diff"),

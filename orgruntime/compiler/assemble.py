@@ -21,6 +21,7 @@ from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import Resources, Role, RoleKind
+from orgruntime.orgfile.source import Reader
 from orgruntime.orgfile.tree import ListNode, MapNode, ScalarNode
 
 
@@ -46,8 +47,8 @@ def named_roles(
     return tuple(found.values())
 
 
-def read_named(named: Iterable[Named], findings: Findings) -> dict[str, RoleFile]:
-    return {one.ref.slug: read_role(one.ref.path, one.ref.shown, one.ref.slug, findings) for one in named}
+def read_named(named: Iterable[Named], findings: Findings, read: Reader) -> dict[str, RoleFile]:
+    return {one.ref.slug: read_role(one.ref.path, one.ref.shown, one.ref.slug, findings, read) for one in named}
 
 
 def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings) -> Role:

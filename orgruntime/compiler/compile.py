@@ -31,7 +31,7 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import Manifest, Role
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document, parse_document
-from orgruntime.orgfile.source import read_source
+from orgruntime.orgfile.source import Reader, read_source
 
 
 @dataclass(frozen=True)
@@ -44,23 +44,26 @@ class Compilation:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-def compile_org(path: Path) -> Compilation:
-    """Compiles the org in the folder `path` (or whose `program.md` is `path`). Paths in spans begin as `path` does."""
+def compile_org(path: Path, read: Reader = read_source) -> Compilation:
+    """Compiles the org in the folder `path` (or whose `program.md` is `path`). Paths in spans begin as `path` does.
+
+    `read` gives the text of each file, so that an editor's buffers can stand before the disk.
+    """
     findings = Findings()
     org = path.parent if path.name == PROGRAM and not path.is_dir() else path
     shown = Path(os.path.normpath(org / PROGRAM)).as_posix()
     if not _is_org(org, shown, findings):
         return Compilation(None, findings.sorted(), ())
-    source = read_source(org / PROGRAM, shown, findings)
+    source = read(org / PROGRAM, shown, findings)
     if source is None:
         return Compilation(None, findings.sorted(), (FileReport(shown, "program", None, "the program"),))
     judge_text(source, findings)
     document = parse_document(source, findings)
     links = RoleLinks(org, org.as_posix())
     program = bind_program(document, Path(os.path.abspath(org)), findings)
-    draft = _draft(document, program, links, findings)
+    draft = _draft(document, program, links, findings, read)
     manifest = _manifest(org, document, program, draft, findings) if program else None
-    files = list_files(shown, links, draft.files, findings)
+    files = list_files(shown, links, draft.files, findings, read)
     texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values() if file.text}}
     return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts)
 
@@ -98,7 +101,7 @@ def _is_org(org: Path, shown: str, findings: Findings) -> bool:
     return False
 
 
-def _draft(document: Document, program: Program | None, links: RoleLinks, findings: Findings) -> _Draft:
+def _draft(document: Document, program: Program | None, links: RoleLinks, findings: Findings, read: Reader) -> _Draft:
     """Names are collected before anything is bound, so that one bad field breaks no reference."""
     imported = _imports(program, links, findings)
     parts = part_sections(document, findings)
@@ -115,7 +118,7 @@ def _draft(document: Document, program: Program | None, links: RoleLinks, findin
     if parts.roles is None and parts.workflow is None:
         linked += [(ref, Span(ref.shown)) for ref in links.own_files()]
     named = named_roles(rows, linked, findings)
-    files = read_named(named, findings)
+    files = read_named(named, findings, read)
     if parts.roles is None and parts.workflow is None:
         named = tuple(one for one in named if files[one.ref.slug].has_front_matter or files[one.ref.slug].broken)
         files = {one.ref.slug: files[one.ref.slug] for one in named}

@@ -15,13 +15,14 @@ from orgruntime.diagnostics.codes import NOT_AN_ORG, UNUSED_ROLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
+from orgruntime.orgfile.source import Reader
 
 _DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "claude", "code_of_conduct")
 """37 of the 76 files beside real roles that are not roles are read-mes, the others of these kinds."""
 
 
 def list_files(
-    program: str, links: RoleLinks, files: Mapping[str, RoleFile], findings: Findings
+    program: str, links: RoleLinks, files: Mapping[str, RoleFile], findings: Findings, read: Reader
 ) -> tuple[FileReport, ...]:
     """The program, the roles that it names, and the other files below `roles/`."""
     reports = [FileReport(program, "program", None, "the program")]
@@ -32,7 +33,7 @@ def list_files(
         if ref.shown in listed:
             continue
         unread = Findings()
-        file = read_role(ref.path, ref.shown, ref.slug, unread)
+        file = read_role(ref.path, ref.shown, ref.slug, unread, read)
         if file.has_front_matter:
             findings.add(UNUSED_ROLE_FILE, Span(ref.shown), "the program does not name this role, so it has no work")
             reports.append(

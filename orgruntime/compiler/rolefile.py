@@ -24,7 +24,7 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.memory import recall
-from orgruntime.orgfile.source import Source, read_source
+from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 OUR_KEYS = ("name", "description", "tools", "model", "title", "org", "metadata")
@@ -72,9 +72,9 @@ class RoleFile:
     broken: bool = False
 
 
-def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile:
+def read_role(path: Path, shown: str, slug: str, findings: Findings, read: Reader = read_source) -> RoleFile:
     """The role in a file. What cannot be read is reported, and the role is still there."""
-    source = read_source(path, shown, findings)
+    source = read(path, shown, findings)
     if source is None:
         return RoleFile(slug, shown, slug, broken=True)
     return recall(f"role {slug}", source, findings, lambda own: role_of(source, slug, own))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +72,10 @@ class Source:
         """Offset of the end of the line that holds `offset`, without its line end."""
         end = self.text.find("\n", offset)
         return len(self.text) if end < 0 else end
+
+
+Reader = Callable[[Path, str, Findings], Source | None]
+"""How the file at a path is read; `read_source` reads the disk, an editor's buffers may stand before it."""
 
 
 def read_source(path: Path, shown: str, findings: Findings) -> Source | None:

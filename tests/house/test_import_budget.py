@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"ray", "langgraph", "langchain_core", "anthropic", "optuna", "matplotlib", "numpy", "scipy", "pygit2"}
+HEAVY = {"ray", "langgraph", "langchain_core", "anthropic", "optuna", "matplotlib", "numpy", "scipy", "pygit2", "pygls"}
 HELP_ONLY = HEAVY | {"pydantic", "mistune", "yaml", "rich", "sqlite3"}
 LAB = "orgs/microgpt-lab"
 
@@ -37,7 +37,9 @@ def test_the_probe_sees_what_is_imported():
     assert {"click", "orgruntime", "mistune", "pydantic", "yaml"} <= loaded("check", LAB)
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("run", "--help"), ("check", "--help")])
+@pytest.mark.parametrize(
+    "words", [("--help",), ("--version",), ("run", "--help"), ("check", "--help"), ("lsp", "--help")]
+)
 def test_help_imports_click_alone(words):
     assert not loaded(*words) & HELP_ONLY
 

@@ -1,0 +1,62 @@
+"""The findings of an org or a loose role file, over what the editor has open. Knows the compiler, not the protocol.
+
+Invariant: every finding is given under the file that it is shown in, and every file that was read is named, so that the
+caller knows what to clear and what to compile again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgruntime.compiler import compile_org
+from orgruntime.compiler.compile import PROGRAM
+from orgruntime.compiler.rolefile import read_role, report_empty, slug_of
+from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, in_order
+from orgruntime.model.manifest import RoleKind
+from orgruntime.orgfile.source import Reader, Source
+
+
+@dataclass(frozen=True)
+class Found:
+    """Findings by file; texts of the files that were read."""
+
+    diagnostics: Mapping[Path, tuple[Diagnostic, ...]]
+    texts: Mapping[Path, str]
+
+
+def check_unit(unit: Path, read: Reader) -> Found:
+    """`unit`: the folder of an org, or a role file that belongs to none. Raises nothing for what files hold.
+
+    Nothing is said of a program that was never saved: its folder is no org yet, and its author knows.
+    """
+    texts: dict[Path, str] = {}
+
+    def remember(path: Path, shown: str, findings: Findings) -> Source | None:
+        source = read(path, shown, findings)
+        texts[Path(shown)] = source.text if source else ""
+        return source
+
+    if unit.suffix == ".md":
+        findings, home = _loose(unit, remember), unit
+    else:
+        home = unit / PROGRAM
+        findings = compile_org(unit, remember).diagnostics if os.path.lexists(home) else ()
+    found: dict[Path, list[Diagnostic]] = {path: [] for path in (home, *texts)}
+    for one in findings:
+        path = Path(one.span.file)
+        found[path if path in found else home].append(one)
+    return Found({path: tuple(ones) for path, ones in found.items()}, texts)
+
+
+def _loose(path: Path, read: Reader) -> tuple[Diagnostic, ...]:
+    """A role of no org. Without front matter it may as well be a document, so nothing is said of it."""
+    findings = Findings()
+    role = read_role(path, path.as_posix(), slug_of(path.name), findings, read)
+    if not role.has_front_matter and not role.broken:
+        return ()
+    if role.kind in (None, RoleKind.AGENT):
+        report_empty(role, findings)
+    return in_order(findings)

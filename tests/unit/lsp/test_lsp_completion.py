@@ -1,0 +1,204 @@
+"""What is offered at a place of a program or a role file, and what it would write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lsp_cases import CURSOR, LAB, ROOT, applied, edit_of, marked, replaced
+
+from orgruntime.compiler import compile_org
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.lsp import hover, keys
+from orgruntime.lsp.buffer import Buffer
+from orgruntime.lsp.completion import complete_program, complete_role
+from orgruntime.lsp.program import ProgramView
+from orgruntime.lsp.symbols import program_symbols, role_symbols
+from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType
+from orgruntime.orgfile.source import Source, decode, read_source
+
+PROGRAM = (LAB / "program.md").read_text(encoding="utf-8")
+RESEARCHER, TRAINER = "[Researcher](roles/researcher.md)", "[Trainer](../../roles/trainer.md)"
+REFEREE, SCRIBE = "[Referee](../../roles/referee.md)", "[Scribe](../../roles/scribe.md)"
+ROLES = ["Researcher", "Trainer", "Referee", "Scribe", "Director", "Simplifier"]
+OUTCOMES = ["promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate", "unmeasured"]
+
+
+def offered(text: str) -> dict[str, str]:
+    """Label → what is replaced."""
+    view, at = marked(text)
+    return {item.label: replaced(view.buffer, item) for item in complete_program(view, at)}
+
+
+@pytest.mark.parametrize(
+    ("item", "labels", "replaces"),
+    [
+        ("‸", ROLES, ""),
+        ("Res‸", ROLES, "Res"),
+        ("[Res‸", ROLES, "[Res"),
+        ("[Res‸]", ROLES, "[Res]"),
+        ("[Res‸](roles/x.md) → ", ROLES, "[Res](roles/x.md)"),
+        (f"{RESEARCHER} ‸", ["→", "asks", "every"], ""),
+        (f"{RESEARCHER} → ‸", ROLES, ""),
+        (f"{RESEARCHER} asks [‸", ROLES, "["),
+        (f"{RESEARCHER} → {TRAINER}‸", ["proposal"], ""),
+        (f"{RESEARCHER} → {TRAINER}: ‸", ["proposal"], ""),
+        (f"{RESEARCHER} → {TRAINER}: `pro‸`", ["proposal"], "pro"),
+        (f"{RESEARCHER} → {SCRIBE}: `‸", ["proposal"], ""),
+        ("[Director](../../roles/director.md) → [Scribe](../../roles/scribe.md): `‸", list(BUILTIN_PAYLOADS), ""),
+        (f"{TRAINER} → {REFEREE}: `‸`", ["result"], ""),
+        (f"{TRAINER} → {REFEREE}: `result`‸", [], ""),
+        (f"{TRAINER} → {REFEREE}: `result` ‸", ["when", "otherwise", "at most 2 times"], " "),
+        (f"{TRAINER} → {REFEREE}: `result`, ‸", ["when", "otherwise", "at most 2 times"], ""),
+        (f"{TRAINER} → {REFEREE}: `result`, wh‸", ["when", "otherwise", "at most 2 times"], "wh"),
+        (f"{TRAINER} → {REFEREE}: `result`, when ‸", OUTCOMES, ""),
+        (f"{TRAINER} → {REFEREE}: `result`, when pro‸", OUTCOMES, "pro"),
+        (f"{TRAINER} → {REFEREE}: `result`, when promising, ‸", ["at most 2 times"], ""),
+        (f"{REFEREE} → {RESEARCHER}: `verdict`, when ‸", ["certified", "discarded", "inconclusive", "crashed"], ""),
+        (f"{SCRIBE} every ‸", ["20 trials", "2h"], ""),
+        (f"{SCRIBE} every 20 trials: ‸", ["memo"], ""),
+    ],
+)
+def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> None:
+    found = offered(f"{PROGRAM}6. {item}\n")
+
+    assert list(found) == labels
+    assert set(found.values()) <= {replaces}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "labels", "replaces"),
+    [
+        ("format: orgruntime/1\n", "‸\n", ["format", "models", "tools", "imports"], ""),
+        ("format: orgruntime/1\n", "format: ‸\n", ["orgruntime/1"], ""),
+        ("  direction: minimize\n", "  ‸\n", ["direction", "target"], ""),
+        ("direction: minimize", "direction: mi‸", ["minimize", "maximize"], "mi"),
+        ("preset: balanced", "preset: b‸", ["cautious", "balanced", "bold"], "b"),
+        ("preset: balanced", "blast_radius: {‸}", ["files", "lines", "gpus", "time"], ""),
+        ("risk:", "imports: [lib/ref‸]\nrisk:", [f"lib/{name}" for name in (
+            "director", "referee", "researcher", "scribe", "simplifier", "trainer")], "lib/ref"),
+        ("risk:", "models:\n  tuner: ‸\nrisk:", list(keys.SPECIES), ""),
+        ("risk:", "models:\n  tuner:\n    ‸\nrisk:", ["model", "base_url", "key_env"], ""),
+        ("risk:", "tools: [Read, ‸]\nrisk:", ["Read", "Grep", "Edit"], ""),
+        ("time_limit: 60s", "time_limit: ‸", [keys.PROGRAM["workspace"].keys["time_limit"].example], ""),
+        ("| agent | 3 |", "| ag‸ | 3 |", ["agent", "experiment", "verifier", "human"], "ag"),
+        ("search/cmaes, search/random", "search/‸", list(keys.SPECIES), "search/"),
+        ("cpus: 1", "cpus: 1, g‸", ["gpus", "memory", "minutes", "accelerator"], "g"),
+        (f"| {SCRIBE} |", "| [‸] |", ROLES[:3] + ["Scribe", *ROLES[4:]], "[]"),
+        ("| role | kind |", "| role | k‸ |", ["kind"], "k"),
+        ("## Roles", "## R‸", ["## Roles", "## Payloads"], "## R"),
+        ("## Standing orders", "## ‸", ["## Payloads", "## Standing orders"], "## "),
+        ("2. One question", "2. One ‸ question", [], ""),
+    ],
+)  # fmt: skip
+def test_places_of_a_program(old: str, new: str, labels: list[str], replaces: str) -> None:
+    found = offered(PROGRAM.replace(old, new, 1))
+
+    assert sorted(found) == sorted(labels)
+    assert set(found.values()) <= {replaces}
+
+
+def test_payloads_of_the_org_and_their_conditions() -> None:
+    table = (
+        "\n## Payloads\n\n| payload | field | type | required |\n|---|---|---|---|\n| survey | done | boolean | yes |\n"
+    )
+    table += "| survey | depth | choice: low, high | no |\n"
+
+    items = PROGRAM.replace("digest/ledger", "claude-opus-5-5").replace(
+        "5. [Scribe]", "5. [Scribe](../../roles/scribe.md) → [Researcher](roles/researcher.md): `‸`\n6. [Scribe]"
+    )
+    assert list(offered(items + table)) == ["idea", "proposal", "memo", "note", "survey"]
+    assert list(offered(items.replace("`‸`", "`survey`, when ‸") + table)) == ["done", "depth is low", "depth is high"]
+    assert set(offered(PROGRAM + table + "| survey | x | ‸ | yes |\n")) == set(FieldType)
+    assert list(offered(PROGRAM + table + "| survey | x | string | ‸ |\n")) == ["yes", "no"]
+
+
+@pytest.mark.parametrize(
+    ("front", "labels"),
+    [
+        ("‸", ["name", "description", "tools", "model", "title", "org", "metadata"]),
+        ("name: x\norg:\n  ‸", list(keys.HINTS)),
+        ("org: {kind: ‸}", list(keys.KINDS)),
+        ("org: {kind: experiment, resources: {‸}}", list(keys.RESOURCES)),
+        ("tools: [‸]", ["Read", "Bash"]),
+        ("tools: Read, ‸", ["Read", "Bash"]),
+        ("org: {tools: [‸]}", ["Read", "Bash"]),
+        ("org: {model: ‸}", ["tuner", *keys.SPECIES]),
+        ("color: ‸", []),
+    ],
+)
+def test_front_matter_of_a_role(front: str, labels: list[str]) -> None:
+    program = PROGRAM.replace("risk:", "tools: [Read, Bash]\nmodels: {tuner: search/tpe}\nrisk:", 1)
+    view = ProgramView(Buffer(LAB / "program.md", program))
+    text = f"---\n{front}\n---\n\nWords.\n"
+    buffer = Buffer(LAB / "roles" / "new.md", text.replace(CURSOR, ""))
+
+    assert sorted(item.label for item in complete_role(buffer, text.index(CURSOR), view)) == sorted(labels)
+
+
+def test_a_role_of_no_org_is_offered_the_usual_tools() -> None:
+    buffer = Buffer(Path("/agents/x.md"), "---\ntools: [\n---\n")
+
+    assert [item.label for item in complete_role(buffer, 12, None)] == ["Read", "Grep", "Edit"]
+
+
+def test_a_line_of_the_workflow_can_be_written_by_taking_proposals() -> None:
+    """From nothing to an item that compiles, with what was offered alone."""
+    text = PROGRAM + "6. ‸\n"
+    for label in ("Scribe", "→", "Director", "memo", "at most 2 times"):
+        view, at = marked(text)
+        item = next(one for one in complete_program(view, at) if one.label == label)
+        new = applied(view.buffer, item)
+        end = len(new) - len(view.buffer.text) + at
+        space = " " if label in ("Scribe", "memo") else ""
+        text = new[:end] + space + CURSOR + new[end:]
+
+    done = text.replace(CURSOR, "")
+    item = "6. [Scribe](../../roles/scribe.md) → [Director](../../roles/director.md): `memo`, at most 2 times\n"
+    assert done.endswith(item)
+    assert [one for one in compiled(done) if one.code in ("ORG124", "ORG204", "ORG301", "ORG302", "ORG303")] == []
+
+
+def compiled(text: str):
+    def read(path: Path, shown: str, findings: Findings) -> Source | None:
+        return (
+            decode(text.encode(), shown, findings) if path.name == "program.md" else read_source(path, shown, findings)
+        )
+
+    return compile_org(LAB, read).diagnostics
+
+
+SOURCES = [
+    path.read_text(encoding="utf-8") for path in sorted([*ROOT.glob("orgs/*/program.md"), *ROOT.glob("roles/*.md")])
+]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_nothing_is_too_broken_to_answer(data: st.DataObject) -> None:
+    """Shipped files with pieces cut out and noise put in: each proposal stays on the cursor's line."""
+    text = data.draw(st.sampled_from(SOURCES))
+    for _ in range(data.draw(st.integers(0, 3))):
+        begin = data.draw(st.integers(0, len(text)))
+        end = min(len(text), begin + data.draw(st.integers(0, 200)))
+        text = (
+            text[:begin]
+            + data.draw(st.one_of(st.text(max_size=20), st.sampled_from(["|", "`", "[", "](", "---\n", "\n1. "])))
+            + text[end:]
+        )
+    buffer = Buffer(LAB / "program.md", text)
+    offset = data.draw(st.integers(0, len(buffer.text)))
+    view, here = ProgramView(buffer), buffer.position(offset)
+
+    for item in [*complete_program(view, offset), *complete_role(buffer, offset, view)]:
+        where = edit_of(item).range
+        assert where.start.line == where.end.line == here.line
+        assert where.start <= here <= where.end
+    view.role_at(offset), view.payload_at(offset)
+    hover.key(buffer, offset, keys.PROGRAM), hover.payload(view, offset)
+    for symbol in [*program_symbols(view), *role_symbols(buffer)]:
+        assert symbol.range.start <= symbol.selection_range.start
+        assert symbol.selection_range.end <= symbol.range.end
+        assert symbol.name.strip()
