@@ -65,7 +65,7 @@ def import_path(path: Path, options: ImportOptions, tell: Tell) -> Imported:
         return _foreign(path, kind, options)
     if kind is Kind.ORG:
         raise UserError(f"{path} is an org already: check it with `orgrun check {path}`")
-    raise UserError(f"{path}: there is no program.md, and no role files near its top; name the folder that holds them")
+    raise UserError(f"{path}: nothing that can be imported: no program.md, and no role files near its top")
 
 
 def _foreign(path: Path, kind: Kind, options: ImportOptions) -> Imported:
