@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from orgruntime.api.adopting import import_foreign
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.api.orgs import load_org
 from orgruntime.api.proving import Proof, Tell, prove
@@ -36,6 +37,8 @@ class ImportOptions:
     direction: Direction | None = None
     prove: bool = False
     cluster: ClusterChoice = ClusterChoice()
+    adopt: bool = False
+    """Whether the roles of another tool are drafted as an org; without it they are listed."""
 
 
 class Imported(Protocol):
@@ -58,9 +61,20 @@ def import_path(path: Path, options: ImportOptions, tell: Tell) -> Imported:
     kind = _kind(path)
     if kind is Kind.BARE:
         return import_bare(path, options, tell)
+    if kind in (Kind.COMPANY, Kind.AGENTS):
+        return _foreign(path, kind, options)
     if kind is Kind.ORG:
         raise UserError(f"{path} is an org already: check it with `orgrun check {path}`")
-    raise UserError(f"{path}: there is no program.md, and nothing else that can be imported")
+    raise UserError(f"{path}: nothing that can be imported: no program.md, and no role files near its top")
+
+
+def _foreign(path: Path, kind: Kind, options: ImportOptions) -> Imported:
+    if options.prove or options.direction:
+        name = "--prove" if options.prove else "--direction"
+        raise UserError(f"{name} is for a bare program.md; {path} holds roles, and no objective or workspace yet")
+    if options.into and not options.adopt:
+        raise UserError(f"--into needs --adopt: without it the roles of {path} are listed, and nothing is written")
+    return import_foreign(path, kind, options.into, write=options.adopt)
 
 
 def _kind(path: Path) -> Kind:

@@ -15,6 +15,8 @@ orgrun import autoresearch                      writes autoresearch-org beside i
 orgrun import autoresearch --into orgs/ar
 orgrun import autoresearch --direction minimize --prove
 orgrun import autoresearch --json               facts with their places, and what is open
+orgrun import my-project                        lists the roles of my-project/.claude/agents and their handoffs
+orgrun import my-company --adopt --into orgs/co drafts an org of them
 """
 DIRECTIONS = ("minimize", "maximize")
 
@@ -24,15 +26,20 @@ DIRECTIONS = ("minimize", "maximize")
 @click.option("--into", type=click.Path(path_type=Path), help="Where the org is written; without it: beside PATH.")
 @click.option("--direction", type=click.Choice(DIRECTIONS), help="Which way is better, where the words do not say it.")
 @click.option("--prove", is_flag=True, help="Run the baseline twice; it has to print a finite metric each time.")
+@click.option("--adopt", is_flag=True, help="Draft an org from the roles of another tool, instead of listing them.")
 @local_cluster_options
 @json_option
 @verb
-def command(path: Path, into: Path | None, direction: str | None, prove: bool, as_json: bool, **cluster: object) -> int:
-    """Draft an org from a folder that was not written for this runtime: a bare program.md with its files.
+def command(
+    path: Path, into: Path | None, direction: str | None, prove: bool, adopt: bool, as_json: bool, **cluster: object
+) -> int:
+    """Draft an org from a folder that was not written for this runtime: a bare program.md with its files, a folder of
+    another tool's role files, or a company of them.
 
     Nothing of PATH is changed, and nothing is run without --prove. Each fact is shown with the place that says it;
-    what no place says is left open, as a line `# ?` of the draft. Exit code 0: nothing is open; 1: something is, or
-    the proof failed.
+    what no place says is left open, as a line `# ?` of the draft. Roles of another tool are listed with what they say
+    of each other, and what each asks for beside what it would get; --adopt writes the org. Exit code 0: nothing is
+    open; 1: something is, a role was refused, or the proof failed.
     """
     from orgruntime.api.importing import ImportOptions, import_path
     from orgruntime.cli.views import cluster_choice
@@ -43,7 +50,7 @@ def command(path: Path, into: Path | None, direction: str | None, prove: bool, a
         click.echo(printable(line), err=as_json)
 
     choice = cluster_choice({"address": None, **cluster})
-    options = ImportOptions(into, Direction(direction) if direction else None, prove, choice)
+    options = ImportOptions(into, Direction(direction) if direction else None, prove, choice, adopt)
     made = import_path(path, options, tell)
     if as_json:
         click.echo(json.dumps(made.as_json(), ensure_ascii=False))

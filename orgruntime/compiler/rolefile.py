@@ -6,7 +6,7 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orgruntime.compiler.fields import Fields, split_commas
@@ -70,6 +70,8 @@ class RoleFile:
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
+    document: Document | None = field(default=None, repr=False, compare=False)
+    """The whole file; None where its bytes are no text."""
 
 
 def read_role(path: Path, shown: str, slug: str, findings: Findings, read: Reader = read_source) -> RoleFile:
@@ -101,6 +103,7 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         text=source.text,
         has_front_matter=document.front is not None,
         broken=document.front_is_broken,
+        document=document,
     )
 
 

@@ -10,12 +10,15 @@ from itertools import islice
 from pathlib import Path
 
 PROGRAM = "program.md"
-AGENT_FOLDERS = (".claude/agents", ".github/agents", ".opencode/agents", ".gemini/agents", ".deepagents/agents")
+AGENT_FOLDERS = (
+    ".claude/agents", ".github/agents", ".opencode/agents", ".opencode/agent", ".gemini/agents", ".deepagents/agents",
+)  # fmt: skip
 """Where coding agents look for role files, below the root of a project."""
 
 MOST_LOOKED_AT = 2000
 """Files, before a folder counts as one without roles: a home directory is answered at once."""
-_NEAR = ("*.md", "*/*.md", "*/*/*.md")
+_NEAR = ("*.md", "*/*.md", "*/*/*.md", "*/*/*/*.md")
+"""Down to `plugins/NAME/agents/role.md`, the deepest layout of collections that is common."""
 _COMPANY = ("COMPANY.md", ".paperclip.yaml", "TEAM.md")
 _HEAD_BYTES = 4096
 

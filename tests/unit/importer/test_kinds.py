@@ -28,6 +28,7 @@ def put(folder: Path, files: dict[str, str | bytes]) -> Path:
         ({"program.md": ""}, Kind.BARE),
         ({"program.md": "--- not a fence\n"}, Kind.BARE),
         ({"COMPANY.md": "---\nname: Lab\n---\n", "agents/ceo/AGENTS.md": ROLE}, Kind.COMPANY),
+        ({"plugins/db/agents/reviewer.md": ROLE, "README.md": "Words.\n"}, Kind.AGENTS),
         ({".claude/agents/reviewer.md": ROLE, "README.md": "# A\n"}, Kind.AGENTS),
         ({".github/agents/reviewer.agent.md": ROLE}, Kind.AGENTS),
         ({"reviewer.md": ROLE}, Kind.AGENTS),
