@@ -139,4 +139,5 @@ def _entry(found: Diagnostic) -> dict[str, Any]:
         "message": found.message,
         "help": found.help,
         "notes": list(found.notes),
+        "fix": {"title": found.fix.title, "safe": found.fix.is_safe} if found.fix else None,
     }
