@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from orgruntime.orgfile.source import decode
 
 _MOST_ROUNDS = 8
 """A fix can bring another one into reach (a fence, then a value behind it); three rounds have been enough."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,12 @@ def fix_paths(paths: Sequence[Path], *, unsafe: bool = False, write: bool = True
 
 
 def as_diff(fixed: Fixed) -> str:
-    """The changes as a unified diff; line ends are shown as they are in the file."""
+    """The changes as a unified diff that `patch -p1` takes; line ends are those of the file."""
     parts: list[str] = []
     for file in fixed.files:
-        old, new = (text.splitlines(keepends=True) for text in (file.before, file.after))
-        for line in difflib.unified_diff(old, new, f"a/{file.path}", f"b/{file.path}"):
+        old, new = (_LINE.findall(text) for text in (file.before, file.after))
+        name = file.path.lstrip("/")
+        for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
             parts.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def command(paths: tuple[Path, ...], diff: bool, unsafe: bool, as_json: bool) ->
     if as_json:
         click.echo(json.dumps(_object(fixed, diff), indent=1, ensure_ascii=False))
     elif diff:
-        click.echo(as_diff(fixed), nl=False)
+        _show(as_diff(fixed))
     else:
         _say(fixed)
     has_errors = any(one.severity is Severity.ERROR for one in fixed.left)
@@ -55,6 +56,15 @@ def _object(fixed: Fixed, diff: bool) -> dict[str, object]:
         for file in fixed.files
     ]
     return {"files": files, "left": as_json([], fixed.left)["diagnostics"]}
+
+
+def _show(diff: str) -> None:
+    """To a terminal nothing goes that could move its cursor; to a file or a program the bytes of the patch."""
+    from orgruntime.diagnostics.render import printable
+
+    if sys.stdout.isatty():
+        diff = "".join(f"{printable(line)}\n" for line in diff.split("\n")[:-1])
+    click.echo(diff, nl=False)
 
 
 def _say(fixed: Fixed) -> None:
