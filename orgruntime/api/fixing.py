@@ -20,12 +20,12 @@ from orgruntime.api.errors import UserError
 from orgruntime.compiler import compile_org, read_role_files
 from orgruntime.compiler.rolefile import RoleFile, role_of
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, Severity, in_order
-from orgruntime.diagnostics.fixes import apply
+from orgruntime.diagnostics.fixes import Fix, apply
 from orgruntime.orgfile.document import parse_document
 from orgruntime.orgfile.source import decode
 
-_MOST_ROUNDS = 8
-"""A fix can bring another one into reach (a fence, then a value behind it); three rounds have been enough."""
+_MOST_ROUNDS = 40
+"""Safe fixes are done in one or two rounds; of the others, each takes one."""
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -104,20 +104,37 @@ def _is_below(path: Path, root: Path) -> bool:
 
 
 def _fixed(shown: str, kind: str, found: Iterable[Diagnostic], unsafe: bool) -> FixedFile | None:
-    before = Path(shown).read_bytes().decode("utf-8")
+    try:
+        before = Path(shown).read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"`{shown}` changed while it was read; run it again") from error
     text, mended = before, list[Diagnostic]()
     wanted = [one for one in found if one.fix]
     for _ in range(_MOST_ROUNDS):
-        usable = [one for one in wanted if one.fix and (unsafe or one.fix.is_safe)]
-        new, done = apply(text, [one.fix for one in usable if one.fix])
-        if not done or (not unsafe and _reading(new, shown, kind) != _reading(text, shown, kind)):
+        new, done = _round(text, wanted, shown, kind, unsafe)
+        if new == text:
             break
         text = new
-        mended += [one for one in usable if one.fix in done and one not in mended]
+        mended += [one for one in wanted if one.fix in done]
         wanted = _wanted(text, shown, kind)
-    if text == before or (unsafe and not _is_sound(text, shown, kind, before)):
-        return None
-    return FixedFile(shown, before, text, tuple(mended))
+    return None if text == before else FixedFile(shown, before, text, tuple(mended))
+
+
+def _round(text: str, wanted: Iterable[Diagnostic], shown: str, kind: str, unsafe: bool) -> tuple[str, tuple[Fix, ...]]:
+    """All safe fixes at once, else one that holds by itself."""
+    fixes = [one.fix for one in wanted if one.fix and (unsafe or one.fix.is_safe)]
+    safe = [fix for fix in fixes if fix.is_safe]
+    for attempt in [safe, *([fix] for fix in fixes)]:
+        new, done = apply(text, attempt)
+        if not done or new == text:
+            continue
+        if all(fix.is_safe for fix in done):
+            holds = _reading(new, shown, kind) == _reading(text, shown, kind)
+        else:
+            holds = _errors(new, shown, kind) <= _errors(text, shown, kind)
+        if holds:
+            return new, done
+    return text, ()
 
 
 def _wanted(text: str, shown: str, kind: str) -> list[Diagnostic]:
@@ -148,18 +165,14 @@ def _reading(text: str, shown: str, kind: str) -> object:
     return role.name, role.description, role.body, role.broken, role.has_front_matter, lists, keys
 
 
-def _is_sound(text: str, shown: str, kind: str, before: str) -> bool:
-    """Whether unsafe edits left the file at least as readable as it was."""
-
-    def errors(words: str) -> int:
-        findings = Findings()
-        if kind == "role":
-            _role(words, shown, findings)
-        elif source := decode(words.encode(), shown, findings):
-            parse_document(source, findings)
-        return sum(one.severity is Severity.ERROR for one in findings)
-
-    return errors(text) <= errors(before)
+def _errors(text: str, shown: str, kind: str) -> int:
+    """Errors that the text itself has, whatever else belongs to it."""
+    findings = Findings()
+    if kind == "role":
+        _role(text, shown, findings)
+    elif source := decode(text.encode(), shown, findings):
+        parse_document(source, findings)
+    return sum(one.severity is Severity.ERROR for one in findings)
 
 
 def _write(file: FixedFile) -> None:

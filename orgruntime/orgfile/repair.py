@@ -27,7 +27,7 @@ class Tolerance:
     names: frozenset[str]
     """Read as a list of names."""
     opaque: frozenset[str]
-    """Not used by anyone here: kept as words, and never edited."""
+    """Not used by anyone here: kept as words, and never edited. So is every key that is in none of the sets."""
     strict: frozenset[str]
     """Known, and never repaired."""
     prose: frozenset[str]
@@ -164,7 +164,7 @@ def _entries(
     at = source.text.index(chunk.key, chunk.start)
     name = ScalarNode(source.span(at, at + len(chunk.key)), chunk.key)
     node, new, sure = _names(source, chunk) if chunk.key in tolerance.names else _words(source, chunk)
-    fix = None if chunk.key in tolerance.opaque else _proven(source, chunk, new, node)
+    fix = _proven(source, chunk, new, node) if chunk.key in tolerance.texts | tolerance.names else None
     first = source.line_end(chunk.value)
     span = source.span(chunk.value, min(first, chunk.stop)) if chunk.value < min(first, chunk.stop) else name.span
     read_as = "a list of names" if chunk.key in tolerance.names else "plain text"
@@ -187,7 +187,7 @@ def _may_be_words(source: Source, chunk: _Chunk, tolerance: Tolerance) -> bool:
     """Anchors and tags stay errors, and so does an alias, except where it is a star before words or for `all`."""
     if chunk.findings is not None and any(found.code == YAML_FEATURE.id for found in chunk.findings):
         return chunk.key in tolerance.texts | tolerance.names and source.text.startswith("*", chunk.value)
-    return chunk.key in tolerance.texts | tolerance.names | tolerance.opaque
+    return chunk.key not in tolerance.strict
 
 
 def _words(source: Source, chunk: _Chunk) -> tuple[ScalarNode, str, bool]:

@@ -65,14 +65,25 @@ def test_unsafe_fixes_are_asked_for(roles: Path) -> None:
     assert "description: One letter short." in (roles / "slip.md").read_text()
 
 
+def test_an_unsafe_fix_that_would_break_a_file_is_left_out(roles: Path) -> None:
+    both = "---\nname: Slip\nTools: Grep\ntools: Read\ndescripton: One letter short: here\n---\n\nYou look.\n"
+    (roles / "slip.md").write_text(both)
+    orgrun("fix", roles, "--unsafe")
+    mended = both.replace("descripton: One letter short: here", 'description: "One letter short: here"')
+    assert (roles / "slip.md").read_text() == mended
+
+
 def test_machines_get_json(roles: Path) -> None:
     found = json.loads(orgrun("fix", roles, "--json").out)
     (file,) = found["files"]
     assert file["path"].endswith("scout.md")
-    assert [one["fix"] for one in file["mended"]] == [
-        {"title": "write `description` as YAML", "safe": True},
-        {"title": "write `tools` as YAML", "safe": True},
-    ]
+    first, second = (one["fix"] for one in file["mended"])
+    assert second["title"] == "write `tools` as YAML"
+    assert first == {
+        "title": "write `description` as YAML",
+        "safe": True,
+        "edits": [{"line": 4, "column": 14, "end_line": 4, "end_column": 27, "text": '"Use it: first"'}],
+    }
     assert [one["code"] for one in found["left"]] == ["ORG122"]
 
 

@@ -98,9 +98,15 @@ def test_our_own_key_is_strict_wherever_it_stands(tmp_path: Path) -> None:
 
 
 def test_our_own_key_is_not_repaired(tmp_path: Path) -> None:
-    role, codes = read(tmp_path, "---\nname: Scout\nunheard: [1\n---\n\nWords.\n")
+    role, codes = read(tmp_path, "---\nname: Scout\norg: [1\n---\n\nWords.\n")
     assert role.broken
     assert codes == ["ORG108"]
+
+
+def test_a_key_that_nobody_knows_breaks_nothing_else(tmp_path: Path) -> None:
+    role, codes = read(tmp_path, "---\nname: Scout\nunheard: [1\ntools: Read\n---\n\nWords.\n")
+    assert (role.name, tools(role)) == ("Scout", ["Read"])
+    assert sorted(codes) == ["ORG114", "ORG126"]
 
 
 @pytest.mark.parametrize(
