@@ -13,7 +13,6 @@ from enum import StrEnum
 from orgruntime.diagnostics.fixes import Fix
 from orgruntime.diagnostics.span import Span
 
-
 _LONGEST = 600
 """Characters of a message or a remedy."""
 
