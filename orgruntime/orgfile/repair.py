@@ -167,8 +167,8 @@ def _entries(
     fix = _proven(source, chunk, new, node) if chunk.key in tolerance.texts | tolerance.names else None
     first = source.line_end(chunk.value)
     span = source.span(chunk.value, min(first, chunk.stop)) if chunk.value < min(first, chunk.stop) else name.span
-    read_as = "a list of names" if chunk.key in tolerance.names else "plain text"
-    message = f"`{chunk.key}` is not valid YAML and is read as {read_as}"
+    read_as = "it stands" if sure and fix and isinstance(node, ScalarNode) else _shown(node)
+    message = f"`{chunk.key}` is not valid YAML{_reason(source, chunk)} and is read as {read_as}"
     if sure and fix:
         help = "put the value in quotes; `orgrun fix` does"
         findings.add(REPAIRED_FRONT_MATTER, span, message, help, fix=fix)
@@ -176,6 +176,26 @@ def _entries(
         help = "see that it says what you mean" + ("; `orgrun fix` writes the reading down" if fix else "")
         findings.add(DOUBTFUL_REPAIR, span, message, help, fix=fix)
     return ((name, node),)
+
+
+def _shown(node: Node) -> str:
+    """The beginning of a reading, for a message of one line."""
+    if isinstance(node, ListNode):
+        names = ", ".join(f"`{item.text}`" for item in node.items[:4] if isinstance(item, ScalarNode))
+        return f"the list {names}{', …' if len(node.items) > 4 else ''}" if names else "an empty list"
+    words = " ".join(node.text.split()) if isinstance(node, ScalarNode) else ""
+    return f"`{words[:60]}{'…' if len(words) > 60 else ''}`"
+
+
+def _reason(source: Source, chunk: _Chunk) -> str:
+    """Why YAML refuses a value, where that can be said in the author's words."""
+    if source.text.startswith("*", chunk.value):
+        return " (`*` begins an alias)"
+    for found in chunk.findings or ():
+        problem = found.message.partition("not YAML: ")[2]
+        if problem.startswith(("a second", "a tab")):
+            return f" ({problem})"
+    return ""
 
 
 def _is_sound(source: Source, chunk: _Chunk, tolerance: Tolerance) -> bool:
