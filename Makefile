@@ -53,6 +53,7 @@ types: $(DEV)
 
 orgs: $(DEV)
 	$(BIN)/orgrun check orgs/* roles
+	$(BIN)/orgrun fmt --check orgs/*
 
 # A stamp is written last: a set-up that failed or was interrupted leaves none, and the next call goes on from there.
 $(RUN): $(WANTED)

@@ -1,6 +1,7 @@
 """Check and explain: every fault of orgs and role files, and the pages of the rules. Runs nothing of what it reads.
 
-Invariant: what `check` calls clean, `run` does not refuse for a fault of the folder or for a key that is not set.
+Invariant: what `check` calls clean, `run` does not refuse for a fault of the folder or for a key that is not set,
+except where settings or a baseline took findings away; then their number is told.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from pathlib import Path
 
 from orgruntime.api.errors import UserError
 from orgruntime.api.orgs import KEY_REMEDY, with_models
+from orgruntime.api.settings import Asked, Settings
 from orgruntime.compiler import Compilation, FileReport, compile_org, page, read_role_files
 from orgruntime.compiler.compile import PROGRAM
+from orgruntime.diagnostics.baseline import Sifted
+from orgruntime.diagnostics.codes import CODES
 from orgruntime.diagnostics.diagnostic import Code, Diagnostic, Findings, Severity, in_order
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
@@ -61,6 +65,13 @@ class Checked:
     files: tuple[FileReport, ...]
     diagnostics: tuple[Diagnostic, ...]
     texts: Mapping[str, str]
+    hidden: int = 0
+    """Findings that settings took away."""
+    asked: bool = False
+    """Whether the command line set anything."""
+    settings: tuple[str, ...] = ()
+    """Settings files that were read."""
+    baseline: Sifted | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -80,23 +91,31 @@ class Checked:
 
 
 def check_paths(
-    paths: Sequence[Path], models: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+    paths: Sequence[Path],
+    models: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    asked: Asked | None = None,
 ) -> Checked:
     """Everything that is wrong with orgs, role files and folders of role files.
 
     `models` stand in for the roles' models, as with `run`. Raises UserError where they name a role that is not there,
-    or stand beside paths of which none is an org.
+    or stand beside paths of which none is an org, and where settings cannot be read. Without `asked`, none are read.
     """
+    settings = Settings(asked or Asked(isolated=True), {**CODES, KEY_NOT_SET.id: KEY_NOT_SET})
     compiled = [(path, _compiled(path)) for path in paths]
     if models and all(one.manifest is None and not is_org(path) for path, one in compiled):
         raise UserError("--model needs an org; the paths hold role files only")
-    findings = Findings()
-    for _, one in compiled:
+    kept, hidden = Findings(), Findings()
+    for path, one in compiled:
+        judge = settings.judge(path)
         for found in (*one.diagnostics, *_unset(one, models or {}, os.environ if environ is None else environ)):
-            findings.keep(found)
+            judged = judge(found)
+            (kept if judged else hidden).keep(judged or found)
     files = {file.path: file for _, one in compiled for file in one.files}
     texts = {name: text for _, one in compiled for name, text in one.texts.items()}
-    return Checked(tuple(files.values()), in_order(findings), texts)
+    return Checked(
+        tuple(files.values()), in_order(kept), texts, len(list(hidden)), settings.asked, tuple(settings.used)
+    )
 
 
 def is_org(path: Path) -> bool:

@@ -161,8 +161,7 @@ def _reading(text: str, shown: str, kind: str) -> object:
     lists = [
         None if names is None else [name.text for name in names] for names in (role.tools, role.denied, role.model)
     ]
-    keys = sorted(name.text for name, _ in role.front.entries) if role.front else None
-    return role.name, role.description, role.body, role.broken, role.has_front_matter, lists, keys
+    return role.name, role.description, role.body, role.broken, role.has_front_matter, lists, sorted(role.keys)
 
 
 def _errors(text: str, shown: str, kind: str) -> int:

@@ -10,7 +10,7 @@ from orgruntime.api.orgs import load_org
 
 def graph_of(org: Path, form: str) -> bytes:
     """`form`: mermaid, dot, svg or png. Raises UserError with the org's faults."""
-    from orgruntime.report.graph import dot, drawing_of, mermaid
+    from orgruntime.diagram.graph import dot, drawing_of, mermaid
 
     drawing = drawing_of(load_org(org)[0])
     if form in ("mermaid", "dot"):

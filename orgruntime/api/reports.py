@@ -16,7 +16,7 @@ REFERENCES = "references.tsv"
 def write_report(folder: RunFolder) -> dict[str, Path]:
     """Writes progress.png, report.html, results.tsv, and champion.patch (against the base commit) where there is a
     champion; returns name → path. Raises UserError."""
-    from orgruntime.report.graph import drawing_of
+    from orgruntime.diagram.graph import drawing_of
     from orgruntime.report.page import report_html
     from orgruntime.report.progress import progress_png
     from orgruntime.report.results import results_tsv

@@ -65,7 +65,7 @@ _LAB = """\
 
 1. [Researcher](roles/researcher.md) → [Trainer](roles/trainer.md): `proposal`
 2. [Trainer](roles/trainer.md) → [Referee](roles/referee.md): `result`, when promising
-3. [Trainer](roles/trainer.md) → [Researcher](roles/researcher.md): `result`, when crashed, at most 1 times
+3. [Trainer](roles/trainer.md) → [Researcher](roles/researcher.md): `result`, when crashed, at most once
 4. [Scribe](roles/scribe.md) every 20 trials: `memo`
 """
 

@@ -19,6 +19,7 @@ VERBS = {
     "init": "Make a small working org from a template.",
     "check": "Compile orgs and role files; list every fault with its remedy.",
     "fix": "Mend what check found where that is safe; --diff shows it.",
+    "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
     "schema": "Print the JSON Schema of the front matter, for editors.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
@@ -35,7 +36,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "check", "fix", "explain", "schema", "graph"),
+    "Write an org": ("init", "check", "fix", "fmt", "explain", "schema", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
 }

@@ -31,7 +31,7 @@ class Pairs(click.ParamType[dict[str, str]]):
         return {key.strip(): rest.strip()}
 
 
-def _merged(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, str], ...]) -> dict[str, str]:
+def merged(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, str], ...]) -> dict[str, str]:
     return {key: value for pair in values for key, value in pair.items()}
 
 
@@ -46,7 +46,7 @@ def models_option(function: Function) -> Function:
         "models",
         multiple=True,
         type=Pairs("--model researcher=search/tpe"),
-        callback=_merged,
+        callback=merged,
         metavar="ROLE=SPECIES",
         help="Put another species (or several, with commas) behind a role.",
     )(function)
@@ -57,7 +57,7 @@ def budget_option(function: Function) -> Function:
         "--budget",
         multiple=True,
         type=Pairs("--budget trials=100"),
-        callback=_merged,
+        callback=merged,
         metavar="KEY=VALUE",
         help="A bound in the words of `budget:`: trials, gpu_hours, cpu_hours, tokens, usd, wall_clock.",
     )(function)

@@ -18,6 +18,8 @@ from orgruntime.compiler.listing import list_files
 from orgruntime.compiler.program import Program, bind_program
 from orgruntime.compiler.rolefile import FileReport, RoleFile
 from orgruntime.compiler.rules import judge
+from orgruntime.compiler.seal import PROGRAM as PROGRAM
+from orgruntime.compiler.seal import manifest_of
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
 from orgruntime.compiler.text_rules import judge_text
@@ -26,13 +28,10 @@ from orgruntime.diagnostics.codes import DEFAULT_ADDED, NOT_AN_ORG, UNKNOWN_IMPO
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import AgentGraph, Cadence, Handoff, Manifest, Role, SourceFile
+from orgruntime.model.manifest import Manifest, Role
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.source import read_source
-
-PROGRAM = "program.md"
 
 
 @dataclass(frozen=True)
@@ -142,23 +141,8 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
 def _manifest(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Manifest | None:
     facts = _facts(org, document, program, draft, findings)
     judge(facts, findings)
-    if findings.has_errors or program.objective is None or program.workspace is None:
-        return None
-    return Manifest(
-        org=facts.org.name,
-        title=document.title or facts.org.name,
-        mission=draft.parts.mission,
-        guidance=draft.parts.guidance,
-        objective=program.objective,
-        workspace=program.workspace,
-        appetite=program.appetite,
-        budget=program.budget,
-        models=program.models,
-        roles=facts.roles,
-        payloads=tuple(facts.payloads.values()),
-        graph=_graph(facts.sound, facts.entries),
-        sources=_sources(document, draft),
-    ).sealed()
+    made = None if findings.has_errors else manifest_of(facts)
+    return made.sealed() if made else None
 
 
 def _facts(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Facts:
@@ -181,28 +165,3 @@ def _implied(document: Document, program: Program, at: Span, findings: Findings)
     role = implied_agent(document.title or "", document.body, program.models)
     findings.add(DEFAULT_ADDED, at, "no roles are named: the program itself is the prompt of one agent, `researcher`")
     return role.model_copy(update={"tools": program.tools})
-
-
-def _graph(edges: tuple[Edge, ...], start: tuple[RoleSlug, ...]) -> AgentGraph:
-    handoffs = tuple(
-        Handoff(
-            id=f"e{edge.number}", source=RoleSlug(edge.source.slug), target=RoleSlug(edge.target.slug),
-            payload=edge.payload, kind=edge.kind, when=edge.when,
-            otherwise=edge.otherwise, at_most=edge.at_most, fan_out=edge.fan_out,
-        )
-        for edge in edges if edge.target
-    )  # fmt: skip
-    cadences = tuple(
-        Cadence(
-            id=f"e{edge.number}", role=RoleSlug(edge.source.slug), payload=edge.payload, every_trials=edge.every_trials,
-            every_s=edge.every_s,
-        )
-        for edge in edges if edge.target is None
-    )  # fmt: skip
-    return AgentGraph(handoffs=handoffs, cadences=cadences, entries=start)
-
-
-def _sources(document: Document, draft: _Draft) -> tuple[SourceFile, ...]:
-    found = [SourceFile(path=PROGRAM, sha256=document.source.sha256)]
-    found += [SourceFile(path=one.ref.source, sha256=draft.files[one.ref.slug].sha256) for one in draft.named]
-    return tuple(found)

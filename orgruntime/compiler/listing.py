@@ -47,11 +47,14 @@ def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileRep
     """Reads role files, and folders of them. A file that is named is a role unless its name says it is a document."""
     reports: list[FileReport] = []
     roles: list[RoleFile] = []
+    seen: set[str] = set()
+    homes: dict[str, RoleFile] = {}
     for path in paths:
         for file_path, slug, is_named in _found(path, findings):
             shown = Path(os.path.normpath(file_path)).as_posix()
-            if any(report.path == shown for report in reports):
+            if shown in seen:
                 continue
+            seen.add(shown)
             own = Findings()
             file = read_role(file_path, shown, slug, own)
             is_role = file.has_front_matter or file.broken or (is_named and _is_not_document(file_path))
@@ -62,7 +65,7 @@ def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileRep
                 findings.keep(one)
             if file.kind in (None, RoleKind.AGENT):
                 report_empty(file, findings)
-            _report_same(file, roles, findings)
+            _report_same(file, homes, findings)
             why = "it has front matter" if file.has_front_matter else "it was named"
             reports.append(FileReport(shown, "role", slug, why))
             roles.append(file)
@@ -92,13 +95,12 @@ def _is_not_document(path: Path) -> bool:
     return path.stem.casefold() not in _DOCUMENTS
 
 
-def _report_same(file: RoleFile, roles: Iterable[RoleFile], findings: Findings) -> None:
+def _report_same(file: RoleFile, homes: dict[str, RoleFile], findings: Findings) -> None:
     """`a.md`, `a.agent.md` and `a/AGENTS.md` of one folder would be one role."""
-    stem = file.shown.removesuffix(".md").removesuffix(".agent").removesuffix(".chatmode").removesuffix("/AGENTS")
-    for other in roles:
-        if other.slug == file.slug and stem in (other.shown[: len(stem)], ""):
-            message = f"`{other.shown}` is a role of the same name `{file.slug}`"
-            findings.add(DUPLICATE_ROLE, Span(file.shown), message, "rename one of the two files")
+    other = homes.setdefault(slug_of(file.shown), file)
+    if other is not file:
+        message = f"`{other.shown}` is a role of the same name `{file.slug}`"
+        findings.add(DUPLICATE_ROLE, Span(file.shown), message, "rename one of the two files")
 
 
 def _not_a_role(file: RoleFile, findings: Findings) -> FileReport:

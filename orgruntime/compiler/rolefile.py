@@ -20,6 +20,7 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.frontmatter import missed
+from orgruntime.orgfile.memory import recall
 from orgruntime.orgfile.source import Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
@@ -59,7 +60,8 @@ class RoleFile:
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    front: MapNode | None = None
+    keys: tuple[str, ...] = ()
+    """Of the front matter, as they are written."""
     why: str = ""
     """Why a file without front matter is taken for none: what stands there instead."""
 
@@ -67,11 +69,13 @@ class RoleFile:
 def read_role(path: Path, shown: str, slug: str, findings: Findings) -> RoleFile:
     """The role in a file. What cannot be read is reported, and the role is still there."""
     source = read_source(path, shown, findings)
-    return RoleFile(slug, shown, slug, broken=True) if source is None else role_of(source, slug, findings)
+    if source is None:
+        return RoleFile(slug, shown, slug, broken=True)
+    return recall(f"role {slug}", source, findings, lambda own: role_of(source, slug, own))
 
 
 def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
-    """The role in a text."""
+    """The role in a text: a function of path and bytes alone, so that it can be remembered."""
     judge_text(source, findings)
     document = parse_document(source, findings, tolerance=TOLERANCE)
     front = document.front or MapNode(source.span(0, 0), ())
@@ -94,7 +98,7 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         text=source.text,
         has_front_matter=document.front is not None,
         broken=document.front_is_broken,
-        front=document.front,
+        keys=tuple(name.text for name, _ in front.entries),
         why=why,
     )
 

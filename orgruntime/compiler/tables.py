@@ -55,21 +55,21 @@ def read_roles(
     document: Document, section: Section, role_links: RoleLinks, findings: Findings
 ) -> tuple[tuple[RoleRow, ...], bool]:
     """The rows whose link resolves, and whether all did."""
-    found: list[RoleRow] = []
+    found: dict[str, RoleRow] = {}
     complete = True
     for row in _rows(document, section, ROLE_COLUMNS, "role", findings):
         made = _role_row(document, row, role_links, findings)
         complete = complete and made is not None
         if made is None:
             continue
-        earlier = next((one for one in found if one.ref.slug == made.ref.slug), None)
+        earlier = found.get(made.ref.slug)
         if earlier is not None:
             help = "keep one; a second role needs a file of its own name"
             message = f"the role `{made.ref.slug}` is already in line {earlier.span.line}"
             findings.add(DUPLICATE_ROLE, made.span, message, help)
             continue
-        found.append(made)
-    return tuple(found), complete
+        found[made.ref.slug] = made
+    return tuple(found.values()), complete
 
 
 def read_payloads(document: Document, section: Section, findings: Findings) -> tuple[PayloadType, ...]:

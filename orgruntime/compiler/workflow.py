@@ -91,7 +91,8 @@ class _Stopped(Exception):
 
 
 _TOKEN = re.compile(
-    r"(?P<arrow>→|⟶|⇒|->|-->|=>)|(?P<times>[×xX]\s*\d+(?![\w.]))|(?P<punct>[:,;.])(?=\s|$)|(?P<word>[^\s:,;→⟶⇒×]+)|(?P<other>\S)"
+    r"(?P<arrow>→|⟶|⇒|->|-->|=>)|(?P<times>[×xX]\s*\d+(?![\w.]))|(?P<punct>[:,;.])(?=\s|$)"
+    r"|(?P<word>[^\s:,;→⟶⇒×]+?)(?=\.?(?:[\s:,;→⟶⇒×]|$))|(?P<other>\S)"
 )
 _WORDS = ("every", "asks")
 _CLAUSES = ("when", "otherwise", "at most")

@@ -69,6 +69,7 @@ OUTSIDE_THE_ORG = _rule(214, "outside-the-org", _E)
 UNKNOWN_IMPORT = _rule(215, "unknown-import", _E)
 ROLE_KIND_CLASH = _rule(216, "setting-of-another-kind", _W)
 STALE_MODEL = _rule(217, "stale-model", _W)
+DRIFTED_DIAGRAM = _rule(218, "drifted-diagram", _W)
 DEAD_END = _rule(219, "dead-end", _W)
 
 UNKNOWN_PAYLOAD = _rule(301, "unknown-payload", _E)

@@ -14,6 +14,7 @@ from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
+from orgruntime.orgfile.memory import recall
 from orgruntime.orgfile.repair import Tolerance
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode
@@ -61,7 +62,10 @@ class Document:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        return parse_blocks(self.source.text[: self.body_end], self.body_start)
+        """Parsed when they are asked for: of most role files only the front matter and the words are wanted."""
+        text, start = self.source.text[: self.body_end], self.body_start
+        kind = f"blocks {start} {self.body_end}"
+        return recall(kind, self.source, Findings(), lambda _: parse_blocks(text, start))
 
     @property
     def body(self) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from orgruntime.diagnostics.codes import (
@@ -29,6 +30,12 @@ MAX_FILE_BYTES = 1 << 20
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _HIDDEN = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NEVER_HIDDEN = bytes(
+    byte for byte in range(256) if (32 <= byte != 127 or byte in b"\t\n\r") and byte not in b"\xc2\xd8\xe1\xe2\xef\xf3"
+)
+"""Bytes that begin none of the characters above in UTF-8."""
+_HIDDEN_E2 = re.compile(rb"\xe2(?:\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xaf])")
+"""Those of the characters above that begin as dashes, curly quotes and arrows do."""
 _FLAG = "\U0001f3f4"
 """Tag characters are honest in one place: after the black flag, where they spell a region."""
 
@@ -40,11 +47,11 @@ class Source:
     text: str
     sha256: str = ""
     """Of the bytes as they are on disk."""
-    starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        starts = [0, *(match.end() for match in re.finditer("\n", self.text))]
-        object.__setattr__(self, "starts", tuple(starts))
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """The offset of each line."""
+        return (0, *(match.end() for match in re.finditer("\n", self.text)))
 
     def span(self, start: int, end: int | None = None) -> Span:
         """The span of the characters [start, end); one character if `end` is not given."""
@@ -56,6 +63,10 @@ class Source:
         """(line, column) of an offset, both from 1."""
         line = bisect_right(self.starts, offset)
         return line, offset - self.starts[line - 1] + 1
+
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a place; `place` the other way round."""
+        return self.starts[line - 1] + column - 1
 
     def line_end(self, offset: int) -> int:
         """Offset of the end of the line that holds `offset`, without its line end."""
@@ -102,8 +113,15 @@ def decode(data: bytes, shown: str, findings: Findings) -> Source | None:
         findings.add(CARRIAGE_RETURNS, Span(shown), "the file has carriage returns, which are read as line ends")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     source = Source(shown, text, digest)
-    _report_hidden(source, findings)
+    if may_hide(data):
+        _report_hidden(source, findings)
     return source
+
+
+def may_hide(data: bytes) -> bool:
+    """False where UTF-8 text surely has no hidden or direction character, at a tenth of the time of a search."""
+    odd = data.translate(None, _NEVER_HIDDEN)
+    return bool(odd) and (bool(odd.strip(b"\xe2")) or _HIDDEN_E2.search(data) is not None)
 
 
 def _report_hidden(source: Source, findings: Findings) -> None:

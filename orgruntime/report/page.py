@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 from importlib import resources
 
+from orgruntime.diagram.graph import Drawing
 from orgruntime.report.canvas import DARK, LIGHT
-from orgruntime.report.graph import Drawing
 from orgruntime.report.markup import Safe, join, tag
 from orgruntime.report.picture import graph_svg
 from orgruntime.report.progress import progress_png

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orgruntime.diagram.graph import Drawing, Edge, EdgeStyle, Node, node_lines
 from orgruntime.model.manifest import RoleKind
 from orgruntime.report.canvas import LIGHT, Theme, drawing_rules, figure, png_of, svg_of
-from orgruntime.report.graph import Drawing, Edge, EdgeStyle, Node, node_lines
 from orgruntime.report.layout import Box, Layout, Link, Route, arrange
 from orgruntime.report.wording import clip, plain
 

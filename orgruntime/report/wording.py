@@ -10,25 +10,17 @@ from __future__ import annotations
 import math
 import unicodedata
 
+from orgruntime.diagram.wording import clip as clip
+from orgruntime.diagram.wording import duration as duration
+from orgruntime.diagram.wording import plain as plain
+
 MINUS = "\u2212"
-
-
-def plain(text: str) -> str:
-    """One line: whitespace runs become one space, control and bidirectional characters go."""
-    kept = (" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char)[0] != "C")
-    return " ".join("".join(kept).split())
 
 
 def plain_lines(text: str) -> str:
     """The same line by line: line breaks and indentation stay."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).split("\n")
     return "\n".join("".join(char for char in line if unicodedata.category(char)[0] != "C") for line in lines)
-
-
-def clip(text: str, limit: int) -> str:
-    """`plain`, cut to `limit` characters with an ellipsis."""
-    line = plain(text)
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -74,20 +66,6 @@ def percent(value: float | None, sign: bool = True) -> str:
 def signless(text: str) -> str:
     """ASCII hyphens of a formatted number as the minus sign."""
     return text.replace("-", MINUS, 1) if text.startswith("-") else text
-
-
-def duration(seconds: float | None) -> str:
-    """12.3 s, 4 min 5 s, 2 h 10 min, 3 d 4 h."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    whole = round(seconds)
-    for unit, size, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= size:
-            rest = whole % size // part
-            return f"{whole // size} {unit} {rest} {below}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"
 
 
 def count(value: int, word: str, plural: str = "") -> str:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgruntime.backends.langgraph_engine import LangGraphEngine
+from orgruntime.diagram.graph import EdgeStyle, drawing_of
 from orgruntime.model.ids import InquiryId, PayloadId, RoleSlug
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
-from orgruntime.report.graph import EdgeStyle, drawing_of
 from orgruntime.runtime.ports import Handed, StepAddress
 from orgruntime.testing.conformance.engine import LONG, ORG, EngineConformance, MakeEngine, Script
 from orgruntime.testing.inline_engine import Checkpoints, InlineEngine

@@ -16,10 +16,27 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orgruntime.compiler import compile_org, words
-from orgruntime.compiler.keys import HINTS, PROGRAM, Kind, Table, every_key
+from orgruntime.compiler.keys import (
+    BLAST_RADIUS,
+    BUDGET,
+    HINTS,
+    MODEL,
+    OBJECTIVE,
+    PROGRAM,
+    RESOURCES,
+    RISK,
+    WORKSPACE,
+    Kind,
+    Table,
+    every_key,
+)
+from orgruntime.compiler.overrides import _READERS
 from orgruntime.compiler.schema import as_text, program_schema, role_schema, shipped
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.diagnostic import Severity
+from orgruntime.model.amounts import Budget
+from orgruntime.model.appetite import PRESETS, Appetite, BlastRadius, Preset
+from orgruntime.model.manifest import ModelSpec, Objective, Resources, WorkspaceSpec
 
 ROOT = Path(__file__).parents[3]
 VALIDATOR = jsonschema.Draft202012Validator(program_schema())
@@ -230,3 +247,28 @@ def test_every_key_says_what_it_is() -> None:
         for key in table.keys:
             assert key.meaning
             assert key.required or key.default or key.name == "title", key.name
+
+
+def test_the_table_has_the_fields_of_the_nouns() -> None:
+    """A field that nobody can write, or a key that is bound to nothing, would be a second truth."""
+    assert set(OBJECTIVE) == set(Objective.model_fields)
+    assert set(RISK) == set(Appetite.model_fields)
+    assert {name.removesuffix("_s").removesuffix("_mb") for name in WorkspaceSpec.model_fields} == set(WORKSPACE)
+    assert {"minutes" if name == "time" else name for name in BLAST_RADIUS} == set(BlastRadius.model_fields)
+    assert set(BUDGET) == set(_READERS)
+    assert {field for field, _, _ in _READERS.values()} == set(Budget.model_fields)
+    assert {name.removesuffix("_mb") for name in Resources.model_fields} | {"minutes"} == set(RESOURCES)
+    assert set(MODEL) - {"model"} == set(ModelSpec.model_fields) - {"name", "species"}
+
+
+@pytest.mark.parametrize("name", [key.name for key in RISK.keys if key.kind in (Kind.SHARE, Kind.NOISE)])
+@given(value=st.floats(-1, 2))
+def test_a_dial_has_the_range_of_its_field(name: str, value: float) -> None:
+    """Above, a multiple of the noise is bounded for people alone."""
+    balanced = PRESETS[Preset.BALANCED].model_dump()
+    try:
+        Appetite(**{**balanced, name: value})
+        fits = True
+    except ValueError:
+        fits = False
+    assert RISK[name].range.holds(value) == fits

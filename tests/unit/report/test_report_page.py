@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_stories import HOSTILE, empty, hostile, story
 
-from orgruntime.report.graph import Drawing, Edge, Node
+from orgruntime.diagram.graph import Drawing, Edge, Node
 from orgruntime.report.markup import Safe, prose, table, tag
 from orgruntime.report.page import report_html
 from orgruntime.report.sections import headline, leaderboard

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from report_stories import BAD, HOSTILE, empty, hostile, story
 
+from orgruntime.diagram.graph import Drawing, Edge, EdgeStyle, Node
 from orgruntime.model.manifest import Direction
 from orgruntime.report.canvas import DARK, LIGHT, drawing_rules
-from orgruntime.report.graph import Drawing, Edge, EdgeStyle, Node
 from orgruntime.report.picture import graph_png, graph_svg
 from orgruntime.report.progress import apart, progress_figure, progress_png, progress_svg, scale_of
 from orgruntime.report.story import HonestRow, Point, PointStatus, RunStory
@@ -134,7 +134,7 @@ def test_drawing_leaves_no_trace_and_importing_the_room_is_light() -> None:
         "import orgruntime.report.page, orgruntime.report.results\n"
         "assert 'matplotlib' not in sys.modules and 'numpy' not in sys.modules\n"
         "import matplotlib; before = matplotlib.rcParams.copy()\n"
-        "from orgruntime.report.graph import Drawing, Node\n"
+        "from orgruntime.diagram.graph import Drawing, Node\n"
         "from orgruntime.report.picture import graph_png\n"
         "graph_png(Drawing((Node('a', 'A', 'agent'),), ()))\n"
         "assert 'matplotlib.pyplot' not in sys.modules and matplotlib.rcParams.copy() == before\n"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orgruntime.diagram.wording import clip, duration, plain
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
-from orgruntime.report.wording import clip, duration, plain
 
 
 class EdgeStyle(StrEnum):

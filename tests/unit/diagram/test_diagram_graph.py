@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from report_stories import HOSTILE
 
+from orgruntime.diagram.graph import Drawing, Edge, EdgeStyle, Node, dot, drawing_of, mermaid
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import PRESETS, Preset
 from orgruntime.model.ids import RoleSlug
@@ -20,8 +20,8 @@ from orgruntime.model.manifest import (
     RoleKind,
     WorkspaceSpec,
 )
-from orgruntime.report.graph import Drawing, Edge, EdgeStyle, Node, dot, drawing_of, mermaid
 
+HOSTILE = "<script>alert(1)</script>\"'\t\r\n`x` &amp; \u202e\x00\x1b[31m ]]> --> | {y} <img src=x onerror=alert(2)>"
 R, T = RoleSlug("researcher"), RoleSlug("trainer")
 
 

@@ -1,0 +1,45 @@
+"""The diagram inside a program: a Mermaid block between two marker comments, drawn from the manifest, never a source.
+
+Works on a document and a manifest. Invariant: what `find_diagram` finds where `drawn` was put is what `drawn` said.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from orgruntime.diagram.graph import drawing_of, mermaid
+from orgruntime.model.manifest import Manifest
+from orgruntime.orgfile.document import Document
+
+BEGIN, END = "<!-- orgrun:graph -->", "<!-- /orgrun:graph -->"
+_MARKER = re.compile(r"^ {0,3}<!--[ \t]*(?P<end>/?)orgrun:graph[ \t]*-->[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """[start, end): from the first marker to the end of the second; `end` is None where there is no second one."""
+
+    start: int
+    end: int | None
+    text: str = ""
+
+
+def find_diagram(document: Document) -> Diagram | None:
+    """The first one in the document. Markers in code blocks are examples and do not count."""
+    text = document.source.text
+    code = [(block.start, block.end) for block in document.blocks if block.kind == "block_code"]
+    begin: re.Match[str] | None = None
+    for mark in _MARKER.finditer(text, document.body_start):
+        if any(start <= mark.start() < end for start, end in code):
+            continue
+        if not mark["end"]:
+            begin = begin or mark
+        elif begin is not None:
+            return Diagram(begin.start(), mark.end(), text[begin.start() : mark.end()])
+    return Diagram(begin.start(), None) if begin else None
+
+
+def drawn(manifest: Manifest) -> str:
+    """The diagram of a compiled org with its markers, without a line end after it."""
+    return f"{BEGIN}\n```mermaid\n{mermaid(drawing_of(manifest))}```\n{END}"
