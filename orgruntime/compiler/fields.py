@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
-from orgruntime.compiler.keys import Table, every_key, homes, meant
+from orgruntime.compiler.keys import MOST_ITEMS, Table, every_key, homes, meant
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.codes import BAD_VALUE, MISSING_KEY, OUT_OF_RANGE, UNKNOWN_KEY, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
-
-MOST_ITEMS = 500
-"""Of a list in front matter."""
 
 _MOST_HELPS = 50
 """Unknown keys of one mapping for which a near one is looked for."""

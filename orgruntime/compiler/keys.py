@@ -19,6 +19,10 @@ METRIC = r"[A-Za-z_][A-Za-z0-9_.@/-]*"
 """How the name of a metric may look, so that it can be told in what a trial prints."""
 
 
+MOST_ITEMS = 500
+"""Of a list in front matter."""
+
+
 class Kind(StrEnum):
     """How a value is written. `words.py` has the readers of the amounts, by the same names."""
 

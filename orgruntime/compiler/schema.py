@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from orgruntime.compiler import words
-from orgruntime.compiler.keys import HINTS, METRIC, PROGRAM, Key, Kind, Range, Table
+from orgruntime.compiler.keys import HINTS, METRIC, MOST_ITEMS, PROGRAM, Key, Kind, Range, Table
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILE = "program.schema.json"
@@ -124,7 +124,7 @@ def _resources(key: Key) -> Schema:
 
 
 def _list(_: Key) -> Schema:
-    return {"anyOf": [_WORD, {"type": "array", "items": _WORD}]}
+    return {"anyOf": [_WORD, {"type": "array", "items": _WORD, "maxItems": MOST_ITEMS}]}
 
 
 _KINDS: dict[Kind, Callable[[Key], Schema]] = {

@@ -55,12 +55,7 @@ _BOUNDS: dict[str, tuple[str, Callable[[str], float], str, float]] = {
     "cpu_hours": (rf"({_N})\s*CPU[- ]hours?\b|\bcpu_hours\s*[:=]\s*({_N})", words.hours, "cpu_ms", 3_600_000),
     "usd": (rf"\$\s*({_N})|({_N})\s*(?:dollars|USD)\b", words.not_negative, "usd_micro", 1_000_000),
     "tokens": (rf"({_N}\s?[kKMB]?)\s+tokens\b|\btokens\s*[:=]\s*({_N}[kKMB]?)", words.whole, "tokens", 1),
-    "wall_clock": (
-        rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b",
-        words.duration,
-        "wall_ms",
-        1000,
-    ),
+    "wall_clock": (rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b", words.duration, "wall_ms", 1000),
 }
 _BOUNDING = re.compile(
     r"\b(?:budget|at most|no more than|up to|in all|total|limit\w*|within|maximum|spend)\b|[:=]", re.I
