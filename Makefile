@@ -35,7 +35,7 @@ setup: $(RUN)
 setup-dev: $(DEV)
 
 test: $(DEV)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: format lint contracts types orgs test
 

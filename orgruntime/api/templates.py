@@ -201,6 +201,11 @@ TEMPLATES: dict[str, dict[str, str]] = {
 }
 
 
+def title_for(folder: Path) -> str:
+    """A title for the org in a folder: `my-lab` is `My lab`."""
+    return folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "Lab"
+
+
 def write_template(folder: Path, template: str) -> list[Path]:
     """Writes the files of a template into a folder that is empty or not there; returns their paths.
 
@@ -209,7 +214,7 @@ def write_template(folder: Path, template: str) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "is not empty" if folder.is_dir() else "is a file"
         raise UserError(f"{folder} {what}; choose a new folder, e.g. `orgrun init {folder}-1`")
-    title = folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "Lab"
+    title = title_for(folder)
     written = []
     try:
         for name, text in TEMPLATES[template].items():

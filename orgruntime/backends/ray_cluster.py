@@ -171,7 +171,9 @@ def _init(options: dict[str, Any]) -> None:
 
     if ray.is_initialized():
         raise ExecutorError("this process is connected to a Ray cluster already; close that run first")
-    # Read again: a cluster that this process had before may have had another one.
+    # Mode and token are read again: whoever imported Ray before us, or a cluster that this process had, may have had
+    # others.
+    ray._raylet.Config.initialize("")
     ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
     ray.init(**options, include_dashboard=None if options["address"] != "local" else False, **_QUIET)
 

@@ -33,12 +33,15 @@ VERBS = {
     "idea": "Put an idea into the queue of a run.",
     "report": "Write the report of a run and print where it is.",
     "verify": "Check a champion's certificate, and measure it again.",
+    "fork": "Copy an org from a folder or a git repository, and make it your own.",
+    "diff": "Show what two orgs differ in: in meaning, in authority, in text.",
 }
 
 GROUPS = {
     "Write an org": ("init", "check", "fix", "fmt", "explain", "schema", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
+    "Share it": ("fork", "diff"),
 }
 
 EXAMPLES = """\

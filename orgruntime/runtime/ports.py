@@ -116,9 +116,9 @@ class WorkspaceError(Exception):
 class Workspace(Protocol):
     """The repository under research: a bare git directory in the run's folder, that no trial ever sees.
 
-    Commits are never lost: a ref below `refs/orgrun/` reaches each of them from the next `flush` on. Author and time of a commit are given, never read
-    from the machine's configuration, so equal content gives equal ids. A commit survives the process at once, and a
-    power cut after the next `flush`.
+    Commits are never lost: a ref below `refs/orgrun/` reaches each of them from the next `flush` on. Author and time of
+    a commit are given, never read from the machine's configuration, so equal content gives equal ids. A commit survives
+    the process at once, and a power cut after the next `flush`.
     """
 
     def base(self) -> Commit:

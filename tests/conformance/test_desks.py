@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orgruntime.backends.local_desks import LocalDesks
+from orgruntime.backends.ray_cluster import connect
 from orgruntime.backends.ray_desks import RayDesks
 from orgruntime.model.ids import RoleSlug
 from orgruntime.runtime.ports import Desks, StepError
@@ -49,9 +50,10 @@ def cluster() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+    # As a run starts it: Ray reads its mode of authentication once a process, and other tests share this one.
+    cluster = connect(None, cpus=2)
     yield
-    ray.shutdown()
+    cluster.close()
 
 
 @pytest.mark.ray

@@ -43,8 +43,12 @@ def test_help_imports_click_alone(words):
 
 
 @pytest.mark.parametrize(
-    "words", [("check", LAB), ("check", "roles"), ("check", LAB, "--json"), ("explain", "ORG204"), ("graph", LAB)]
-)
+    "words",
+    [
+        ("check", LAB), ("check", "roles"), ("check", LAB, "--json"), ("explain", "ORG204"), ("graph", LAB),
+        ("diff", LAB, LAB),
+    ],
+)  # fmt: skip
 def test_reading_an_org_imports_nothing_that_runs_one(words):
     assert not loaded(*words) & HEAVY
 

@@ -1,0 +1,175 @@
+"""What each field of a manifest is to a reader: its topic, its words, how values are said, what it does to authority.
+
+Knows fields, not how two manifests are paired. Invariant: a field that is not listed is compared all the same, under
+its own name, with an effect that asks to be read (`facet_of`): the list makes a change readable, never visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from orgruntime.model.amounts import Budget
+from orgruntime.model.appetite import Appetite, BlastRadius
+from orgruntime.model.base import Noun
+from orgruntime.model.manifest import (
+    AgentGraph,
+    Cadence,
+    Handoff,
+    Manifest,
+    ModelSpec,
+    Objective,
+    Resources,
+    Role,
+    WorkspaceSpec,
+)
+from orgruntime.model.payload import PayloadField, PayloadType
+from orgruntime.plan.units import amount_text, share
+from orgruntime.study.changes import Effect, Topic
+from orgruntime.study.effects import bound, different, granted, held, less, more, same
+
+LONGEST_VALUE = 100
+"""Characters of a value in a line; the whole is in the JSON and in the text."""
+
+
+@dataclass(frozen=True)
+class Facet:
+    said: str
+    effect: Callable[[Any, Any], Effect] = same
+    show: Callable[[Any], str] | None = None
+    topic: Topic | None = None
+    """None: that of what holds the field."""
+    empty: str = "none"
+    """How None is said."""
+
+
+def facet_of(noun: type[Noun], field: str) -> Facet:
+    return _FACETS.get(noun, {}).get(field) or Facet(field.replace("_", " "), different)
+
+
+def shown(facet: Facet, value: Any) -> str:
+    """A value in words, on one line."""
+    if value is None:
+        return facet.empty if facet.effect is not bound else "no bound"
+    text = (facet.show or _plain)(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_plain, value)) or "none"
+    return " ".join(str(value).split())
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s"
+
+
+def _megabytes(value: int) -> str:
+    return f"{value} MB"
+
+
+def _amount(unit: str) -> Callable[[Any], str]:
+    return lambda value: amount_text(unit, value)
+
+
+_DIALS = {
+    "preset": Facet("preset", same),
+    "false_champions": Facet("proof", more, share),
+    "smallest_win": Facet("smallest win", less, lambda value: f"{value:g} × noise"),
+    "exploration": Facet("exploration", more, share),
+    "optimism": Facet("optimism", more),
+    "keep_per_rung": Facet("patience", less, share),
+    "largest_stake": Facet("stake", more, share),
+    "dry_spell": Facet("dry spell", more, share),
+}
+
+_FACETS: dict[type[Noun], dict[str, Facet]] = {
+    Manifest: {
+        "schema_version": Facet("version of the manifest", different),
+        "org": Facet("folder"),
+        "title": Facet("title"),
+        "mission": Facet("mission", topic=Topic.WORDS),
+        "appetite": Facet("appetite", topic=Topic.RISK),
+        "budget": Facet("budget", topic=Topic.BUDGET),
+        "guidance": Facet("guidance", topic=Topic.WORDS),
+        "objective": Facet("objective", topic=Topic.OBJECTIVE),
+        "workspace": Facet("workspace", topic=Topic.WORKSPACE),
+        "models": Facet("models", different, topic=Topic.MODELS),
+        "roles": Facet("roles", different, topic=Topic.ROLES),
+        "payloads": Facet("payloads", topic=Topic.PAYLOADS),
+        "graph": Facet("workflow", topic=Topic.WORKFLOW),
+        "sources": Facet("files", topic=Topic.FILES),
+    },
+    Objective: {
+        "metric": Facet("metric"), "direction": Facet("direction"), "target": Facet("target"),
+        "min_effect": Facet("smallest effect"),
+    },
+    WorkspaceSpec: {
+        "source": Facet("source", different),
+        "editable": Facet("editable", granted),
+        "setup": Facet("setup", held),
+        "run": Facet("run", different),
+        "verify": Facet("verify", different),
+        "time_limit_s": Facet("time limit", more, _seconds),
+        "memory_mb": Facet("memory limit", bound, _megabytes),
+    },
+    Role: {
+        "slug": Facet("slug"),
+        "name": Facet("name"),
+        "kind": Facet("kind", different),
+        "description": Facet("description"),
+        "prompt": Facet("prompt"),
+        "count": Facet("count", more),
+        "species": Facet("model", granted),
+        "tools": Facet("tools", granted),
+        "resources": Facet("resources"),
+        "minutes": Facet("time limit", more, lambda value: f"{value:g} min", empty="the workspace's"),
+        "builtin": Facet("built in"),
+        "source": Facet("file"),
+    },
+    Resources: {
+        "cpus": Facet("CPUs", more), "gpus": Facet("GPUs", more), "memory_mb": Facet("memory", held, _megabytes),
+        "accelerator": Facet("accelerator", different),
+    },
+    ModelSpec: {
+        "name": Facet("name"), "species": Facet("species", different), "base_url": Facet("server", held),
+        "key_env": Facet("key from", held),
+    },
+    PayloadType: {"name": Facet("name"), "fields": Facet("fields"), "builtin": Facet("built in")},
+    PayloadField: {
+        "name": Facet("name"), "type": Facet("type"), "required": Facet("required"), "meaning": Facet("meaning"),
+        "choices": Facet("choices"),
+    },
+    AgentGraph: {
+        "handoffs": Facet("handoffs"), "cadences": Facet("cadences"), "entries": Facet("ideas enter at"),
+    },
+    Handoff: {
+        "id": Facet("number"), "source": Facet("from"), "target": Facet("to"), "payload": Facet("payload"),
+        "kind": Facet("kind"), "when": Facet("when"), "otherwise": Facet("otherwise"),
+        "at_most": Facet("at most", bound, lambda value: f"{value} times"), "fan_out": Facet("fan-out", more),
+    },
+    Cadence: {
+        "id": Facet("number"), "role": Facet("role"), "payload": Facet("payload"),
+        "every_trials": Facet("every", less, lambda value: f"{value} trials"),
+        "every_s": Facet("every", less, _seconds),
+    },
+    Appetite: _DIALS | {"blast_radius": Facet("blast radius")},
+    BlastRadius: {
+        "files": Facet("files", more), "lines": Facet("lines", more), "gpus": Facet("GPUs", more),
+        "minutes": Facet("minutes", more),
+    },
+    Budget: {
+        "trials": Facet("trials", bound, _amount("trials")),
+        "gpu_ms": Facet("GPU time", bound, _amount("gpu_ms")),
+        "cpu_ms": Facet("CPU time", bound, _amount("cpu_ms")),
+        "tokens": Facet("tokens", bound, _amount("tokens")),
+        "usd_micro": Facet("dollars", bound, _amount("usd_micro")),
+        "wall_ms": Facet("wall clock", bound, _amount("wall_ms")),
+    },
+}  # fmt: skip
