@@ -70,6 +70,11 @@ def save_plan(path: Path, org: Path, models: Mapping[str, str], budget: Mapping[
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
+def plan_file_org(path: Path) -> Path:
+    """The folder of the org that a saved plan stands for. To be called for one that `plan_file_manifest` took."""
+    return Path(SavedPlan.model_validate(read_json(path)).org_folder)
+
+
 def plan_file_manifest(path: Path, models: Mapping[str, str], budget: Mapping[str, str]) -> Manifest:
     """The manifest that a saved plan stands for. Raises UserError for a stale plan, or for words beside it."""
     if models or budget:

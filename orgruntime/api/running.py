@@ -17,12 +17,15 @@ from pathlib import Path
 
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.api.folders import DEFAULT_RUNS, RunFolder, find_run, new_folder
-from orgruntime.api.orgs import load_org, refuse_unready
-from orgruntime.api.planning import numbers_of, plan_file_manifest
+from orgruntime.api.histories import read_history
+from orgruntime.api.importing import import_for_run, is_bare, prove_once, refuse_open_questions
+from orgruntime.api.orgs import is_plan, load_org, refuse_unready
+from orgruntime.api.planning import numbers_of, plan_file_manifest, plan_file_org
 from orgruntime.api.reports import export_certificates, write_report
 from orgruntime.api.statuses import run_status
 from orgruntime.api.wiring import ClusterChoice, build_lab, open_desks, open_workspace, recovered
 from orgruntime.ledger.store import Ledger, LedgerError
+from orgruntime.model.history import PastResult
 from orgruntime.model.ids import RunId
 from orgruntime.model.manifest import Manifest
 from orgruntime.model.status import RoleActivity, RunState, RunStatus
@@ -60,18 +63,36 @@ STATUS_S = 0.5
 
 
 def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
-    """Compiles, plans, runs to the end. `org` is a folder or a saved plan. Raises UserError."""
-    if org.is_file() and org.suffix == ".json":
-        manifest = plan_file_manifest(org, options.models, options.budget)
-    else:
-        manifest, _ = load_org(org, options.models, options.budget)
+    """Compiles, plans, runs to the end. `org` is a folder, a saved plan, or a bare program, which is imported and
+    proved first. Raises UserError."""
+
+    def tell(line: str) -> None:
+        view.event(RunEvent(event=EventKind.NOTICE, text=line))
+
+    was_bare = is_bare(org)
+    if was_bare:
+        org = import_for_run(org, tell)
+    manifest, org = _compiled(org, options)
     refuse_unready(manifest)
+    history = read_history(org)
+    if was_bare:
+        prove_once(org, manifest, options.cluster, tell)
     folder = new_folder(options.runs, manifest.org, options.run_id)
     with folder.driving():
         folder.clear_away()
         seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
-        ledger = _new_ledger(manifest, folder, seed, view)
+        ledger = _new_ledger(manifest, folder, seed, view, history)
+        if history:
+            tell(f"{len(history)} rows of an earlier log are kept as history; nothing is decided by them")
         return _drive(manifest, folder, ledger, options.cluster, view)
+
+
+def _compiled(org: Path, options: RunOptions) -> tuple[Manifest, Path]:
+    """The manifest, and the org's folder."""
+    if is_plan(org):
+        return plan_file_manifest(org, options.models, options.budget), plan_file_org(org)
+    refuse_open_questions(org)
+    return load_org(org, options.models, options.budget)[0], org
 
 
 def resume_run(runs: Path, name: str | None, cluster: ClusterChoice, view: View) -> RunStatus:
@@ -98,7 +119,9 @@ def resume_run(runs: Path, name: str | None, cluster: ClusterChoice, view: View)
         return _drive(manifest, folder, ledger, cluster, view)
 
 
-def _new_ledger(manifest: Manifest, folder: RunFolder, seed: int, view: View) -> Ledger:
+def _new_ledger(
+    manifest: Manifest, folder: RunFolder, seed: int, view: View, history: tuple[PastResult, ...]
+) -> Ledger:
     """Imports the workspace, then creates manifest, plan and ledger: the ledger last, it makes the folder a run."""
     try:
         workspace, notice = open_workspace(manifest, folder)
@@ -121,6 +144,7 @@ def _new_ledger(manifest: Manifest, folder: RunFolder, seed: int, view: View) ->
     base = workspace.base()
     with ledger.transaction() as tx:
         tx.set_base(base.id, base.tree)
+        tx.add_history(history)
     workspace.move_branch("lead", base.id)
     workspace.move_branch("champion", base.id)
     return ledger

@@ -66,6 +66,7 @@ def story_of(
         folder=str(folder.path),
         appetite=manifest.appetite.preset.value,
         verify_command=f"orgrun verify {folder.path / newest}" if newest else "",
+        history=tuple(ledger.history()),
         held_out=manifest.workspace.verify is not None,
     )
 

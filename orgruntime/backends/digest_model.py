@@ -28,7 +28,14 @@ def memo(request: StepRequest) -> StepReply:
             type="",
             declined="digest/ledger: there are no facts to write about; call it on a cadence, `every 20 trials`",
         )
-    return StepReply(type=kind, body={"text": _written(request.digest, request.scene)})
+    return StepReply(type=kind, body={"text": _written(request.digest, request.scene) + _hearsay(request.history)})
+
+
+def _hearsay(history: Sequence[str]) -> str:
+    """What a log of before the run says."""
+    if not history:
+        return ""
+    return "\n".join(["", "What an earlier log says, which this run has not measured:", *_listed(history, "")]) + "\n"
 
 
 def _written(facts: Digest, scene: Scene) -> str:

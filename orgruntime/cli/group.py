@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import keyword
 import os
 import sys
 import traceback
@@ -72,7 +73,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.verbs:
             return None
-        command = importlib.import_module(f"orgruntime.cli.{cmd_name}").command
+        # A verb that is a word of Python lives in a module with an underscore: `import_`.
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = importlib.import_module(f"orgruntime.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -17,6 +17,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 VERBS = {
     "init": "Make a small working org from a template.",
+    "import": "Draft an org from a bare program.md, or from another tool's roles.",
     "check": "Compile orgs and role files; list every fault with its remedy.",
     "fix": "Mend what check found where that is safe; --diff shows it.",
     "fmt": "Format the workflow list of program.md, and draw its diagram.",
@@ -38,7 +39,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "check", "fix", "fmt", "explain", "schema", "graph"),
+    "Write an org": ("init", "import", "check", "fix", "fmt", "explain", "schema", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
     "Share it": ("fork", "diff"),

@@ -43,7 +43,10 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
     source = document.source
     if document.front is None:
         if not document.front_is_broken:
-            help = "begin with `---`, `format: orgruntime/1`, `objective:`, `workspace:`, `budget:` and `---`"
+            help = (
+                "begin with `---`, `format: orgruntime/1`, `objective:`, `workspace:`, `budget:` and `---`; "
+                "`orgrun import` drafts it from a program that is prose alone"
+            )
             findings.add(MISSING_FRONT_MATTER, source.span(0), "the program has no front matter", help)
         return None
     fields = Fields(document.front, "", PROGRAM, findings, source.span(0, source.line_end(0)))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from orgruntime.ledger.database import Database
 from orgruntime.ledger.errors import LedgerError
-from orgruntime.ledger.journal import fingerprint, sealed
+from orgruntime.ledger.history import HistoryView
+from orgruntime.ledger.journal import fingerprint, sealed, spelled
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import UNITS
 
@@ -173,6 +175,19 @@ def _documents(db: Database) -> Iterator[str]:
                 yield f"The document of {row['subject']} ({kind}) is not the one that was recorded."
 
 
+def _history(db: Database) -> Iterator[str]:
+    """The rows of an earlier log are those that were taken in."""
+    rows = HistoryView(db).history()
+    told = {event["subject"]: json.loads(event["body"])["sha256"] for event in _events(db, "add-history")}
+    held = {
+        file: fingerprint(spelled([row.model_dump(mode="json") for row in group]))
+        for file, group in groupby(rows, key=lambda row: row.file)
+    }
+    for file in sorted(told.keys() | held.keys()):
+        if told.get(file) != held.get(file):
+            yield f"The history of {file} is not the one that was taken in."
+
+
 def _counters(db: Database) -> Iterator[str]:
     held = {row["name"]: row["n"] for row in db.rows("SELECT * FROM counters WHERE n != 0")}
     counted = {row[0]: row[1] for sql in _COUNTED for row in db.rows(sql) if row[1]}
@@ -199,5 +214,5 @@ _COUNTED = (
 )
 
 _CHECKS: tuple[Callable[[Database], Iterator[str]], ...] = (
-    _integrity, _chain, _bounds, _books, _trials, _results, _verdicts, _certifications, _documents, _counters,
+    _integrity, _chain, _bounds, _books, _trials, _results, _verdicts, _certifications, _documents, _history, _counters,
 )  # fmt: skip

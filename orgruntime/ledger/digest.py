@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from orgruntime.ledger.history import HistoryView
 from orgruntime.ledger.rows import SpendRow
 from orgruntime.ledger.science_views import ScienceViews
 from orgruntime.ledger.views import RunViews
@@ -22,7 +23,7 @@ _SINCE = (
 )
 
 
-class DigestView(RunViews, ScienceViews):
+class DigestView(RunViews, ScienceViews, HistoryView):
     """What gained, what failed and why, where the money went."""
 
     def digest(self, since_trials: int = 0) -> Digest:

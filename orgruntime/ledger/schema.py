@@ -160,6 +160,12 @@ CREATE TABLE memos(
   upto_trials INTEGER NOT NULL
 ) STRICT;
 
+-- What earlier logs say was tried. No other table refers to it. Ledgers of before 0.2 have none.
+CREATE TABLE history(
+  n INTEGER PRIMARY KEY, file TEXT NOT NULL, line INTEGER NOT NULL, commit_id TEXT NOT NULL, metric REAL,
+  word TEXT NOT NULL, status TEXT NOT NULL, note TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE requests(
   n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, taken INTEGER NOT NULL DEFAULT 0
 ) STRICT;

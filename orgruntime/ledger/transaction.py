@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orgruntime.ledger.history import HistoryWrites
 from orgruntime.ledger.inquiry_writes import InquiryWrites
 from orgruntime.ledger.science_writes import ScienceWrites
 from orgruntime.ledger.trial_writes import TrialWrites
@@ -15,7 +16,7 @@ from orgruntime.model.appetite import Dial
 from orgruntime.model.status import RunState
 
 
-class Transaction(InquiryWrites, TrialWrites, ScienceWrites):
+class Transaction(InquiryWrites, TrialWrites, ScienceWrites, HistoryWrites):
     """Given by `Ledger.transaction()`; of no use after its block."""
 
     def set_state(self, state: RunState, reason: str) -> None:

@@ -65,6 +65,8 @@ class StepRequest(Noun):
     scene: Scene
     past: tuple[PastTrial, ...] = ()
     digest: Digest | None = None
+    history: tuple[str, ...] = ()
+    """What a log of before the run says was tried, one line each, for readers of words. Untrusted, and no evidence."""
     params: dict[str, Any] = {}
     """Species parameters of the org (`base_url`, `key_env`, …)."""
 

@@ -11,6 +11,7 @@ from importlib import resources
 
 from orgruntime.diagram.graph import Drawing
 from orgruntime.report.canvas import DARK, LIGHT
+from orgruntime.report.history import before
 from orgruntime.report.markup import Safe, join, tag
 from orgruntime.report.picture import graph_svg
 from orgruntime.report.progress import progress_png
@@ -52,6 +53,7 @@ def report_html(story: RunStory, drawing: Drawing | None = None) -> str:
             noise_floor(story),
             budget(story),
             memos(story),
+            before(story),
             tag("footer", f"orgruntime · run {plain(story.run)}", class_="faint"),
         ),
         "\n",

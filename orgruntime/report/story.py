@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import fmean
 
+from orgruntime.model.history import PastResult
 from orgruntime.model.manifest import Direction
 from orgruntime.model.research import Noise
 from orgruntime.model.status import Spend, TrialCounts
@@ -180,6 +181,8 @@ class RunStory:
     appetite: str = ""
     verify_command: str = ""
     """How to replay the newest certificate; empty: `orgrun verify CERTIFICATE`."""
+    history: tuple[PastResult, ...] = ()
+    """What a log of before the run says; no point of it is a point of the run."""
     held_out: bool = False
     """Whether the verifier measures by a command of its own (`verify:`): its numbers are on another scale."""
 

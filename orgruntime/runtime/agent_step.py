@@ -26,6 +26,8 @@ PAST_WINDOW = 200
 """Past proposals that a desk is shown: enough to learn from, and a bounded message."""
 _FORGETFUL = ("control/", "digest/")
 """Species that learn nothing from single trials, and are not sent them."""
+_WORDLESS = ("control/", "search/")
+"""Species that read no words."""
 TRIES = 3
 
 
@@ -126,6 +128,7 @@ def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
         seed=lab.seed_for("step", call.address.inquiry, call.address.visit, attempt),
         scene=scene(lab),
         past=() if species.startswith(_FORGETFUL) else tuple(lab.ledger.past(PAST_WINDOW)),
+        history=() if species.startswith(_WORDLESS) else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
 

@@ -69,6 +69,7 @@ class Lab:
 
     def __post_init__(self) -> None:
         self._noise: Noise | None = None
+        self._history: tuple[str, ...] | None = None
         self._fruitless: dict[str, int] = {}
         self._proposals: OrderedDict[ProposalId, Proposal] = OrderedDict()
         self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
@@ -90,6 +91,13 @@ class Lab:
         if self._noise is None:
             raise LookupError("the noise floor is not measured yet")
         return self._noise
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """What an earlier log says, one line each. It never changes in a run."""
+        if self._history is None:
+            self._history = self.ledger.history_lines(self.manifest.objective.direction)
+        return self._history
 
     def note_fruit(self, desk: str, *, fruitful: bool) -> None:
         """Benches a desk whose proposals were refused unmeasured so often in a row: they cost no trial, so no budget

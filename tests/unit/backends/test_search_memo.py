@@ -8,11 +8,14 @@ from orgruntime.backends.species import species_for
 from orgruntime.model.step import Digest, Scene, StepReply, StepRequest
 
 
-def memo(facts: Digest | None, produces: tuple[str, ...] = ("memo",), **scene: Any) -> StepReply:
+def memo(
+    facts: Digest | None, produces: tuple[str, ...] = ("memo",), history: tuple[str, ...] = (), **scene: Any
+) -> StepReply:
     fields = {"baseline": 2.5, "noise_sd": 0.01, "lead": 2.4, "champion": None, "trials_left": 60, **scene}
     step = StepRequest(
         role="scribe", desk=0, species="digest/ledger", inquiry="i", produces=produces, idea="", inbox={}, prompt="",
         base="0" * 40, files={}, seed=1, scene=Scene(metric="val_loss", direction="minimize", **fields), digest=facts,
+        history=history,
     )  # fmt: skip
     return species_for("digest/ledger")(step)
 
@@ -56,3 +59,9 @@ def test_a_role_that_hands_off_a_note_gets_one_and_others_are_told() -> None:
     assert memo(FACTS, ("note",)).type == "note"
     assert "hands off proposal" in memo(FACTS, ("proposal",)).declined
     assert "no facts" in memo(None).declined
+
+
+def test_an_earlier_log_is_told_as_hearsay() -> None:
+    text = memo(FACTS, history=("results.tsv: 9 rows (9 keep)", "keep 2.1:\nwider")).body["text"]
+    assert text.startswith(memo(FACTS).body["text"])
+    assert "which this run has not measured:\n* results.tsv: 9 rows (9 keep)\n* keep 2.1: wider\n" in text

@@ -8,6 +8,7 @@ from pathlib import Path
 from orgruntime.ledger.store import Ledger, Transaction
 from orgruntime.model.amounts import Amounts, Budget
 from orgruntime.model.appetite import Dial
+from orgruntime.model.history import PastResult, PastWord
 from orgruntime.model.ids import (
     AttemptId,
     CertificationId,
@@ -87,6 +88,13 @@ def certificate(id: str = "c1", *, after: int = 2) -> Certificate:
         gain_interval=(0.05, 0.15), total_gain=0.1, total_gain_percent=4.0, total_gain_interval=(0.05, 0.15),
         baseline_metric=2.5, champion_metric=2.4, patch="", trials=(), proposals=(),
     )  # fmt: skip
+
+
+PAST = (
+    PastResult(file="results.tsv", line=2, metric=0.99, word=PastWord.BASELINE, status="baseline"),
+    PastResult(file="results.tsv", line=3, word=PastWord.CRASH, status="crash", note="a rate of 10"),
+    PastResult(file="old.csv", line=2, metric=0.98, word=PastWord.KEEP, status="KEEP", note="wider"),
+)
 
 
 def new_ledger(folder: Path, budget: Budget | None = None, now: Callable[[], float] = lambda: 7) -> Ledger:
@@ -182,6 +190,7 @@ def _conclude(ledger: Ledger) -> None:
         )  # fmt: skip
         tx.close_certification(CertificationId("c1"), EvidenceState.PASSED, 33.0, "passed", certificate())
         tx.add_memo(RESEARCHER, "all is well", Q, TRIALS)
+        tx.add_history(PAST)
         tx.close_inquiry(Q, "done")
         tx.set_idea(IdeaId("i1"), IdeaState.CLOSED, "kept")
         tx.set_state(RunState.FINISHED, "target reached")

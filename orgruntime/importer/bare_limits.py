@@ -1,0 +1,150 @@
+"""How long one run may take: its own time budget, and the time after which it is killed. Reads words and constants.
+
+Works on sentences that speak of one run; what they say of a night, a session or an hour's worth of runs is left
+alone. Seconds throughout. Invariant: two different numbers for one thing are a question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from orgruntime.importer.bare_code import Code
+from orgruntime.importer.bare_facts import Answer, Evidence, Question, Topic, inferred, stated
+from orgruntime.importer.bare_prose import Prose
+
+_COUNTS = {
+    word: float(number)
+    for number, word in (
+        (1, "one"), (2, "two"), (3, "three"), (4, "four"), (5, "five"), (6, "six"), (7, "seven"), (8, "eight"),
+        (9, "nine"), (10, "ten"), (12, "twelve"), (15, "fifteen"), (20, "twenty"), (30, "thirty"), (45, "forty-five"),
+        (60, "sixty"), (90, "ninety"), (0.5, "half an"), (1, "an"),
+    )
+}  # fmt: skip
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_TIME = re.compile(
+    rf"(?<![\w.])(?P<count>\d+(?:\.\d+)?|{'|'.join(sorted(_COUNTS, key=len, reverse=True))})[ -]*"
+    r"(?P<unit>(?-i:[smh])|secs?|seconds?|mins?|minutes?|hrs?|hours?)\b",
+    re.IGNORECASE,
+)
+_AND = re.compile(r"(?:,? and |,? )(?P<count>\d+) ?(?P<unit>(?-i:[sm])|secs?|seconds?|mins?|minutes?)\b", re.IGNORECASE)
+_ONE_RUN = re.compile(
+    r"\b(?:runs?|running|experiments?|trials?|training|trains?|script|evaluation|attempt|benchmark|budget)\b",
+    re.IGNORECASE,
+)
+_BUDGET = re.compile(
+    r"\b(?:budget|fixed|exactly|takes?|taking|lasts?|limited to|capped at|runs? (?:for|in)|trains? for|each|every"
+    r"|per (?:run|experiment|trial)|wall[- ]clock"
+    r"|-?(?:minute|second|hour|min) (?:runs?|experiments?|budget|training|trials?))\b",
+    re.IGNORECASE,
+)
+_SESSION = re.compile(
+    r"\b(?:overnight|session|night|sleep|in total|total of|altogether|per hour|an hour you|hours? of (?:research|work)"
+    r"|the whole|whole (?:run|thing)|every (?:few|\d+) (?:runs|experiments|hours)|startup|start-up|compil\w+|check|wait"
+    r"|progress|status|log|ago)\b",
+    re.IGNORECASE,
+)
+_NIGHT = re.compile(r"\b(?:overnight|session|night|sleep|in total|altogether|per hour)\b", re.IGNORECASE)
+_CONSEQUENCE = re.compile(
+    r"\b(?:kill\w*|time ?-?outs?|times out|timed out|abort\w*|terminat\w+|stop it|fail\w*|crash\w*"
+    r"|hard (?:limit|cap|stop))\b",
+    re.IGNORECASE,
+)
+_PAST = re.compile(
+    r"(?:\b(?:exceed\w*|longer than|more than|over|past|beyond|after|hits?|reach\w*|passes|within)"
+    r"|\bhard (?:limit|cap|stop)(?: of| is| at|:)?|\btime ?-?outs?(?: of| is| after| at| to|:| =)?)"
+    r"\s*(?:about|around|roughly|the|a|~|≈|>)?\s*$",
+    re.IGNORECASE,
+)
+_LIMIT_AFTER = re.compile(r"[- ]*(?:hard |wall[- ]clock |per-run )*(?:time ?-?out|limit|cap)\b", re.IGNORECASE)
+_KILLED = re.compile(
+    r"\b(?:kill\w*|time ?-?outs?|times out|timed out|exceed\w*|longer than|hard (?:limit|cap|stop))\b", re.IGNORECASE
+)
+
+
+def find_limits(prose: Prose, code: Code, timeout: tuple[float, Evidence] | None) -> tuple[Answer, Answer | None]:
+    """(time budget of one run, time after which it is killed). `timeout`: of the run command itself."""
+    kills, budgets = list(_kills(prose)), list(_budgets(prose))
+    if timeout is not None:
+        kills.append(timeout)
+    kill = _one(Topic.KILL_AFTER, kills, "after how long is a run killed")
+    budget = _one(Topic.TIME_BUDGET, budgets, "how long does one run take")
+    answer = budget if isinstance(budget, Question) else _with_code(budget, budgets, code)
+    if kills and budgets and not isinstance(kill, Question) and kills[0][0] < budgets[0][0]:
+        text = f"after how long is a run killed? {spelled(kills[0][0])} is less than it takes, {spelled(budgets[0][0])}"
+        kill = Question(Topic.KILL_AFTER, text, (kills[0][1], budgets[0][1]))
+    return answer, kill
+
+
+def seconds(text: str) -> float:
+    """The other way round: `5m` → 300. For texts of `spelled` alone."""
+    return float(text[:-1]) * _UNITS[text[-1]]
+
+
+def spelled(seconds: float) -> str:
+    """`5m`, `90s`, `2h`: as front matter takes it."""
+    for size, unit in ((3600, "h"), (60, "m")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:g}{unit}"
+    return f"{seconds:g}s"
+
+
+def _with_code(budget: Answer | None, said: list[tuple[float, Evidence]], code: Code) -> Answer:
+    """Words and the constants of the code must agree; a constant alone is enough, but only inferred."""
+    constants = dict.fromkeys(seconds for seconds, _ in code.budgets)
+    places = tuple(place for _, place in code.budgets)
+    if len(constants) == 1 and budget is None:
+        return inferred(Topic.TIME_BUDGET, (spelled(next(iter(constants))),), places)
+    if budget is None:
+        values = " or ".join(spelled(one) for one in constants)
+        text = (
+            f"how long does one run take: {values}?" if constants else "how long does one run take? No sentence says it"
+        )
+        return Question(Topic.TIME_BUDGET, text, places)
+    assert not isinstance(budget, Question)
+    if constants and said[0][0] not in constants:
+        text = f"how long does one run take? The words say {budget.value}, the code {spelled(next(iter(constants)))}"
+        return Question(Topic.TIME_BUDGET, text, (*budget.evidence, *places)[:4])
+    agreeing = tuple(place for seconds, place in code.budgets if seconds == said[0][0])
+    return stated(Topic.TIME_BUDGET, budget.values, (*budget.evidence, *agreeing)[:3])
+
+
+def _one(topic: Topic, found: list[tuple[float, Evidence]], question: str) -> Answer | None:
+    values = dict.fromkeys(seconds for seconds, _ in found)
+    seen = tuple(dict.fromkeys(place for _, place in found))
+    if len(values) > 1:
+        return Question(topic, f"{question}: {' or '.join(spelled(one) for one in values)}?", seen[:4])
+    return stated(topic, (spelled(next(iter(values))),), seen[:3]) if values else None
+
+
+def _kills(prose: Prose) -> Iterator[tuple[float, Evidence]]:
+    """A limit is said with its consequence, in one sentence or in two that follow each other."""
+    for sentence in prose.sentences:
+        before = prose.before(sentence)
+        around = f"{sentence.heading} {sentence.lead} {before.text if before else ''} {sentence.text}"
+        if not _CONSEQUENCE.search(around) or _NIGHT.search(sentence.text):
+            continue
+        for match in _TIME.finditer(sentence.text):
+            is_past = _PAST.search(sentence.text[: match.start()]) and _CONSEQUENCE.search(sentence.text)
+            if is_past or _LIMIT_AFTER.match(sentence.text, match.end()):
+                yield _seconds(match, sentence.text), sentence.evidence
+
+
+def _budgets(prose: Prose) -> Iterator[tuple[float, Evidence]]:
+    for sentence in prose.sentences:
+        text = re.sub(r"\([^()]*\)", "", sentence.text)
+        if not _ONE_RUN.search(text) or not _BUDGET.search(text) or _KILLED.search(text) or _SESSION.search(text):
+            continue
+        if match := _TIME.search(text):
+            yield _seconds(match, text), sentence.evidence
+
+
+def _seconds(match: re.Match[str], text: str) -> float:
+    """Of `5 minutes`, and of `1 hour and 10 minutes`."""
+    count = match["count"].casefold()
+    total = (_COUNTS.get(count) or float(count)) * _UNITS[match["unit"][0].casefold()]
+    more = _AND.match(text, match.end())
+    smaller = _UNITS[more["unit"][0].casefold()] if more else 0.0
+    if more and smaller < _UNITS[match["unit"][0].casefold()]:
+        total += float(more["count"]) * smaller
+    return total
