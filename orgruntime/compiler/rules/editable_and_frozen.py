@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.sections import sentences
 from orgruntime.compiler.workspace import plain
 from orgruntime.diagnostics.codes import EDITABLE_AND_FROZEN
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.model.editable import is_editable
 
 CODE = EDITABLE_AND_FROZEN
 
@@ -37,7 +37,7 @@ def check(facts: Facts, findings: Findings) -> None:
             continue
         for match in _FILE.finditer(sentence):
             name = match[0]
-            if name in patterns or (name in files and any(fnmatchcase(name, one) for one in patterns)):
+            if (name in patterns or name in files) and is_editable(name, patterns):
                 message = f"this calls `{name}` frozen, and `workspace.editable` lets proposals change it"
                 help = "take it out of `editable`, or mend the sentence"
                 findings.add(CODE, source.span(start + match.start(), start + match.end()), message, help)
