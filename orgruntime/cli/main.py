@@ -19,6 +19,7 @@ VERBS = {
     "init": "Make a small working org from a template.",
     "import": "Draft an org from a bare program.md, or from another tool's roles.",
     "check": "Compile orgs and role files; list every fault with its remedy.",
+    "fix": "Mend what check found where that is safe; --diff shows it.",
     "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
     "schema": "Print the JSON Schema of the front matter, for editors.",
@@ -39,7 +40,7 @@ VERBS = {
 }
 
 GROUPS = {
-    "Write an org": ("init", "import", "check", "fmt", "explain", "schema", "lsp", "graph"),
+    "Write an org": ("init", "import", "check", "fix", "fmt", "explain", "schema", "lsp", "graph"),
     "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
     "Use what was found": ("report", "verify"),
     "Share it": ("fork", "diff"),

@@ -5,6 +5,7 @@ Invariant: a role gets no tool that `program.md` does not name; absent `tools` m
 
 from __future__ import annotations
 
+from orgruntime.compiler.dialects import canonical_tool, grant_for
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.orgfile.tree import ScalarNode
@@ -29,4 +30,11 @@ def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tu
     """The tools of a role: what it asks for and is granted. `*` asks for all that is granted."""
     if asked is None or any(node.text.strip() == "*" for node in asked):
         return grants
-    return tuple(dict.fromkeys(name for node in asked if (name := node.text.strip()) in grants))
+    given = (grant_for(node.text.strip(), grants) for node in asked)
+    return tuple(dict.fromkeys(name for name in given if name is not None))
+
+
+def held_back(tools: tuple[str, ...], denied: tuple[ScalarNode, ...]) -> tuple[str, ...]:
+    """The tools of a role without those that its own file denies it."""
+    names = {canonical_tool(node.text.strip()) for node in denied}
+    return tuple(tool for tool in tools if "*" not in names and canonical_tool(tool.split("(")[0]) not in names)

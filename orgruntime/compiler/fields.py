@@ -90,12 +90,14 @@ class Fields:
             message = f"`{self.path(key)}` has {len(value.items)} items, and {MOST_ITEMS} are allowed"
             self._findings.add(OUT_OF_RANGE, value.items[MOST_ITEMS].span, message, "use patterns, or fewer items")
             return None
-        good = tuple(item for item in value.items if isinstance(item, ScalarNode) and not item.is_null)
+        good: list[ScalarNode] = []
         for item in value.items:
-            if item not in good:
+            if isinstance(item, ScalarNode) and not item.is_null:
+                good.append(item)
+            else:
                 message = f"`{self.path(key)}` is a list of words, and this is {kind_of(item)}"
                 self._findings.add(WRONG_TYPE, item.span, message, "write each item as one word, or in quotes")
-        return good
+        return tuple(good)
 
     def mapping(self, key: str, known: Iterable[str]) -> Fields | None:
         value = self.node.get(key)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orgruntime.compiler.library import RoleLinks
 from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role, report_empty, slug_of
-from orgruntime.diagnostics.codes import NOT_AN_ORG, UNUSED_ROLE_FILE
+from orgruntime.diagnostics.codes import DUPLICATE_ROLE, NOT_A_ROLE, NOT_AN_ORG, UNUSED_ROLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
@@ -40,7 +40,7 @@ def list_files(
                 FileReport(ref.shown, "role", ref.slug, "it has front matter, but the program does not name it")
             )
         else:
-            reports.append(FileReport(ref.shown, "not-a-role", None, _why_not(file)))
+            reports.append(_not_a_role(file, findings))
     return tuple(sorted(reports, key=lambda report: (report.kind != "program", report.path)))
 
 
@@ -48,21 +48,25 @@ def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileRep
     """Reads role files, and folders of them. A file that is named is a role unless its name says it is a document."""
     reports: list[FileReport] = []
     roles: list[RoleFile] = []
+    seen: set[str] = set()
+    homes: dict[str, RoleFile] = {}
     for path in paths:
         for file_path, slug, is_named in _found(path, findings):
             shown = Path(os.path.normpath(file_path)).as_posix()
-            if any(report.path == shown for report in reports):
+            if shown in seen:
                 continue
+            seen.add(shown)
             own = Findings()
             file = read_role(file_path, shown, slug, own)
             is_role = file.has_front_matter or file.broken or (is_named and _is_not_document(file_path))
             if not is_role:
-                reports.append(FileReport(shown, "not-a-role", None, _why_not(file)))
+                reports.append(_not_a_role(file, findings))
                 continue
             for one in own:
                 findings.keep(one)
             if file.kind in (None, RoleKind.AGENT):
                 report_empty(file, findings)
+            _report_same(file, homes, findings)
             why = "it has front matter" if file.has_front_matter else "it was named"
             reports.append(FileReport(shown, "role", slug, why))
             roles.append(file)
@@ -79,7 +83,8 @@ def _found(path: Path, findings: Findings) -> list[tuple[Path, str, bool]]:
                 findings.add(NOT_AN_ORG, Span(path.as_posix()), message, "give a folder of role files, or an org")
             return [(one, slug_of(one.relative_to(path).as_posix()), False) for one in files]
         if path.exists():
-            return [(path, slug_of(path.name), True)]
+            home = path.absolute().parent.name if path.name == "AGENTS.md" else ""
+            return [(path, slug_of(f"{home}/{path.name}" if home else path.name), True)]
         reason = "does not exist"
     except (OSError, ValueError) as error:
         reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
@@ -91,5 +96,22 @@ def _is_not_document(path: Path) -> bool:
     return path.stem.casefold() not in _DOCUMENTS
 
 
+def _report_same(file: RoleFile, homes: dict[str, RoleFile], findings: Findings) -> None:
+    """`a.md`, `a.agent.md` and `a/AGENTS.md` of one folder would be one role."""
+    other = homes.setdefault(slug_of(file.shown), file)
+    if other is not file:
+        message = f"`{other.shown}` is a role of the same name `{file.slug}`"
+        findings.add(DUPLICATE_ROLE, Span(file.shown), message, "rename one of the two files")
+
+
+def _not_a_role(file: RoleFile, findings: Findings) -> FileReport:
+    why = _why_not(file)
+    help = "" if file.broken or file.why else "if it is meant to be one, begin it with front matter, or link it"
+    findings.add(NOT_A_ROLE, Span(file.shown), f"not read as a role: {why}", help)
+    return FileReport(file.shown, "not-a-role", None, why)
+
+
 def _why_not(file: RoleFile) -> str:
-    return "it cannot be read" if file.broken else "it has no front matter, and the program does not name it"
+    if file.broken:
+        return "it cannot be read"
+    return file.why or "it has no front matter, and the program does not name it"

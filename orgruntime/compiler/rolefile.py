@@ -9,38 +9,25 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orgruntime.compiler.fields import Fields, split_commas
+from orgruntime.compiler.dialects import TOLERANCE
+from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import HINTS
+from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, report_keys, text_of, tools_of
 from orgruntime.compiler.text_rules import judge_text
-from orgruntime.diagnostics.codes import (
-    EMPTY_ROLE,
-    FOREIGN_KEY,
-    LIKELY_TYPO,
-    WRONG_TYPE,
-)
+from orgruntime.diagnostics.codes import EMPTY_ROLE, LIKELY_TYPO, STAND_IN, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import edit_distance, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
+from orgruntime.orgfile.frontmatter import missed
 from orgruntime.orgfile.memory import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
-from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
+from orgruntime.orgfile.tree import MapNode, ScalarNode
 
-OUR_KEYS = ("name", "description", "tools", "model", "title", "org", "metadata")
-"""Keys of a role file that are used."""
-
-_WILD = (
-    "color", "disallowedTools", "permissionMode", "maxTurns", "skills", "mcpServers", "hooks", "memory", "background",
-    "effort", "isolation", "initialPrompt", "license", "compatibility", "allowed-tools", "target", "infer", "handoffs",
-    "agents", "argument-hint", "mcp-servers", "disable-model-invocation", "user-invocable", "mode", "temperature",
-    "steps", "permission", "hidden", "disable", "prompt", "display_name", "mcp_servers", "max_turns", "timeout_mins",
-    "reportsTo", "slug", "docs", "version", "author", "tags", "category",
-)  # fmt: skip
-"""Keys that role files of other programs have. Known, so that they are not taken for slips of ours."""
-
-_REPAIRED = (*OUR_KEYS, *_WILD)
-_EXAMPLES = re.compile(r"<example>|\\n")
+_EXAMPLES = re.compile(r"<example>|\\n(?![a-z])")
+"""Where the words for people end. The second is a line end that was written as two characters, not a `C:\\new`."""
+_OPENING = 4_096
+"""Characters in which the first heading and paragraph are looked for: markdown costs 2 s a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +50,10 @@ class RoleFile:
     body: str = ""
     tools: tuple[ScalarNode, ...] | None = None
     """Asked for; None where the file does not say."""
+    denied: tuple[ScalarNode, ...] = ()
+    """Held back by the file itself."""
     model: tuple[ScalarNode, ...] = ()
+    """Wished for; it is never a grant."""
     hints: Fields | None = None
     kind: RoleKind | None = None
     sha256: str = ""
@@ -72,6 +62,10 @@ class RoleFile:
     broken: bool = False
     document: Document | None = field(default=None, repr=False, compare=False)
     """The whole file; None where its bytes are no text."""
+    keys: tuple[str, ...] = ()
+    """Of the front matter, as they are written."""
+    why: str = ""
+    """Why a file without front matter is taken for none: what stands there instead."""
 
 
 def read_role(path: Path, shown: str, slug: str, findings: Findings, read: Reader = read_source) -> RoleFile:
@@ -85,18 +79,21 @@ def read_role(path: Path, shown: str, slug: str, findings: Findings, read: Reade
 def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
     """The role in a text: a function of path and bytes alone, so that it can be remembered."""
     judge_text(source, findings)
-    document = parse_document(source, findings, repair=_REPAIRED)
+    document = parse_document(source, findings, tolerance=TOLERANCE)
     front = document.front or MapNode(source.span(0, 0), ())
-    _report_foreign(front, findings)
+    report_keys(front, findings)
+    report_cut(source, front, findings)
     hints = _hints(front, findings)
+    why = "" if document.front or document.front_is_broken else _why_none(document, findings)
     return RoleFile(
         slug=slug,
         shown=source.file,
-        name=_text(front.get("name")) or document.title or slug,
-        description=_description(front, document),
+        name=_name(front, document, slug, findings),
+        description=_description(front, document, findings),
         body=document.body,
-        tools=_list(front, "tools", findings),
-        model=_list(front, "model", findings) or (),
+        tools=tools_of(front, findings),
+        denied=denied_of(front, findings),
+        model=models_of(front, findings),
         hints=hints,
         kind=hints.choice("kind", RoleKind) if hints else None,
         sha256=source.sha256,
@@ -104,6 +101,8 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         has_front_matter=document.front is not None,
         broken=document.front_is_broken,
         document=document,
+        keys=tuple(name.text for name, _ in front.entries),
+        why=why,
     )
 
 
@@ -118,9 +117,12 @@ def report_empty(role: RoleFile, findings: Findings) -> None:
 
 
 def slug_of(relative: str) -> str:
-    """`team/analyst.md` is `team/analyst`; `analyst/AGENTS.md` is `analyst`."""
+    """`team/analyst.md` is `team/analyst`; so are `team/analyst.agent.md` and `team/analyst/AGENTS.md`."""
     slug = relative.removesuffix(".md")
-    return slug.removesuffix("/AGENTS") if slug.endswith("/AGENTS") else slug
+    for suffix in (".agent", ".chatmode", "/AGENTS"):
+        if slug.endswith(suffix) and slug != suffix:
+            return slug.removesuffix(suffix)
+    return slug
 
 
 def _hints(front: MapNode, findings: Findings) -> Fields | None:
@@ -137,44 +139,49 @@ def _hints(front: MapNode, findings: Findings) -> Fields | None:
     return Fields(node, "org", HINTS, findings)
 
 
-def _report_foreign(front: MapNode, findings: Findings) -> None:
-    """Keys that nothing here reads. One that is nearly ours is a likely slip; the rest belong to other programs."""
-    foreign: list[ScalarNode] = []
-    for name, _ in front.entries:
-        if name.text in OUR_KEYS:
-            continue
-        near = nearest(name.text, ("name", "description", "tools", "model", "org"))
-        if name.text not in _WILD and near and edit_distance(name.text.casefold(), near) <= min(2, len(near) - 2):
-            message = f"the key `{name.text}` is not read"
-            findings.add(LIKELY_TYPO, name.span, message, f"did you mean `{near}`?")
-        else:
-            foreign.append(name)
-    if foreign:
-        names = ", ".join(f"`{name.text}`" for name in foreign)
-        findings.add(FOREIGN_KEY, foreign[0].span, f"not read here: {names}")
+def _name(front: MapNode, document: Document, slug: str, findings: Findings) -> str:
+    name = text_of(front, "name", findings)
+    if name:
+        return name
+    title, _ = _opening(document)
+    if document.front is not None and not document.front_is_broken:
+        source = "its first heading" if title else "its path"
+        message = f"`name` is missing; {source} stands in: `{title or slug}`"
+        findings.add(STAND_IN, document.source.span(0, 0), message, "add `name:`")
+    return title or slug
 
 
-def _description(front: MapNode, document: Document) -> str:
+def _description(front: MapNode, document: Document, findings: Findings) -> str:
     """Text before the first example or literal `\\n`; else the title, else the first paragraph."""
-    text = _text(front.get("description"))
+    text = text_of(front, "description", findings)
     if text:
-        return _EXAMPLES.split(text)[0].strip() or text
-    return _text(front.get("title")) or " ".join(document.lead().split())
+        return " ".join((_EXAMPLES.split(text)[0].strip() or text).split())
+    title = text_of(front, "title", findings)
+    node = front.get("title")
+    if title and node is not None:
+        findings.add(STAND_IN, node.span, "`description` is missing; `title` stands in", "add `description:`")
+    return title or _opening(document)[1]
 
 
-def _text(node: Node | None) -> str:
-    return node.text.strip() if isinstance(node, ScalarNode) and not node.is_null else ""
+def _opening(document: Document) -> tuple[str | None, str]:
+    """The first heading and the first paragraph of a role's words. Looks no further than a reader would."""
+    head = document.body if document.indent else document.source.text[document.body_start : document.body_end]
+    if len(head) > _OPENING:
+        head = head[: head.rfind("\n", 0, _OPENING) + 1]
+    short = Document(Source(document.source.file, head), None, False, 0, len(head))
+    return short.title, " ".join(short.lead().split())
 
 
-def _list(front: MapNode, key: str, findings: Findings) -> tuple[ScalarNode, ...] | None:
-    node = front.get(key)
-    if isinstance(node, ScalarNode):
-        return None if node.is_null else split_commas(node)
-    if isinstance(node, ListNode):
-        return tuple(item for item in node.items if isinstance(item, ScalarNode) and not item.is_null)
-    if node is not None and key == "tools":
-        names = [
-            ScalarNode(name.span, name.text) for name, value in node.entries if _text(value) not in ("false", "deny")
-        ]
-        return tuple(names)
-    return None
+def _why_none(document: Document, findings: Findings) -> str:
+    """The file has no front matter: says what stands in, and what was perhaps meant as front matter."""
+    source = document.source
+    at = missed(source, TOLERANCE)
+    if at is None:
+        message = "no front matter; the first heading and the first paragraph stand in for name and description"
+        findings.add(STAND_IN, source.span(0, 0), message)
+        return "it begins with `+++`, and TOML is not read" if source.text.startswith("+++") else ""
+    line = source.place(at)[0]
+    message = "these keys are not read, because no front matter begins in the first line"
+    help = "put a line `---` before the first key and another one after the last"
+    findings.add(LIKELY_TYPO, source.span(at, source.line_end(at)), message, help)
+    return f"the keys in line {line} are not enclosed by two lines `---`"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orgruntime.diagnostics.fixes import Fix
 from orgruntime.diagnostics.span import Span
 
 _LONGEST = 600
@@ -40,6 +41,8 @@ class Diagnostic:
     message: str
     help: str = ""
     notes: tuple[str, ...] = ()
+    fix: Fix | None = None
+    """What `orgrun fix` would do about it."""
 
 
 class Findings:
@@ -55,9 +58,11 @@ class Findings:
     def has_errors(self) -> bool:
         return any(found.severity is Severity.ERROR for found in self._all)
 
-    def add(self, code: Code, span: Span, message: str, help: str = "", notes: tuple[str, ...] = ()) -> None:
+    def add(
+        self, code: Code, span: Span, message: str, help: str = "", notes: tuple[str, ...] = (), fix: Fix | None = None
+    ) -> None:
         """Adds one finding; an equal one is kept once."""
-        found = Diagnostic(code.id, code.name, code.severity, span, _short(message), _short(help), notes)
+        found = Diagnostic(code.id, code.name, code.severity, span, _short(message), _short(help), notes, fix)
         self.keep(found)
 
     def keep(self, found: Diagnostic) -> None:

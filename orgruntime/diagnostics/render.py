@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orgruntime.diagnostics.diagnostic import Diagnostic, Severity, in_order
+from orgruntime.diagnostics.fixes import Fix
 
 _COLOURS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
 _BLUE, _BOLD, _PLAIN = "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
@@ -139,4 +140,19 @@ def _entry(found: Diagnostic) -> dict[str, Any]:
         "message": found.message,
         "help": found.help,
         "notes": list(found.notes),
+        "fix": _remedy(found.fix) if found.fix else None,
     }
+
+
+def _remedy(fix: Fix) -> dict[str, Any]:
+    edits = [
+        {
+            "line": edit.span.line,
+            "column": edit.span.column,
+            "end_line": edit.span.end_line,
+            "end_column": edit.span.end_column,
+            "text": edit.text,
+        }
+        for edit in fix.edits
+    ]
+    return {"title": fix.title, "safe": fix.is_safe, "edits": edits}

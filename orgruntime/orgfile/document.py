@@ -6,17 +6,21 @@ Invariant: every node points back at its exact place in the source.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from orgruntime.diagnostics.codes import UNREADABLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
 from orgruntime.orgfile.memory import recall
+from orgruntime.orgfile.repair import Tolerance
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode
+
+MAX_STRICT = 256 * 1024
+"""Characters of a file whose sections are read. Markdown costs up to 4 s a megabyte; a program has 20,000 at most."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,22 @@ class Document:
     front: MapNode | None
     front_is_broken: bool
     body_start: int
+    body_end: int
+    indent: int = 0
+    """Columns by which every line of the file is indented."""
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Parsed when they are asked for: of most role files only the front matter and the words are wanted."""
-        text, start = self.source.text, self.body_start
-        return recall(f"blocks {start}", self.source, Findings(), lambda _: parse_blocks(text, start))
+        text, start = self.source.text[: self.body_end], self.body_start
+        kind = f"blocks {start} {self.body_end}"
+        return recall(kind, self.source, Findings(), lambda _: parse_blocks(text, start))
 
     @property
     def body(self) -> str:
         """Everything below the front matter, without blank lines around it."""
-        return self.source.text[self.body_start :].strip()
+        text = self.source.text[self.body_start : self.body_end]
+        return "\n".join(line[self.indent :] for line in text.split("\n")).strip() if self.indent else text.strip()
 
     @property
     def title(self) -> str | None:
@@ -117,10 +126,15 @@ class Document:
         return tuple(_trimmed(text, mark.end(), end) for mark, end in zip(marks, ends, strict=True))
 
 
-def parse_document(source: Source, findings: Findings, *, repair: Sequence[str] | None = None) -> Document:
-    """Reads a file. Faults of the front matter go to `findings`; `repair` as in `frontmatter.cut`."""
-    front = cut(source, findings, repair=repair)
-    return Document(source, front.tree, front.broken, front.body)
+def parse_document(source: Source, findings: Findings, *, tolerance: Tolerance | None = None) -> Document:
+    """Reads a file. Faults of the front matter go to `findings`; `tolerance` as in `frontmatter.cut`."""
+    front = cut(source, findings, tolerance=tolerance)
+    if tolerance is None and len(source.text) > MAX_STRICT:
+        message = f"`{source.file}` is longer than {MAX_STRICT:,} characters; what follows is not read"
+        span = source.span(MAX_STRICT, MAX_STRICT + 1)
+        findings.add(UNREADABLE_FILE, span, message, "keep data out of markdown files")
+        return Document(source, front.tree, front.broken, min(front.body, MAX_STRICT), MAX_STRICT)
+    return Document(source, front.tree, front.broken, front.body, front.end, front.indent)
 
 
 _MARKER = re.compile(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$))", re.MULTILINE)

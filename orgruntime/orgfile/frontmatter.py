@@ -1,100 +1,220 @@
-"""Where the front matter of a file is, and the tolerant reading of one that is not quite YAML. Knows nothing of roles.
+"""Where the front matter of a file is, strictly or tolerantly. Knows nothing of roles.
 
-Invariant: a strict reading changes nothing; a tolerant one says each change that it made.
+Invariant: a strict reading changes nothing; a tolerant one says each change that it made, and offers the edit that
+makes the strict reading the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orgruntime.diagnostics.codes import REPAIRED_FRONT_MATTER, UNTERMINATED_FRONT_MATTER
+from orgruntime.diagnostics.codes import MISPLACED_FRONT_MATTER, UNTERMINATED_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.orgfile.repair import Tolerance, misparted, read_by_keys
 from orgruntime.orgfile.source import Source
-from orgruntime.orgfile.tree import MapNode, Node, ScalarNode, compose
-
-_FENCE = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
-_OPEN = re.compile(r"---[ \t]*(?:\n|$)")
-_LEADING = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
-_KEY_LINE = re.compile(r"^(?P<key>[A-Za-z_][\w-]*):(?:[ \t]+(?P<value>.*?))?[ \t]*$", re.MULTILINE)
+from orgruntime.orgfile.tree import MapNode, compose
 
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """`tree` is None where there is none, or where it could not be read (`broken`). The body begins at `body`."""
+    """`tree` is None where there is none, or where it could not be read (`broken`). The body is [body, end)."""
 
     tree: MapNode | None
     body: int
+    end: int
     broken: bool = False
+    indent: int = 0
+    """Columns by which every line of the file is indented."""
 
 
-def cut(source: Source, findings: Findings, *, repair: Sequence[str] | None = None) -> FrontMatter:
-    """The front matter of a file. `repair`: keys whose lines may be read one by one where YAML fails."""
+@dataclass(frozen=True)
+class _Frame:
+    """Offsets: the line that opens the front matter, its text [start, stop), the body [body, end)."""
+
+    opening: int
+    start: int
+    stop: int
+    body: int
+    end: int
+    indent: str = ""
+
+
+_FENCE = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
+_OPEN = re.compile(r"---[ \t]*(?:\n|$)")
+
+_LEADING = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
+_LOOSE_OPEN = re.compile(
+    r"^(?P<indent>[ \t]*)(?P<rule>-{3,})[ \t]*\n(?P<next>[ \t\n]*[A-Za-z_][\w.-]*[ \t]*:)?", re.MULTILINE
+)
+_CODE = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<lang>[\w-]*)[ \t]*\n", re.MULTILINE)
+_MOST_INDENTED = 2_000
+"""Lines of an indented file that a fix moves to the left."""
+
+
+def cut(source: Source, findings: Findings, *, tolerance: Tolerance | None = None) -> FrontMatter:
+    """The front matter of a file: strictly, or with the tolerance given."""
+    return _strict(source, findings) if tolerance is None else _tolerant(source, findings, tolerance)
+
+
+def missed(source: Source, tolerance: Tolerance) -> int | None:
+    """Offset of what was surely meant as front matter in a file that has none: two known keys near its top."""
+    found = [
+        match.start()
+        for match in _NEAR_TOP.finditer(source.text, 0, 2_000)
+        if match["key"] in tolerance.texts | tolerance.names
+    ]
+    return found[0] if len(found) > 1 and source.place(found[0])[0] <= 8 else None
+
+
+_NEAR_TOP = re.compile(r"^[ \t]*(?P<key>[a-z][\w-]*)[ \t]*:[ \t]*\S", re.MULTILINE)
+
+
+def _strict(source: Source, findings: Findings) -> FrontMatter:
     text = source.text
-    lead = _LEADING.match(text) if repair is not None else None
-    opening = lead.end() if lead else 0
-    if not (first := _OPEN.match(text, opening)):
-        return FrontMatter(None, 0)
+    first = _OPEN.match(text)
+    if first is None:
+        return FrontMatter(None, 0, len(text))
     closing = _FENCE.search(text, first.end())
     if closing is None:
-        span = source.span(opening, opening + 3)
-        findings.add(UNTERMINATED_FRONT_MATTER, span, "front matter has no end", "close it with a line `---`")
-        return FrontMatter(None, len(text), broken=True)
-    body = min(len(text), closing.end() + 1)
-    if repair is None:
-        tree = compose(source, first.end(), closing.start(), findings)
-        return FrontMatter(tree, body, broken=tree is None)
-    tree = _tolerant(source, first.end(), closing.start(), findings, repair)
-    return FrontMatter(tree, body, broken=tree is None)
+        return _unterminated(source, 0, findings)
+    tree = compose(source, first.end(), closing.start(), findings)
+    return FrontMatter(tree, min(len(text), closing.end() + 1), len(text), broken=tree is None)
 
 
-def _tolerant(source: Source, start: int, end: int, findings: Findings, repair: Sequence[str]) -> MapNode | None:
-    first = Findings()
-    tree = compose(source, start, end, first)
-    if tree is not None or not any(found.name in ("invalid-yaml", "yaml-feature") for found in first):
-        _pass_on(first, findings)
-        return tree
-    entries = _line_by_line(source, start, end, findings, repair)
-    if entries is None:
-        _pass_on(first, findings)
-        return None
-    return MapNode(source.span(start, end), tuple(entries))
+def _unterminated(source: Source, opening: int, findings: Findings) -> FrontMatter:
+    span = source.span(opening, opening + 3)
+    findings.add(UNTERMINATED_FRONT_MATTER, span, "front matter has no end", "close it with a line `---`")
+    return FrontMatter(None, len(source.text), len(source.text), broken=True)
 
 
-def _line_by_line(
-    source: Source, start: int, end: int, findings: Findings, repair: Sequence[str]
-) -> list[tuple[ScalarNode, Node]] | None:
-    """Each top-level key with what stands up to the next one; None where some part is beyond repair."""
-    keys = list(_KEY_LINE.finditer(source.text, start, end))
-    if not keys or source.text[start : keys[0].start()].strip():
-        return None
-    entries: list[tuple[ScalarNode, Node]] = []
-    for here, stop in zip(keys, [key.start() for key in keys[1:]] + [end], strict=True):
-        chunk = Findings()
-        tree = compose(source, here.start(), stop, chunk)
-        if tree is not None:
-            _pass_on(chunk, findings)
-            entries += [entry for entry in tree.entries if entry[0].text not in {key.text for key, _ in entries}]
-            continue
-        if here["key"] not in repair:
-            return None
-        entries.append(_as_text(source, here, stop))
-        span = entries[-1][1].span
-        message = f"`{here['key']}` is not valid YAML and is read as plain text"
-        findings.add(REPAIRED_FRONT_MATTER, span, message, "put the value in quotes")
-    return entries
-
-
-def _as_text(source: Source, key: re.Match[str], stop: int) -> tuple[ScalarNode, Node]:
-    begin = key.start("value") if key["value"] else key.end()
-    raw = source.text[begin:stop].rstrip()
-    words = " ".join(line.strip() for line in raw.split("\n"))
-    name = ScalarNode(source.span(key.start("key"), key.end("key")), key["key"])
-    first_line = min(begin + len(raw), source.line_end(begin))
-    return name, ScalarNode(source.span(begin, first_line), words, plain=False)
-
-
-def _pass_on(found: Findings, findings: Findings) -> None:
-    for one in found:
+def _tolerant(source: Source, findings: Findings, tolerance: Tolerance) -> FrontMatter:
+    text = source.text
+    lead = _LEADING.match(text)
+    at = text.rfind("\n", 0, lead.end() if lead else 0) + 1
+    code = _CODE.match(text, at)
+    frame = _in_code(source, code) if code else _frame(source, at)
+    if frame is None:
+        return FrontMatter(None, 0, len(text))
+    if frame.stop < frame.start:
+        return _unterminated(source, frame.opening + len(frame.indent), findings)
+    said = Findings()
+    tree = _tree(source, frame, said, tolerance)
+    _report_place(source, frame, code, findings)
+    for one in said:
         findings.keep(one)
+    return FrontMatter(tree, frame.body, frame.end, tree is None, _depth(text, frame))
+
+
+def _frame(source: Source, at: int, end: int | None = None) -> _Frame | None:
+    """Front matter that opens in the line at `at`; `stop` before `start` where it has no end."""
+    text = source.text
+    end = len(text) if end is None else end
+    first = _LOOSE_OPEN.match(text, at, end)
+    if first is None or (len(first["rule"]) > 3 and not first["next"]):
+        return _Frame(at, at + 3, 0, end, end) if text[at:end].strip() == "---" else None
+    start = text.index("\n", at) + 1
+    rule = rf"^[ \t]{{0,{len(first['indent'])}}}(?:-{{3,}}|\.\.\.)[ \t]*$"
+    closing = re.compile(rule, re.MULTILINE).search(text, start, end)
+    if closing is None:
+        return _Frame(at, start, 0, end, end, first["indent"])
+    return _Frame(at, start, closing.start(), min(end, closing.end() + 1), end, first["indent"])
+
+
+def _in_code(source: Source, code: re.Match[str]) -> _Frame | None:
+    """A file, or only its front matter, that was pasted with the code fence around it."""
+    text = source.text
+    fence = re.compile(rf"^[ \t]*{re.escape(code['fence'])}[ \t]*$", re.MULTILINE)
+    last = fence.search(text, max(code.end(), len(text.rstrip()) - len(code["fence"]) - 1))
+    inner = _frame(source, code.end(), last.start() if last else len(text))
+    if inner is not None:
+        after = fence.match(text, inner.body)
+        if after and inner.stop >= inner.start:
+            return _Frame(inner.opening, inner.start, inner.stop, min(len(text), after.end() + 1), len(text))
+        return inner if last else None
+    closing = fence.search(text, code.end())
+    if code["lang"].casefold() in ("yaml", "yml") and closing and _NEAR_TOP.match(text, code.end()):
+        body = min(len(text), closing.end() + 1)
+        return _Frame(code.end(), code.end(), closing.start(), body, len(text))
+    return None
+
+
+def _tree(source: Source, frame: _Frame, findings: Findings, tolerance: Tolerance) -> MapNode | None:
+    first = Findings()
+    tree = compose(source, frame.start, frame.stop, first)
+    sound = tree is not None and not misparted(source, tree, tolerance)
+    if not sound and (tree is not None or any(found.name in ("invalid-yaml", "yaml-feature") for found in first)):
+        entries = read_by_keys(source, frame.start, frame.stop, findings, tolerance)
+        if entries is not None:
+            return MapNode(source.span(frame.start, frame.stop), entries)
+    for found in first:
+        findings.keep(found)
+    return tree
+
+
+def _depth(text: str, frame: _Frame) -> int:
+    """The indentation that all lines share, from the line that opens the front matter on."""
+    if not frame.indent:
+        return 0
+    lines = text[frame.opening : frame.end].split("\n")
+    return len(frame.indent) if all(not line.strip() or line.startswith(frame.indent) for line in lines) else 0
+
+
+def _report_place(source: Source, frame: _Frame, code: re.Match[str] | None, findings: Findings) -> None:
+    """What stands around the front matter, or is odd about the lines that enclose it."""
+    text = source.text
+    before = text[: code.start() if code else frame.opening]
+    if before.strip():
+        message = "text that is skipped stands before the front matter"
+        first = len(before) - len(before.lstrip())
+        move = (Edit(source.span(0, len(before)), ""), Edit(source.span(frame.body, frame.body), before))
+        fix = Fix("move it below the front matter", move, is_safe=False) if not code and not frame.indent else None
+        span = source.span(first, source.line_end(first))
+        findings.add(MISPLACED_FRONT_MATTER, span, message, "begin the file with `---`", fix=fix)
+    elif before:
+        fix = Fix("delete blank lines at the top", (Edit(source.span(0, len(before)), ""),))
+        message = "blank lines stand before the front matter"
+        findings.add(MISPLACED_FRONT_MATTER, source.span(0, 1), message, "begin the file with `---`", fix=fix)
+    if code:
+        _report_code(source, frame, code, findings)
+        return
+    if frame.indent:
+        _report_indent(source, frame, findings)
+        return
+    for start in (frame.opening, frame.stop):
+        end = source.line_end(start)
+        line = text[start:end].rstrip()
+        if line not in ("---", "..."):
+            fix = Fix("write `---`", (Edit(source.span(start, end), "---"),))
+            message = f"`{line[:20]}` is read as `---`"
+            findings.add(MISPLACED_FRONT_MATTER, source.span(start, end), message, "write `---`", fix=fix)
+
+
+def _report_code(source: Source, frame: _Frame, code: re.Match[str], findings: Findings) -> None:
+    text = source.text
+    span = source.span(code.start(), code.end() - 1)
+    bare = frame.opening == frame.start
+    closing = (frame.stop, source.line_end(frame.stop)) if bare else (frame.end, source.line_end(frame.end))
+    if not bare and frame.end == len(text):
+        fence_line = text.rfind("\n", 0, frame.body - 1) + 1
+        closing = (fence_line, frame.body)
+    edits = [Edit(source.span(code.start(), code.end()), "---\n" if bare else "")]
+    if bare or code["fence"] in text[closing[0] : closing[1]]:
+        edits.append(Edit(source.span(*closing), "---" if bare else ""))
+    fix = Fix("delete the code fence around it", tuple(edits)) if not text[: code.start()].strip() else None
+    message = "the front matter stands in a code block"
+    findings.add(MISPLACED_FRONT_MATTER, span, message, "delete the lines with the code fence", fix=fix)
+
+
+def _report_indent(source: Source, frame: _Frame, findings: Findings) -> None:
+    text = source.text
+    depth = _depth(text, frame)
+    starts = [at for at in source.starts if frame.opening <= at < frame.end and text.startswith(frame.indent, at)]
+    fix = None
+    if depth and len(starts) <= _MOST_INDENTED:
+        edits = tuple(Edit(source.span(at, at + depth), "") for at in starts)
+        fix = Fix("move every line to the left", edits)
+    span = source.span(frame.opening, frame.opening + len(frame.indent))
+    message = "the front matter is indented"
+    findings.add(MISPLACED_FRONT_MATTER, span, message, "begin each line at the left margin", fix=fix)

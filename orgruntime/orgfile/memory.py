@@ -22,7 +22,10 @@ _FINDINGS = "findings"
 _ROOMS = ("orgruntime.diagnostics.", "orgruntime.model.", "orgruntime.orgfile.", "orgruntime.compiler.")
 _LONG = 200
 """Characters from which a part of the file's text is stored as its place in the file."""
-_FAULTS = (pickle.PickleError, AttributeError, EOFError, ImportError, IndexError, KeyError, TypeError, ValueError)
+_FAULTS = (
+    pickle.PickleError, ArithmeticError, AttributeError, EOFError, ImportError, LookupError, MemoryError, TypeError,
+    ValueError,
+)  # fmt: skip
 """What unfit bytes, or a value that cannot be stored, raise."""
 
 

@@ -23,6 +23,7 @@ from orgruntime.diagnostics.codes import (
     UNREADABLE_FILE,
 )
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.span import Span
 
 MAX_FILE_BYTES = 1 << 20
@@ -105,10 +106,14 @@ def decode(data: bytes, shown: str, findings: Findings) -> Source | None:
     except UnicodeDecodeError as error:
         good = Source(shown, data[: error.start].decode("utf-8", errors="replace").lstrip("\ufeff"))
         message = f"byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8"
-        findings.add(NOT_UTF8, good.span(len(good.text)), message, "save the file as UTF-8")
+        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        help = "save the file as UTF-8; it looks like UTF-16" if wide else "save the file as UTF-8"
+        findings.add(NOT_UTF8, good.span(len(good.text)), message, help)
         return None
     if data.startswith(b"\xef\xbb\xbf"):
-        findings.add(BYTE_ORDER_MARK, Span(shown), "the file begins with a byte-order mark, which is skipped")
+        fix = Fix("delete the byte-order mark", (Edit(Span(shown, 1, 0, 1, 1), ""),))
+        message = "the file begins with a byte-order mark, which is skipped"
+        findings.add(BYTE_ORDER_MARK, Span(shown), message, fix=fix)
     if "\r" in text:
         findings.add(CARRIAGE_RETURNS, Span(shown), "the file has carriage returns, which are read as line ends")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -125,15 +130,22 @@ def may_hide(data: bytes) -> bool:
 
 
 def _report_hidden(source: Source, findings: Findings) -> None:
-    seen: dict[str, int] = {}
-    for pattern in (_BIDI, _HIDDEN):
-        for match in pattern.finditer(source.text):
-            if pattern is _HIDDEN and _FLAG in source.text[max(0, match.start() - 7) : match.start()]:
-                continue
-            char = match.group()
-            seen[char] = seen.get(char, 0) + 1
-            if seen[char] == 1:
-                _report_one(source, match.start(), findings)
+    """The first place of each character; the work is that of a few searches, however many there are."""
+    for char in sorted(set(source.text)):
+        if _BIDI.match(char):
+            _report_one(source, source.text.index(char), findings)
+        elif _HIDDEN.match(char):
+            at = _first_astray(source.text, char)
+            if at is not None:
+                _report_one(source, at, findings)
+
+
+def _first_astray(text: str, char: str) -> int | None:
+    """Where a hidden character stands first, flags left out."""
+    at = text.find(char)
+    while at >= 0 and _FLAG in text[max(0, at - 7) : at]:
+        at = text.find(char, at + 1)
+    return at if at >= 0 else None
 
 
 def _report_one(source: Source, at: int, findings: Findings) -> None:

@@ -144,7 +144,7 @@ class _Composer:
         return self._entries(start, depth)
 
     def _entries(self, start: int, depth: int) -> MapNode:
-        entries: list[tuple[ScalarNode, Node]] = []
+        entries: dict[str, tuple[ScalarNode, Node]] = {}
         end = start
         for event in self._events:
             end = _finish(event)
@@ -156,18 +156,17 @@ class _Composer:
                 raise _Refused
             value = self._node(next(self._events), depth + 1)
             self._keep(entries, key, value)
-        return MapNode(self._span(start, end), tuple(entries))
+        return MapNode(self._span(start, end), tuple(entries.values()))
 
-    def _keep(self, entries: list[tuple[ScalarNode, Node]], key: ScalarNode, value: Node) -> None:
+    def _keep(self, entries: dict[str, tuple[ScalarNode, Node]], key: ScalarNode, value: Node) -> None:
         if key.text == "<<" and key.plain:
             self._findings.add(YAML_FEATURE, key.span, "merge keys (`<<`) are not allowed", "write the keys out")
             return
-        for name, _ in entries:
-            if name.text == key.text:
-                message = f"`{key.text}` is given twice; the first is in line {name.span.line}"
-                self._findings.add(DUPLICATE_KEY, key.span, message, "keep one of them")
-                return
-        entries.append((key, value))
+        if key.text in entries:
+            message = f"`{key.text}` is given twice; the first is in line {entries[key.text][0].span.line}"
+            self._findings.add(DUPLICATE_KEY, key.span, message, "keep one of them")
+            return
+        entries[key.text] = (key, value)
 
     def _check(self, event: yaml.Event, depth: int) -> None:
         if depth > MAX_DEPTH:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import UNKNOWN_TOOL
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import edit_distance, nearest
+from orgruntime.diagnostics.nearest import edit_distance
 
 CODE = UNKNOWN_TOOL
 
@@ -18,6 +18,14 @@ def check(facts: Facts, findings: Findings) -> None:
         name = node.text.strip().partition("(")[0]
         if name in _TOOLS or not name:
             continue
-        near = nearest(name, _TOOLS)
-        if near and edit_distance(name.casefold(), near.casefold()) <= min(2, len(near) - 3):
+        near = _near(name.casefold())
+        if near:
             findings.add(CODE, node.part(0, len(name)), f"no tool is called `{name}`", f"did you mean `{near}`?")
+
+
+def _near(name: str) -> str | None:
+    """The nearest tool within two slips. A long list of names is answered too, so lengths are compared first."""
+    close = [tool for tool in _TOOLS if abs(len(tool) - len(name)) <= 2]
+    slips = {tool: edit_distance(name, tool.casefold()) for tool in close}
+    near = min(slips, key=slips.__getitem__, default=None)
+    return near if near and slips[near] <= min(2, len(near) - 3) else None

@@ -71,24 +71,24 @@ def test_a_description_that_goes_on_without_indentation(tmp_path: Path) -> None:
     text = "---\nname: Scout\ndescription: First: line\nand the rest of it\n\ntools: Read\n---\nWords."
     role, codes = read(tmp_path, text)
     assert role.description == "First: line and the rest of it"
-    assert codes == ["ORG109"]
+    assert codes == ["ORG126"]
 
 
 def test_what_stands_before_front_matter(tmp_path: Path) -> None:
     role, codes = read(tmp_path, "\n<!-- a comment -->\n\n---\nname: Scout\n---\n\n# Heading\n\n---\n\nWords.\n")
-    assert (role.name, role.has_front_matter, codes) == ("Scout", True, [])
+    assert (role.name, role.has_front_matter, codes) == ("Scout", True, ["ORG127"])
     assert role.body == "# Heading\n\n---\n\nWords."
 
 
 def test_no_front_matter_takes_heading_and_first_paragraph(tmp_path: Path) -> None:
     role, codes = read(tmp_path, "# The Scout\n\nLooks for\npapers.\n\nMore.\n")
-    assert (role.name, role.description, codes) == ("The Scout", "Looks for papers.", [])
+    assert (role.name, role.description, codes) == ("The Scout", "Looks for papers.", ["ORG128"])
 
 
 def test_title_stands_in_for_a_description(tmp_path: Path) -> None:
     role, codes = read(tmp_path, "---\nname: Scout\ntitle: Finder of papers\nreportsTo: ceo\n---\n\nWords.\n")
     assert role.description == "Finder of papers"
-    assert codes == ["ORG114"]
+    assert codes == ["ORG128", "ORG114"]
 
 
 def test_our_own_key_is_strict_wherever_it_stands(tmp_path: Path) -> None:
@@ -98,13 +98,28 @@ def test_our_own_key_is_strict_wherever_it_stands(tmp_path: Path) -> None:
 
 
 def test_our_own_key_is_not_repaired(tmp_path: Path) -> None:
-    role, codes = read(tmp_path, "---\nname: Scout\nunheard: [1\n---\n\nWords.\n")
+    role, codes = read(tmp_path, "---\nname: Scout\norg: [1\n---\n\nWords.\n")
     assert role.broken
     assert codes == ["ORG108"]
 
 
+def test_a_key_that_nobody_knows_breaks_nothing_else(tmp_path: Path) -> None:
+    role, codes = read(tmp_path, "---\nname: Scout\nunheard: [1\ntools: Read\n---\n\nWords.\n")
+    assert (role.name, tools(role)) == ("Scout", ["Read"])
+    assert sorted(codes) == ["ORG114", "ORG126"]
+
+
 @pytest.mark.parametrize(
-    ("path", "slug"), [("a.md", "a"), ("team/a.md", "team/a"), ("a/AGENTS.md", "a"), ("AGENTS.md", "AGENTS")]
+    ("path", "slug"),
+    [
+        ("a.md", "a"),
+        ("team/a.md", "team/a"),
+        ("a/AGENTS.md", "a"),
+        ("AGENTS.md", "AGENTS"),
+        ("a.agent.md", "a"),
+        ("team/a.chatmode.md", "team/a"),
+        (".agent.md", ".agent"),
+    ],
 )
 def test_slugs(path: str, slug: str) -> None:
     assert slug_of(path) == slug
@@ -123,7 +138,7 @@ def test_a_folder_says_of_each_file_what_it_is(tmp_path: Path) -> None:
         ("scout.md", "role", "scout"),
     ]
     assert all(one.why for one in result.files)
-    assert [found.code for found in result.diagnostics] == ["ORG120"]
+    assert [found.code for found in result.diagnostics] == ["ORG129", "ORG120", "ORG129"]
     named = read_role_files([tmp_path / "notes.md", tmp_path / "README.md", tmp_path / "absent.md"])
     assert [one.kind for one in named.files] == ["role", "not-a-role"]
-    assert [found.code for found in named.diagnostics] == ["ORG101"]
+    assert sorted(found.code for found in named.diagnostics) == ["ORG101", "ORG128", "ORG129"]

@@ -1,0 +1,218 @@
+"""Values of a role file's front matter in all their shapes. Knows nodes and dialects, nothing of files.
+
+Invariant: a part of a value that is not read is a finding, so that no tool, model or denial is lost in silence.
+"""
+
+from __future__ import annotations
+
+import re
+
+from orgruntime.compiler.dialects import (
+    ALL_TOOLS,
+    DENIED_KEYS,
+    FOREIGN,
+    HELD_BACK,
+    KNOWN,
+    KNOWN_TOOLS,
+    READ,
+    TOOL_KEYS,
+    TOOL_NAMES,
+    canonical_tool,
+)
+from orgruntime.compiler.fields import kind_of, split_commas
+from orgruntime.diagnostics.codes import FOREIGN_KEY, LIKELY_TYPO, UNREAD_VALUE
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.orgfile.source import Source
+from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
+
+
+def text_of(front: MapNode, key: str, findings: Findings) -> str:
+    """The words of a key; empty where it is absent, or is no text, which is reported."""
+    node = front.get(key)
+    if node is None or (isinstance(node, ScalarNode) and node.is_null):
+        return ""
+    if isinstance(node, ScalarNode):
+        return node.text.strip()
+    findings.add(UNREAD_VALUE, node.span, f"`{key}` must be text, not {kind_of(node)}", "write it as words")
+    return ""
+
+
+def models_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
+    """The models that a file wishes for, in its order; `inherit` and an empty value wish for none."""
+    node = front.get("model")
+    names = _flat(node, "model", findings) if node is not None else ()
+    _report_odd(names, "model", findings)
+    return tuple(name for name in names if name.text.casefold() not in ("inherit", "default", "auto"))
+
+
+def tools_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...] | None:
+    """The tools that a file asks for: `*` for all, () for none, None where it does not say."""
+    for key in TOOL_KEYS:
+        node = front.get(key)
+        if node is not None and not (isinstance(node, ScalarNode) and node.is_null):
+            return _tools(node, key, findings)
+    return None
+
+
+def denied_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
+    """The tools that a file holds back from its role: a narrowing, so that it needs no grant."""
+    found: list[ScalarNode] = []
+    for key in DENIED_KEYS:
+        node = front.get(key)
+        if node is not None:
+            names = _spaced(_flat(node, key, findings), node)
+            _report_odd(names, key, findings)
+            found += names
+    for key in (*TOOL_KEYS, HELD_BACK):
+        node = front.get(key)
+        if isinstance(node, MapNode):
+            _report_table(node, key, findings)
+            found += [name for name, value in node.entries if _is_denied(value)]
+    return tuple(found)
+
+
+def report_keys(front: MapNode, findings: Findings) -> None:
+    """Keys that nothing here reads. One that is nearly known is a likely slip; the rest belong to other programs."""
+    foreign: list[ScalarNode] = []
+    for name, _ in front.entries:
+        if name.text in READ:
+            continue
+        near = None if name.text in FOREIGN else _near_key(name.text)
+        if near is None:
+            foreign.append(name)
+            continue
+        fix = Fix(f"write `{near}`", (Edit(name.span, near),), is_safe=False)
+        findings.add(LIKELY_TYPO, name.span, f"the key `{name.text}` is not read", f"did you mean `{near}`?", fix=fix)
+    if foreign:
+        names = ", ".join(f"`{name.text}`" for name in foreign)
+        findings.add(FOREIGN_KEY, foreign[0].span, f"not read here: {names}")
+
+
+def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
+    """Words behind a `#` that YAML takes for a comment: `Beats method #1 by far`."""
+    for key in ("name", "title", "description"):
+        node = front.get(key)
+        if not isinstance(node, ScalarNode) or not node.plain or node.span.end_line != node.span.line:
+            continue
+        end = source.starts[node.span.line - 1] + node.span.end_column - 1
+        cut = _CUT.match(source.text, end)
+        if cut and node.text:
+            message = f"`{cut['words'][:40]}` is a comment to YAML and is not read as part of `{key}`"
+            help = "put the whole value in quotes, or a space behind the `#`"
+            findings.add(UNREAD_VALUE, source.span(cut.start("words"), cut.end("words")), message, help)
+
+
+_CUT = re.compile(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
+
+
+def _near_key(key: str) -> str | None:
+    """Two slips in a key that is read, one in a key of another program."""
+    for known in KNOWN:
+        most = min(2, len(known) - 2) if known in READ else 1 if len(known) > 4 else 0
+        if abs(len(key) - len(known)) <= most and edit_distance(key.casefold(), known.casefold()) <= most:
+            return known
+    return None
+
+
+def _tools(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...] | None:
+    if isinstance(node, MapNode):
+        given = tuple(ScalarNode(name.span, name.text) for name, value in node.entries if not _is_denied(value))
+        # `{bash: false}` holds one tool back from the set that a role has anyway.
+        return given or (None if node.entries else ())
+    names = _spaced(_flat(node, key, findings), node)
+    whole = node.text.strip().casefold() if isinstance(node, ScalarNode) else ""
+    if whole in ALL_TOOLS:
+        return (ScalarNode(node.span, "*"),)
+    _report_odd(names, key, findings)
+    for name in names:
+        _report_near_tool(name, findings)
+    return tuple(ScalarNode(name.span, "*") if name.text.casefold() in ALL_TOOLS else name for name in names)
+
+
+def _flat(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...]:
+    """The names of a comma string, a list, a list in a string, or a list of any of these."""
+    if isinstance(node, ScalarNode):
+        return () if node.is_null else tuple(part for one in split_commas(_unwrapped(node)) for part in _bare(one))
+    if isinstance(node, ListNode):
+        return tuple(name for item in node.items for name in _flat(item, key, findings))
+    findings.add(UNREAD_VALUE, node.span, f"this part of `{key}` is not read", "write a list of names")
+    return ()
+
+
+_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
+
+
+def _unwrapped(node: ScalarNode) -> ScalarNode:
+    """`"[Read, Grep]"`, a list that was put in quotes."""
+    text = node.text.strip()
+    if not _BRACKETS.fullmatch(text):
+        return node
+    return ScalarNode(node.span, text[1:-1], node.plain)
+
+
+def _bare(node: ScalarNode) -> tuple[ScalarNode, ...]:
+    text = node.text.strip().strip("\"'`").strip()
+    return (ScalarNode(node.span, text, node.plain, node.inner if text == node.text else None),) if text else ()
+
+
+_ODD = re.compile(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
+_GROUP = re.compile(r"\([^)]*\)?")
+
+
+def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> None:
+    """Signs of a list that have become part of a name. What stands in parentheses is a pattern and may hold any.
+
+    A name may have spaces (`Microsoft Docs` is a tool of an extension), but not around the name of another tool.
+    """
+    for name in names:
+        text = _GROUP.sub("", name.text)
+        words = text.split() if key != "model" else []
+        if _ODD.search(text) or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
+            message = f"`{name.text[:40]}` is not a name in `{key}`: a comma, a bracket, a quote or a dash is missing"
+            findings.add(UNREAD_VALUE, name.span, message, "write a list such as `[Read, Grep]`")
+
+
+def _report_table(node: MapNode, key: str, findings: Findings) -> None:
+    """A table of tools holds a decision for each."""
+    _report_odd(tuple(name for name, _ in node.entries), key, findings)
+    for name, value in node.entries:
+        if isinstance(value, ListNode) or (isinstance(value, ScalarNode) and value.text.casefold() not in _DECISIONS):
+            message = f"`{name.text[:40]}` in `{key}` is neither allowed nor denied"
+            findings.add(UNREAD_VALUE, name.span, message, "write `true`, `false`, `allow`, `ask` or `deny`")
+
+
+_DECISIONS = ("true", "false", "yes", "no", "on", "off", "allow", "ask", "deny")
+
+
+_WORD = re.compile(r"[^\s(]+(?:\([^)]*\))?")
+
+
+def _spaced(names: tuple[ScalarNode, ...], node: Node) -> tuple[ScalarNode, ...]:
+    """`Read Grep Bash(git *)`: Agent Skills part tools by spaces."""
+    if not isinstance(node, ScalarNode) or len(names) != 1 or names[0].text.casefold() in ALL_TOOLS:
+        return names
+    (only,) = names
+    parts = [ScalarNode(only.part(m.start(), m.end()), m[0], only.plain) for m in _WORD.finditer(only.text)]
+    return tuple(parts) if len(parts) > 1 else names
+
+
+def _is_denied(value: Node) -> bool:
+    """`false`, `deny`, or patterns of which the widest is denied."""
+    if isinstance(value, MapNode):
+        widest = value.get("*")
+        return _is_denied(widest) if widest else bool(value.entries) and all(_is_denied(v) for _, v in value.entries)
+    return isinstance(value, ScalarNode) and value.text.strip().casefold() in ("false", "deny", "no", "off")
+
+
+def _report_near_tool(name: ScalarNode, findings: Findings) -> None:
+    """One slip in the name of a tool that every program has. Other names may be anybody's."""
+    text = name.text.split("(")[0].strip()
+    if len(text) < 4 or not text.isalpha() or canonical_tool(text) != text or text in TOOL_NAMES:
+        return
+    for known in TOOL_NAMES:
+        if len(known) > 3 and edit_distance(text.casefold(), known.casefold()) == 1:
+            message = f"`{text}` is the name of no tool that is known here"
+            findings.add(LIKELY_TYPO, name.span, message, f"did you mean `{known}`?")
+            return
