@@ -297,6 +297,21 @@ def test_a_quick_fix_writes_the_nearest_word(home: Path, program: Path, good: st
     editor.kill()
 
 
+def test_a_quick_fix_does_what_fix_would(home: Path) -> None:
+    editor = Editor()
+    editor.start(home, capabilities=EDITS)
+    text = "---\nname: X\ndescription: a: b\n---\nWords.\n"
+    uri = editor.open(home / ".claude" / "agents" / "x.md", text)
+    (fault,) = editor.findings(uri)
+
+    params = {"textDocument": {"uri": uri}, "range": fault["range"], "context": {"diagnostics": []}}
+    (action,) = editor.ask("textDocument/codeAction", params)
+
+    editor.change(uri, edited(text, action["edit"]["documentChanges"][0]["edits"]), 2)
+    assert editor.findings(uri, 2) == []
+    editor.kill()
+
+
 def test_no_quick_fix_where_nothing_is_wrong(home: Path, program: Path) -> None:
     editor = Editor()
     editor.start(home, capabilities=EDITS)
