@@ -61,6 +61,8 @@ class Checker:
     session: Session
     publish: Callable[[types.PublishDiagnosticsParams], None]
     _found: dict[Path, Found] = field(default_factory=dict)
+    _held: dict[Path, dict[Path, Buffer]] = field(default_factory=dict)
+    """What the editor had open when each unit was compiled last: what its findings are true of."""
     _shown: dict[Path, tuple[Shown, ...]] = field(default_factory=dict)
     """What the editor was told last."""
     _stale: set[Path] = field(default_factory=set)
@@ -106,15 +108,17 @@ class Checker:
         self._stale.discard(unit)
         self._show(unit, Found({}, {}))
         self._found.pop(unit, None)
+        self._held.pop(unit, None)
 
     async def _work(self, unit: Path) -> None:
         try:
             while unit in self._stale:
                 await asyncio.sleep(PAUSE_S)
                 self._stale.discard(unit)
-                reader = self.session.reader(unit)
+                reader, held = self.session.reader(unit), dict(self.session.buffers)
                 found = await asyncio.to_thread(check_unit, unit, reader)
                 if self._is_wanted(unit):
+                    self._held[unit] = held
                     self._show(unit, found)
         except Exception as error:
             logger.error("cannot check %s: %s: %s", unit, type(error).__name__, error)
@@ -131,14 +135,22 @@ class Checker:
     def _publish(self, path: Path) -> None:
         """All findings of a file; of one that several orgs read, each once."""
         findings = {one: None for found in self._found.values() for one in found.diagnostics.get(path, ())}
-        texts = [found.texts[path] for found in self._found.values() if path in found.texts]
-        buffer = self.session.buffers.get(path) or Buffer(path, texts[0] if texts else "", self.session.encoding)
+        buffer = self._judged(path)
         shown = tuple(Shown(buffer.of_span(one.span), one) for one in findings)
         if shown == self._shown.get(path, ()) and path not in self.session.buffers:
             return
         self._shown[path] = shown
         items = [as_diagnostic(one) for one in shown]
         self.publish(types.PublishDiagnosticsParams(self.session.uri(path), items, buffer.version))
+
+    def _judged(self, path: Path) -> Buffer:
+        """The file as the findings know it: of what several orgs have read, the oldest."""
+        units = [unit for unit, found in self._found.items() if path in found.diagnostics]
+        held = [self._held[unit][path] for unit in units if path in self._held.get(unit, {})]
+        if held:
+            return min(held, key=lambda buffer: buffer.version or 0)
+        texts = [found.texts[path] for found in self._found.values() if path in found.texts]
+        return self.session.buffers.get(path) or Buffer(path, texts[0] if texts else "", self.session.encoding)
 
 
 def _extent(where: types.Range) -> tuple[int, int]:

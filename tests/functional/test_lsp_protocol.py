@@ -162,7 +162,8 @@ def test_files_that_others_write_are_seen(home: Path, program: Path) -> None:
     new.write_text("---\nname: Scout\n---\nWords.\n", encoding="utf-8")
     editor.tell("workspace/didChangeWatchedFiles", {"changes": [{"uri": new.as_uri(), "type": 1}]})
 
-    assert editor.findings(uri) == []
+    # The role is there; what is left is that the diagram still draws the old one.
+    assert {one["code"] for one in editor.findings(uri)} == {"ORG218"}
     editor.kill()
 
 

@@ -214,7 +214,7 @@ def test_what_is_bare_and_what_is_not(lab: Path) -> None:
     ("files", "words"),
     [
         ({"program.md": "---\nformat: orgruntime/1\n---\n"}, "is an org already"),
-        ({"notes.txt": "x"}, "nothing else that can be imported"),
+        ({"notes.txt": "x"}, "nothing that can be imported"),
         ({"program.md": "   \n"}, "`program.md` is empty"),
         ({"program.md": "x " * 200_000}, "a program is words, not data"),
     ],

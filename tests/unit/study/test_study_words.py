@@ -88,7 +88,11 @@ def test_byte_order_marks_and_line_ends_stay(mark, ends):
 def test_nothing_but_the_title_changes(body, title):
     data = body.encode()
     program = ProgramWords(data)
-    made = program.changed([program.titled(title)])
+    try:
+        made = program.changed([program.titled(title)])
+    except WordsError:
+        assert "---" in body
+        return
     assert ProgramWords(made).title == title
     assert program.changed([]) == data
 
