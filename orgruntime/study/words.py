@@ -87,11 +87,11 @@ class ProgramWords:
     def titled(self, title: str) -> Replacement:
         """The replacement of the first heading; a program without one gets it. Raises WordsError."""
         line = f"# {_checked(title)}"
-        if self._document.front_is_broken and self._document.front is None:
-            raise WordsError("its program.md opens a front matter (`---`) that cannot be read; mend that first")
         heading = next((block for block in self._document.blocks if block.level == 1), None)
         if heading is not None:
             return Replacement(heading.start, heading.end, line)
+        if self._document.front_is_broken:
+            raise WordsError("its program.md opens a front matter (`---`) that cannot be read; mend that first")
         start = self._document.body_start
         return Replacement(start, start, f"\n{line}\n" if start else f"{line}\n\n")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 
 from orgruntime.compiler.facts import Facts
@@ -10,6 +9,7 @@ from orgruntime.compiler.workspace import leaves_the_workspace, plain
 from orgruntime.diagnostics.codes import MISSING_EDITABLE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.model.editable import is_editable
 
 CODE = MISSING_EDITABLE
 
@@ -26,7 +26,7 @@ def check(facts: Facts, findings: Findings) -> None:
         if os.path.isdir(root / text):
             help = f"write `{text}/*` for every file below it" if text != "." else "name its files"
             findings.add(CODE, node.span, f"`{written}` is a folder, and only files are editable", help)
-        elif not fnmatch.filter(facts.workspace_files, text):
+        elif not any(is_editable(path, [text]) for path in facts.workspace_files):
             near = did_you_mean(text, facts.workspace_files[:_MOST]) if at < _MOST // 100 else ""
             help = near or "check the path; it is relative to the workspace"
             findings.add(CODE, node.span, f"no file of the workspace is `{written}`", help)
