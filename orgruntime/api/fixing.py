@@ -9,14 +9,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orgruntime.api.checking import is_org
 from orgruntime.api.errors import UserError
+from orgruntime.api.files import replace_file
 from orgruntime.compiler import compile_org, read_role_files
 from orgruntime.compiler.rolefile import RoleFile, role_of
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, Severity, in_order
@@ -175,14 +174,8 @@ def _errors(text: str, shown: str, kind: str) -> int:
 
 
 def _write(file: FixedFile) -> None:
-    """In one step, so that a fix that is cut off leaves the old file; a link goes on leading to it."""
-    path = Path(file.path).resolve()
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as new:
-            new.write(file.after.encode())
-        shutil.copymode(path, name)
-        os.replace(name, path)
+        replace_file(Path(file.path), file.after.encode())
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"cannot write `{file.path}`: {reason}; check its permissions and run it again") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orgruntime.api.errors import UserError
+from orgruntime.importer.role_texts import REFEREE, TRAINER
 
 _PROGRAM = """\
 ---
@@ -80,24 +81,6 @@ time, say what you expect of it and why, and never try again what was measured a
 """
 
 _RESEARCHER = _SCIENTIST.replace("Scientist", "Researcher")
-
-_TRAINER = """\
----
-name: Trainer
-description: Measures proposals against the lead on the same seeds.
----
-
-Every proposal is measured in pairs with the present lead. What looks promising goes to the referee.
-"""
-
-_REFEREE = """\
----
-name: Referee
-description: Certifies a lead against the champion on fresh seeds, or does not.
----
-
-Only fresh pairs count: same seeds, same machine, interleaved, until the evidence is beyond doubt or the cap is reached.
-"""
 
 _SCRIBE = """\
 ---
@@ -193,8 +176,8 @@ TEMPLATES: dict[str, dict[str, str]] = {
     "lab": {
         "program.md": _PROGRAM + _LAB,
         "roles/researcher.md": _RESEARCHER,
-        "roles/trainer.md": _TRAINER,
-        "roles/referee.md": _REFEREE,
+        "roles/trainer.md": TRAINER,
+        "roles/referee.md": REFEREE,
         "roles/scribe.md": _SCRIBE,
         **_WORKSPACE,
     },

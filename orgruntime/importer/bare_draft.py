@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from orgruntime.importer.bare import BareProgram
 from orgruntime.importer.bare_facts import Evidence, Fact, Topic
 from orgruntime.importer.bare_limits import seconds, spelled
+from orgruntime.importer.role_texts import REFEREE, TRAINER
 from orgruntime.model.history import HISTORY_FILE
 
 QUESTION = re.compile(r"^\s*# \? (?P<text>.*)$", re.MULTILINE)
@@ -30,7 +31,7 @@ def draft(program: BareProgram, source: str) -> dict[str, str]:
     """Path → text of each file of the org. `source`: the way from the org to the folder that is imported."""
     files = {"program.md": _program(program, source), "roles/researcher.md": _researcher(program)}
     if _gpus(program):
-        files |= {"roles/trainer.md": _TRAINER, "roles/referee.md": _REFEREE}
+        files |= {"roles/trainer.md": TRAINER, "roles/referee.md": REFEREE}
     rows = [row for log in program.logs for row in log.rows]
     if rows:
         files[HISTORY_FILE] = "".join(f"{row.model_dump_json()}\n" for row in rows)
@@ -164,22 +165,6 @@ hypothesis of one to three sentences.
 
 What follows is the program as it was written.
 
-"""
-_TRAINER = """\
----
-name: Trainer
-description: Measures proposals against the lead on the same seeds.
----
-
-Every proposal is measured in pairs with the present lead. What looks promising goes to the referee.
-"""
-_REFEREE = """\
----
-name: Referee
-description: Certifies a lead against the champion on fresh seeds, or does not.
----
-
-Only fresh pairs count: same seeds, same machine, interleaved, until the evidence is beyond doubt or the cap is reached.
 """
 
 

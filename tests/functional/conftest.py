@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +12,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cli_cases import orgrun, orgrun_process
+from lsp_client import Editor
+
+ROOT = Path(__file__).parents[2]
 
 
 class FinishedRun(NamedTuple):
@@ -38,3 +43,26 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     *events, status = [json.loads(line) for line in said.out.splitlines()]
     runs = home / ".orgrun" / "runs"
     return FinishedRun(home, runs, runs / "r1", events, status)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A copy of the repository's orgs, as a folder that an editor opens."""
+    for name in ("orgs", "roles"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "examples" / "microgpt", tmp_path / "examples" / "microgpt")
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def editor(home: Path) -> Iterator[Editor]:
+    made = Editor()
+    made.start(home)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def program(home: Path) -> Path:
+    return home / "orgs" / "microgpt-lab" / "program.md"

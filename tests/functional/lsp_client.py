@@ -167,3 +167,9 @@ class Editor:
         assert self.process.stderr
         for line in self.process.stderr:
             self.said += line
+
+
+def place(text: str, words: str, ahead: int = 0) -> tuple[int, int]:
+    """Line and UTF-16 character of the first place where words stand, some characters ahead."""
+    before = text[: text.index(words) + ahead]
+    return before.count("\n"), len(before.rpartition("\n")[2].encode("utf-16-le")) // 2

@@ -76,7 +76,9 @@ def test_no_text_breaks_out_of_a_command(message: str, help: str, file: str) -> 
     assert said.count("\n") == 1
     assert said.endswith("\n")
     assert "\r" not in said
-    command, fields, data = re.fullmatch(r"::(\w+) (.*?)::(.*)\n", said, re.DOTALL).groups()  # type: ignore[union-attr]
+    whole = re.fullmatch(r"::(\w+) (.*?)::(.*)\n", said, re.DOTALL)
+    assert whole is not None
+    command, fields, data = whole.groups()
     assert command == "error"
     assert [field.split("=")[0] for field in fields.split(",")] == [
         "file", "line", "col", "endLine", "endColumn", "title",
