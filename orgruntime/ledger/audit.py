@@ -211,6 +211,8 @@ _COUNTED = (
     "SELECT 'verdict.' || p.verdict, count(t.number) FROM trials t JOIN proposals p ON p.id = t.proposal"
     " WHERE p.verdict IS NOT NULL GROUP BY p.verdict",
     "SELECT 'dial.' || dial, count(*) FROM decisions GROUP BY dial",
+    "SELECT 'steps.refusals', count(*) FROM events WHERE kind = 'refuse-tool'",
+    "SELECT 'steps.failed', count(*) FROM events WHERE kind = 'fail-step'",
 )
 
 _CHECKS: tuple[Callable[[Database], Iterator[str]], ...] = (

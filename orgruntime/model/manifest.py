@@ -160,6 +160,10 @@ class Price(Noun):
     cache_write: float | None = Field(default=None, ge=0)
 
 
+KEY_FREE = ("search/", "digest/", "control/")
+"""Families of species that need neither a key nor a server."""
+
+
 class ModelSpec(Noun):
     """An entry of `models:`: a name of the org for a species."""
 
@@ -181,6 +185,11 @@ class ModelSpec(Noun):
     """Calls at once, over the run."""
     fallback: str | None = None
     """Name of the model that is asked when this one cannot answer."""
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether it thinks in words, behind a server, with a key and a price."""
+        return not self.species.startswith(KEY_FREE)
 
 
 class ToolServer(Noun):

@@ -193,6 +193,8 @@ def _conclude(ledger: Ledger) -> None:
         tx.close_certification(CertificationId("c1"), EvidenceState.PASSED, 33.0, "passed", certificate())
         tx.add_memo(RESEARCHER, "all is well", Q, TRIALS)
         tx.add_history(PAST)
+        tx.refuse_tool(Q, 0, RESEARCHER, "Bash", "not granted")
+        tx.fail_step(Q, 1, f"{RESEARCHER}#0", "claude", "no answer")
         tx.close_inquiry(Q, "done")
         tx.set_idea(IdeaId("i1"), IdeaState.CLOSED, "kept")
         tx.set_state(RunState.FINISHED, "target reached")
