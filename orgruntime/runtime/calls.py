@@ -22,6 +22,14 @@ class Call:
     base: CommitId | None = None
     """What the desk's worktree begins as. None before the step has begun, and for species without a worktree."""
 
+    species: str = ""
+    """What thinks there, once that is chosen."""
+
+    @property
+    def author(self) -> str:
+        """Of its commits."""
+        return f"{self.name} ({self.species})"
+
     @property
     def name(self) -> str:
         """Of the desk, for people."""

@@ -16,7 +16,8 @@ from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
 from orgruntime.model.manifest import Cadence, Role, RoleKind
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Idea, IdeaState
-from orgruntime.runtime.agent_step import Call, DeskPool, agent_step
+from orgruntime.runtime.agent_step import DeskPool, agent_step
+from orgruntime.runtime.calls import Call
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.experiment_step import experiment_step
 from orgruntime.runtime.lab import Lab

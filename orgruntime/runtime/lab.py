@@ -11,8 +11,10 @@ import random
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from orgruntime.ledger.store import Ledger
+from orgruntime.model.dialogue import ModelCall, ModelReply
 from orgruntime.model.editable import is_editable
 from orgruntime.model.fleet import Node
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId
@@ -24,15 +26,24 @@ from orgruntime.runtime.board import Board, Order
 from orgruntime.runtime.commands import filled_command
 from orgruntime.runtime.events import EventKind, Listener, RunEvent
 from orgruntime.runtime.logs import TrialLogs
-from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Workspace
+from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Models, ToolServers, Workspace
 from orgruntime.runtime.shared_flush import SharedFlush
+from orgruntime.runtime.transcripts import Transcripts
 
 REFUSALS = 25
 """Proposals of one desk in a row that were duplicates, invalid or in conflict; then it has nothing new to say."""
+FAILURES = 5
+"""Steps of one desk in a row in which a language model failed, or declined though it was free to do anything."""
 PROPOSALS_KEPT = 512
 """In memory: several times what is under way at once."""
 FULL_BUDGET = 1.0
 """Rung of every trial for now: patience is parsed, printed, and not yet in force."""
+
+
+class Asks(Protocol):
+    """The gateway, as a step sees it."""
+
+    async def ask(self, id: str, role: Role, model: str, call: ModelCall) -> ModelReply: ...
 
 
 @dataclass
@@ -44,6 +55,10 @@ class Ports:
     desks: Desks
     executor: Executor
     engine: Engine
+    models: Models | None = None
+    """None where no role thinks with a language model."""
+    servers: ToolServers | None = None
+    """Tool servers of the manifest; None where it has none."""
 
 
 @dataclass
@@ -64,6 +79,10 @@ class Lab:
     idle: set[str] = field(default_factory=set)
     """Desks whose species has nothing left to propose."""
 
+    gateway: Asks | None = None
+    """Of language models; None where the run has none."""
+    transcripts: Transcripts | None = None
+    """Of the steps of language models."""
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
     """The editable files of the commit that was asked for last."""
 
@@ -71,6 +90,7 @@ class Lab:
         self._noise: Noise | None = None
         self._history: tuple[str, ...] | None = None
         self._fruitless: dict[str, int] = {}
+        self._empty_steps: dict[str, int] = {}
         self._proposals: OrderedDict[ProposalId, Proposal] = OrderedDict()
         self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
         """To be awaited before the ledger names a new commit."""
@@ -106,6 +126,14 @@ class Lab:
         if self._fruitless[desk] >= REFUSALS:
             self.idle.add(desk)
             self.tell(EventKind.NOTICE, f"{desk} is benched: {REFUSALS} proposals in a row were refused unmeasured")
+
+    def note_step(self, desk: str, *, empty: str) -> None:
+        """Benches a desk whose language model has handed nothing off so often in a row. `empty`: why this step brought
+        nothing; "" when it brought something."""
+        self._empty_steps[desk] = self._empty_steps.get(desk, 0) + 1 if empty else 0
+        if self._empty_steps[desk] >= FAILURES:
+            self.idle.add(desk)
+            self.tell(EventKind.NOTICE, f"{desk} is benched: {FAILURES} steps in a row brought nothing, last: {empty}")
 
     def tell(self, kind: EventKind, text: str, **data: object) -> None:
         self.listener(RunEvent(event=kind, text=text, data=data))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from orgruntime.model.amounts import Amounts
-from orgruntime.model.dialogue import ModelCall, ModelReply, Usage
+from orgruntime.model.dialogue import ModelCall, ModelReply, ToolResult, ToolSpec, ToolUse, Usage
 from orgruntime.model.fleet import Fleet
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, RoleSlug, TreeId
 from orgruntime.model.manifest import ModelSpec, Resources
@@ -139,6 +139,23 @@ class Models(Protocol):
 
     async def complete(self, model: ModelSpec, call: ModelCall) -> ModelReply:
         """One attempt; `spent` of the reply is left empty. Cancelling it ends the connection. Raises ModelError."""
+        ...
+
+    async def close(self) -> None:
+        """Idempotent."""
+        ...
+
+
+class ToolServers(Protocol):
+    """Tools of servers that an org brings along, as the driver uses them."""
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        """Every tool of every server that answers, named `mcp__SERVER__TOOL`."""
+        ...
+
+    async def call(self, use: ToolUse) -> ToolResult:
+        """Whatever goes wrong is a result that says so. Cancellable."""
         ...
 
     async def close(self) -> None:

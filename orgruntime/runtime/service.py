@@ -25,3 +25,5 @@ Serves = Callable[["Lab", "Call", Ask], Awaitable[ToolResult]]
 class ServiceTool:
     spec: ToolSpec
     serve: Serves
+    most: int | None = None
+    """Uses a step. None: as many as the step's turns allow."""
