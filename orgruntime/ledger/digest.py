@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from orgruntime.ledger.call_views import CallViews
 from orgruntime.ledger.history import HistoryView
 from orgruntime.ledger.rows import SpendRow
 from orgruntime.ledger.science_views import ScienceViews
@@ -23,7 +24,7 @@ _SINCE = (
 )
 
 
-class DigestView(RunViews, ScienceViews, HistoryView):
+class DigestView(RunViews, ScienceViews, HistoryView, CallViews):
     """What gained, what failed and why, where the money went."""
 
     def digest(self, since_trials: int = 0) -> Digest:
