@@ -18,6 +18,7 @@ from orgruntime.ledger.history import HistoryView
 from orgruntime.ledger.journal import fingerprint, sealed, spelled
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import UNITS
+from orgruntime.model.dialogue import Usage
 
 _PAGE = 5000
 
@@ -95,6 +96,49 @@ def _sum(db: Database, column: str, unit: str, attempts: str, spends: str) -> in
         int(db.rows(f"SELECT coalesce(sum({column}_{unit}), 0) FROM {table} WHERE {where}")[0][0])
         for table, where in (("attempts", attempts), ("spends", spends))
     )
+
+
+def _purses(db: Database) -> Iterator[str]:
+    """What roles have reserved and spent on model calls is the sum of their attempts."""
+    if not _keeps_calls(db):
+        return
+    for unit in UNITS:
+        sums = "SELECT role, sum(reserved) AS reserved, sum(spent) AS spent FROM ("
+        sums += (
+            f"SELECT role, cap_{unit} * (state = 'reserved') AS reserved, used_{unit} AS spent FROM spends UNION ALL "
+        )
+        sums += f"SELECT role, -reserved_{unit}, -spent_{unit} FROM purses) GROUP BY role"
+        for row in db.rows(f"SELECT * FROM ({sums}) WHERE reserved != 0 OR spent != 0"):
+            yield f"{unit}: the purse of {row['role']} is not the sum of its model calls."
+
+
+def _tries(db: Database) -> Iterator[str]:
+    """The figures of the models are the sum of the settlements in the chain."""
+    if not _keeps_calls(db):
+        return
+    told: dict[tuple[str, ...], list[int]] = {}
+    lacks: set[tuple[str, str]] = set()
+    for event in _events(db, "settle-spend"):
+        body = json.loads(event["body"])
+        spend = db.row("SELECT role, model FROM spends WHERE id = ?", event["subject"])
+        if spend is None:
+            yield f"The settled model call {event['subject']} was never reserved."
+            continue
+        usage = body.get("usage", {})
+        added = [1, int(not body.get("again")), *(usage.get(kind, 0) for kind in Usage.model_fields), body["ms"]]
+        key = (spend["role"], spend["model"], body["outcome"])
+        told[key] = [a + b for a, b in zip(told.get(key, [0] * len(added)), added, strict=True)]
+        lacks.update((spend["model"], capability) for capability in body.get("lacks", {}))
+    held = {tuple(row)[:3]: list(row)[3:] for row in db.rows("SELECT * FROM tries")}
+    for role, model, outcome in sorted(told.keys() | held.keys()):
+        if told.get((role, model, outcome)) != held.get((role, model, outcome)):
+            yield f"The figures of {role} and {model} ({outcome}) are not the sum of their settlements."
+    if lacks != {tuple(row) for row in db.rows("SELECT model, capability FROM lacks")}:
+        yield "What models were found to lack is not what the settlements say."
+
+
+def _keeps_calls(db: Database) -> bool:
+    return db.row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tries'") is not None
 
 
 def _bounds(db: Database) -> Iterator[str]:
@@ -216,5 +260,6 @@ _COUNTED = (
 )
 
 _CHECKS: tuple[Callable[[Database], Iterator[str]], ...] = (
-    _integrity, _chain, _bounds, _books, _trials, _results, _verdicts, _certifications, _documents, _history, _counters,
+    _integrity, _chain, _bounds, _books, _purses, _tries, _trials, _results, _verdicts, _certifications, _documents,
+    _history, _counters,
 )  # fmt: skip

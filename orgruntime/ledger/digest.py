@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 from orgruntime.ledger.agent_views import AgentViews
+from orgruntime.ledger.call_views import CallViews
 from orgruntime.ledger.history import HistoryView
 from orgruntime.ledger.rows import SpendRow
 from orgruntime.ledger.science_views import ScienceViews
@@ -24,7 +25,7 @@ _SINCE = (
 )
 
 
-class DigestView(RunViews, ScienceViews, HistoryView, AgentViews):
+class DigestView(RunViews, ScienceViews, HistoryView, CallViews, AgentViews):
     """What gained, what failed and why, where the money went."""
 
     def digest(self, since_trials: int = 0) -> Digest:

@@ -122,10 +122,23 @@ CREATE INDEX attempts_running ON attempts(trial) WHERE state = 'running';
 
 CREATE TABLE spends(
   id TEXT PRIMARY KEY, role TEXT NOT NULL, model TEXT NOT NULL,
-  state TEXT NOT NULL DEFAULT 'reserved' CHECK(state IN ('reserved', 'settled')),
+  state TEXT NOT NULL DEFAULT 'reserved' CHECK(state IN ('reserved', 'settled')), epoch INTEGER NOT NULL DEFAULT 0,
   {_declared("cap")}, {_declared("used")}
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX spends_open ON spends(id) WHERE state = 'reserved';
+
+-- Sums over `spends`: of each role, and of each role, model and outcome. Ledgers of before 0.2 have neither.
+CREATE TABLE purses(role TEXT PRIMARY KEY, {_declared("reserved")}, {_declared("spent")}) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tries(
+  role TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL, calls INTEGER NOT NULL,
+  input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
+  wall_ms INTEGER NOT NULL, PRIMARY KEY(role, model, outcome)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lacks(
+  model TEXT NOT NULL, capability TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY(model, capability)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE spenders(
   role TEXT NOT NULL, species TEXT NOT NULL, {_declared("used")}, gain REAL NOT NULL DEFAULT 0,

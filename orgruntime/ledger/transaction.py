@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from orgruntime.ledger.agent_writes import AgentWrites
+from orgruntime.ledger.call_writes import CallWrites
 from orgruntime.ledger.history import HistoryWrites
 from orgruntime.ledger.inquiry_writes import InquiryWrites
 from orgruntime.ledger.science_writes import ScienceWrites
@@ -17,7 +18,7 @@ from orgruntime.model.appetite import Dial
 from orgruntime.model.status import RunState
 
 
-class Transaction(InquiryWrites, TrialWrites, ScienceWrites, HistoryWrites, AgentWrites):
+class Transaction(InquiryWrites, TrialWrites, CallWrites, ScienceWrites, HistoryWrites, AgentWrites):
     """Given by `Ledger.transaction()`; of no use after its block."""
 
     def set_state(self, state: RunState, reason: str) -> None:

@@ -112,8 +112,8 @@ def budget_left(lab: Lab, role: Role) -> tuple[str, ...]:
     if wall is not None:
         lines.append(f"{max(0, wall - lab.ledger.run().wall_ms) / 60_000:,.4g} of {wall / 60_000:,.4g} minutes")
     if role.budget is not None:
-        rows = [row.amounts for row in lab.ledger.spend_by() if row.role == role.slug]
-        used = {unit: sum(getattr(row, unit) for row in rows) for unit in UNITS}
+        purse = lab.ledger.purse(role.slug)
+        used = {unit: getattr(purse.spent, unit) + getattr(purse.reserved, unit) for unit in UNITS}
         lines += [f"of your role's own: {line}" for line in _left_of(role.budget, used)]
     return tuple(lines)
 
