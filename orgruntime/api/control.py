@@ -133,16 +133,24 @@ def event_line(event: EventRow, *, as_json: bool = False) -> str:
 
 
 def find_log(runs: Path, run: str | None, trial: str | None) -> tuple[RunFolder, str | None]:
-    """The run and the trial that are meant: one word that names no run, but could name a trial, is a trial of the
-    newest run. Raises UserError."""
+    """The run, and the trial or role that is meant: one word that names no run, but could name a trial or names a role
+    of the newest run, is that one's. Raises UserError."""
     if run is None or trial is not None:
         return find_run(runs, run), trial
     try:
         return find_run(runs, run), None
     except UserError:
-        if not _KEY.fullmatch(run) or not list_runs(runs):
+        if not list_runs(runs):
             raise
-        return find_run(runs, None), run
+        newest = find_run(runs, None)
+        if not _KEY.fullmatch(run) and run.partition("#")[0] not in {role.slug for role in newest.manifest().roles}:
+            raise
+        return newest, run
+
+
+def is_trial(folder: RunFolder, word: str) -> bool:
+    """Whether a word names a trial of the run and not one of its roles."""
+    return bool(_KEY.fullmatch(word)) and word not in {role.slug for role in folder.manifest().roles}
 
 
 def trial_text(folder: RunFolder, trial: str) -> str:

@@ -52,7 +52,7 @@ def story_of(
         noise=noise,
         baseline=noise.baseline if noise else None,
         baseline_commit=run.base_commit or "",
-        points=tuple(_point(row, proposals, verdicts) for row in ledger.trials()),
+        points=tuple(_point(row, proposals, verdicts) for row in ledger.trials() if not _is_short(row)),
         lead=_lead(ledger),
         champions=champions,
         memos=tuple(Memo(role=memo.role, text=memo.text, trial=memo.upto_trials) for memo in ledger.memos()),
@@ -93,9 +93,16 @@ def _point(row: TrialRow, proposals: dict[ProposalId, Proposal], verdicts: dict[
     )
 
 
+def _is_short(row: TrialRow) -> bool:
+    """A probe of a part of a trial: its metric is on another scale."""
+    return row.purpose is Purpose.PROBE and row.identity.rung < 1
+
+
 def _status(row: TrialRow, verdict: Verdict | None) -> PointStatus:
     if row.purpose.is_verification:
         return PointStatus.VERIFY
+    if row.purpose is Purpose.PROBE:
+        return PointStatus.PROBE
     if row.proposal is None:
         return PointStatus.NOISE if row.purpose is Purpose.NOISE else PointStatus.LEAD
     return PointStatus(verdict.word.value) if verdict else PointStatus.INCONCLUSIVE

@@ -44,7 +44,8 @@ class ChampionStatus(Noun):
 
 
 class TrialCounts(Noun):
-    """`total` counts settled trials; one that served no single proposal (noise, certification) counts there only."""
+    """`total` counts settled trials; one that served no single proposal (noise, certification, probe) counts there
+    only."""
 
     total: int = 0
     keep: int = 0

@@ -30,10 +30,12 @@ class PointStatus(StrEnum):
     """The lead, measured again on the seed of a screen: the other half of a pair."""
     VERIFY = "verify"
     """Fresh pairs and laps of a certification."""
+    PROBE = "probe"
+    """An agent looked at its files before it proposed anything."""
 
     @property
     def is_of_proposal(self) -> bool:
-        return self not in (PointStatus.NOISE, PointStatus.LEAD, PointStatus.VERIFY)
+        return self not in (PointStatus.NOISE, PointStatus.LEAD, PointStatus.VERIFY, PointStatus.PROBE)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ class Border:
         """What later answers depend on, the same for a new answer and a recorded one."""
         if answer.reply is not None:
             self.spent = self.spent + answer.reply.spent
+        self.spent = self.spent + Amounts(**line.get("spent", {}))
         if line.get("handed") is not None:
             self.accepted = Accepted(**line["handed"])
         self._malformed += bool(line.get("malformed"))
@@ -133,9 +134,9 @@ class Border:
         if self._journal.has(_other(kind), number):
             return Answer(over=LOST), {}
         if ask.kind is AskKind.MODEL:
-            answer = await self._model(ask, number)
-            await self._journal.add(kind, number, answer=_said(answer))
-            return answer, {}
+            answer, line = await self._model(ask, number)
+            await self._journal.add(kind, number, answer=_said(answer), **line)
+            return answer, line
         assert ask.use is not None, "a desk that asks for leave names the tool"
         answer, line = await self._may(number, ask, ask.use)
         await self._journal.add(kind, number, use=_said(ask.use), answer=_said(answer), **line)
@@ -154,7 +155,7 @@ class Border:
             return Answer(result=result), line
         return Answer(result=ToolResult.model_validate(done["result"]), changes=done["changes"]), line
 
-    async def _model(self, ask: Ask, number: int) -> Answer:
+    async def _model(self, ask: Ask, number: int) -> Replied:
         assert ask.call is not None, "a desk that asks a model sends the call"
         bench = self._bench
         # The prompt and the tools are the driver's: a desk cannot change them, and their prefix stays cached.
@@ -173,8 +174,8 @@ class Border:
                 f"{address.inquiry}.{address.visit}.{number}", self._call.role, bench.model, call
             )
         except GatewayError as error:
-            return Answer(over=clean(str(error)))
-        return Answer(reply=_cleaned(reply))
+            return Answer(over=clean(str(error))), {"spent": _said(error.spent)}
+        return Answer(reply=_cleaned(reply)), {}
 
     async def _may(self, number: int, ask: Ask, use: ToolUse) -> Replied:
         if use.name in self._tools.handoffs:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from orgruntime.model.amounts import Amounts
+
 
 class GatewayError(Exception):
-    """Every model of the chain failed, or a budget refuses the next call: one sentence."""
+    """No model answered, and none will now: one sentence."""
+
+    def __init__(self, message: str, spent: Amounts) -> None:
+        super().__init__(message)
+        self.spent = spent
+        """On the attempts that were made."""

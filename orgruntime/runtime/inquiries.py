@@ -56,9 +56,21 @@ class Inquiries:
         return sum(1 for id in self._tasks if not id.startswith(STANDUP) and id not in self._in_test)
 
     def proposers(self) -> int:
-        """Desks at the entries whose species have something left to propose; once none has, ideas that wait for one."""
-        desks = self._entry_desks()
+        """Desks at the entries whose species have something left to propose; once none has, ideas that wait for one.
+        None either way, once no desk that turns ideas into proposals is left."""
+        desks, behind = self._entry_desks(), self._desks_behind()
+        if behind and self._lab.idle.issuperset(behind):
+            return 0
         return sum(name not in self._lab.idle for name in desks) or len(self._lab.ledger.queued_ideas(len(desks)))
+
+    def _desks_behind(self) -> list[str]:
+        """Desks that propose, where none of them is an entry's."""
+        graph = self._lab.manifest.graph
+        slugs = {edge.source for edge in graph.handoffs if edge.payload == "proposal"}
+        if slugs & set(graph.entries):
+            return []
+        roles = (self._lab.manifest.role(slug) for slug in slugs)
+        return [f"{role.slug}#{desk}" for role in roles for desk in range(role.count)]
 
     def _entry_desks(self) -> list[str]:
         roles = (self._lab.manifest.role(slug) for slug in self._lab.manifest.graph.entries)

@@ -45,6 +45,8 @@ class Asks(Protocol):
 
     async def ask(self, id: str, role: Role, model: str, call: ModelCall) -> ModelReply: ...
 
+    async def drain(self) -> None: ...
+
 
 @dataclass
 class Ports:

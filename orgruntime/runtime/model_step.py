@@ -80,12 +80,13 @@ def ground(lab: Lab, call: Call) -> Ground:
 
 
 def limits_of(spec: ModelSpec) -> StepLimits:
-    """The house's, or less where the model can do less."""
+    """The house's, or less where the model can do less: of a small context, at most a quarter is for an answer."""
     given = StepLimits()
+    context = min(given.context_tokens, context_of(spec))
     return given.model_copy(
         update={
-            "output_tokens": min(given.output_tokens, spec.max_output or given.output_tokens),
-            "context_tokens": min(given.context_tokens, spec.context or given.context_tokens),
+            "output_tokens": min(given.output_tokens, longest_answer_of(spec) or context, max(1, context // 4)),
+            "context_tokens": context,
         }
     )
 

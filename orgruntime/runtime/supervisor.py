@@ -31,6 +31,8 @@ from orgruntime.scheduler.noise import BaselineError
 TICK_S = 0.25
 """Without news the loop looks around this often: requests from other processes, cadences, the clock."""
 LONGEST_REST_S = 0.03
+SHORTEST_REST_S = 0.005
+WINDING_UP_S = 10.0
 
 STANDUP_PATIENCE_S = 10.0
 """How long a run that has nothing else left waits for a stand-up before it is finished."""
@@ -236,10 +238,37 @@ class Supervisor:
         await asyncio.gather(*helpers, return_exceptions=True)
         await self._inquiries.close()
         lab = self._lab
+        with contextlib.suppress(LedgerError, TimeoutError):
+            await asyncio.wait_for(self._settle_calls(), WINDING_UP_S)
         # What cannot be settled now is settled by the next driver.
         with contextlib.suppress(LedgerError, ExecutorError, TimeoutError):
             await self._cancel_running()
         await lab.ports.engine.close()
+
+    async def _settle_calls(self) -> None:
+        """Model calls that were cut off are settled by what is known of them, while there is still somebody who
+        writes."""
+        if self._lab.gateway is None:
+            return
+        draining = asyncio.ensure_future(self._lab.gateway.drain())
+        try:
+            while not draining.done():
+                self._write_waiting()
+                await asyncio.sleep(SHORTEST_REST_S)
+            self._write_waiting()
+        finally:
+            draining.cancel()
+
+    def _write_waiting(self) -> None:
+        board = self._lab.board
+        writes, board.writes = board.writes, []
+        if not writes:
+            return
+        with self._lab.ledger.transaction() as tx:
+            answers = [(done, change(tx)) for change, done in writes]
+        for done, answer in answers:
+            if not done.done():
+                done.set_result(answer)
 
     async def _cancel_running(self) -> None:
         lab = self._lab

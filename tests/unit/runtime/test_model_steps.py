@@ -11,11 +11,13 @@ import pytest
 from thinking import Thinking, brief_of, last_result, propose, sets, thinking_org, turn
 
 from orgruntime.ledger.audit import audit
-from orgruntime.model.amounts import Budget
+from orgruntime.model.amounts import Amounts, Budget
 from orgruntime.model.dialogue import ModelCall, ModelReply
+from orgruntime.model.history import PastResult, PastWord
 from orgruntime.model.manifest import ModelSpec
 from orgruntime.model.research import RiskClass
 from orgruntime.runtime.gateway import GatewayError
+from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.transcripts import read_lines
 from orgruntime.testing.scripted_models import says_text, uses_tool
 
@@ -74,6 +76,21 @@ async def test_the_stable_prefix_is_the_same_in_every_step(tmp_path: Path) -> No
     assert [tool.name for tool in calls[0].tools] == [
         "Read", "Edit", "Write", "Bash", "RunTrial", "hand_off_proposal", "decline"
     ]  # fmt: skip
+
+
+async def test_a_brief_tells_what_a_log_of_before_says_as_no_evidence(tmp_path: Path) -> None:
+    past = PastResult(file="results.tsv", line=2, metric=0.001, word=PastWord.KEEP, status="keep", note="wider")
+
+    def prepared(lab: Lab) -> None:
+        with lab.ledger.transaction() as tx:
+            tx.add_history((past,))
+
+    at = Thinking(tmp_path, scripted(), thinking_org(budget=SHORT))
+    at.prepared = prepared
+    await at.run()
+    told = brief_of(at.models.asked[0][1])
+    assert "by somebody's log: no evidence" in told
+    assert "«keep 0.001: wider»" in told
 
 
 async def test_a_brief_tells_the_record_and_what_is_left(tmp_path: Path) -> None:
@@ -145,7 +162,8 @@ async def test_code_that_was_measured_comes_back_with_its_verdict_and_can_be_men
 
     at = Thinking(tmp_path, says, thinking_org(budget=SHORT))
     await at.run()
-    assert "the same code as pq1.0 (discard:" in told[0]
+    assert all("the same code as pq1.0 (" in text for text in told if "Not handed off" in text)
+    assert any("(discard: " in text for text in told)
     with at.bench.ledger() as ledger:
         assert len({proposal.tree for proposal in ledger.proposals()}) == len(ledger.proposals()) > 3
 
@@ -175,7 +193,7 @@ async def test_a_model_that_loops_for_ever_ends_at_its_turns(tmp_path: Path) -> 
 
 async def test_a_gateway_that_gives_up_is_a_failed_decision(tmp_path: Path) -> None:
     def says(model: ModelSpec, call: ModelCall) -> ModelReply:
-        raise GatewayError("every model of the chain failed")
+        raise GatewayError("every model of the chain failed", Amounts(tokens=7))
 
     at = Thinking(tmp_path, says, thinking_org(budget=SHORT))
     state, _ = await at.run()

@@ -49,6 +49,9 @@ class DirectGateway:
         reply = await self._models.complete(spec, call)
         return reply.model_copy(update={"spent": self._models.cost(spec, reply.usage)})
 
+    async def drain(self) -> None:
+        """Nothing is under way once it was cancelled."""
+
 
 class TinyDesks:
     """Implements `ports.Desks`: think, act, …, hand off. A worktree is a dictionary; `Bash` does what `bash` says."""
