@@ -75,6 +75,8 @@ def _refused(error: anthropic.APIStatusError, usage: Usage | None, secret: str) 
     status = error.status_code
     in_stream = status < 300
     fault = _kind(error, words)
+    if 300 <= status < 400:
+        words = f"it sends us to {said(error.response.headers.get('location', 'nowhere'), secret)}; give that address"
     where = "in the middle of an answer" if in_stream else f"with status {status}"
     wait = None if in_stream else retry_after_s(error.response.headers)
     return ModelError(fault, f"the server refused {where}: {words}", retry_after_s=wait, usage=usage)

@@ -13,8 +13,10 @@ import importlib
 import json
 import math
 import os
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -136,17 +138,18 @@ class AnthropicModels:
             raise ModelCancelled(answer.usage()) from None
         # Whatever a server's bytes do to the SDK is a fault of the server.
         except Exception as error:
-            fault = fault_of(error, answer.usage(), secret=key if key != NO_KEY else "")
+            secret = key if key != NO_KEY else ""
+            fault = fault_of(error, answer.usage(), secret=secret)
             status = getattr(error, "status_code", 0)
             if fault.fault is ModelFault.INVALID and fault.usage is None and status in _OF_PARAMETERS:
-                raise _Refused(fault, said(error, key)) from error
+                raise _Refused(fault, said(error, secret)) from error
             raise fault from error
 
     async def _stream(self, model: ModelSpec, body: dict[str, Any], key: str, answer: Answer) -> None:
         client = self._client(model, key)
         async with await client.messages.create(**body, stream=True, extra_headers=_headers(model)) as stream:
             while not answer.is_over and (event := await anext(stream, None)) is not None:
-                answer.take(event.to_dict())
+                answer.take(event.to_dict(warnings=False))
             # Read to its end, a connection can be used again; an answer that is whole does not wait for that long.
             with suppress(Exception):
                 async with asyncio.timeout(_REST_S):
@@ -172,6 +175,7 @@ class AnthropicModels:
                     timeout=timeout,
                     # Where a prompt goes is what the org was trusted with.
                     follow_redirects=False,
+                    verify=_authorities(),
                     trust_env=not _is_loopback(model.base_url),
                 ),
             )
@@ -245,6 +249,14 @@ def _usage_by_size(body: dict[str, Any], reply: ModelReply) -> Usage:
     """For a server that counts nothing: bytes, which are no fewer than tokens, so that budgets still bound it."""
     size = len(json.dumps(reply.content, ensure_ascii=False).encode(errors="replace"))
     return Usage(input=size_of(body), output=min(size, body["max_tokens"]))
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Reading the certificates takes a tenth of a second of CPU: once for all servers."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _address(url: str | None) -> str | None:

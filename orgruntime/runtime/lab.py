@@ -41,9 +41,11 @@ FULL_BUDGET = 1.0
 
 
 class Asks(Protocol):
-    """The gateway, as a step sees it."""
+    """The gateway (`runtime.gateway`), as steps see it."""
 
-    async def ask(self, id: str, role: Role, model: str, call: ModelCall) -> ModelReply: ...
+    async def ask(self, id: str, role: Role, model: str, call: ModelCall) -> ModelReply:
+        """Raises GatewayError."""
+        ...
 
     async def drain(self) -> None: ...
 

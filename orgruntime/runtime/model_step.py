@@ -16,6 +16,7 @@ from orgruntime.model.step import Bench, StepLimits, StepReply, StepRequest
 from orgruntime.runtime.border import Accepted, Border
 from orgruntime.runtime.briefing import brief, system_blocks
 from orgruntime.runtime.calls import Call
+from orgruntime.runtime.gateway import context_tokens, longest_answer
 from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import StepError
@@ -82,10 +83,10 @@ def ground(lab: Lab, call: Call) -> Ground:
 def limits_of(spec: ModelSpec) -> StepLimits:
     """The house's, or less where the model can do less: of a small context, at most a quarter is for an answer."""
     given = StepLimits()
-    context = min(given.context_tokens, context_of(spec))
+    context = min(given.context_tokens, context_tokens(spec))
     return given.model_copy(
         update={
-            "output_tokens": min(given.output_tokens, longest_answer_of(spec) or context, max(1, context // 4)),
+            "output_tokens": min(given.output_tokens, longest_answer(spec) or context, max(1, context // 4)),
             "context_tokens": context,
         }
     )

@@ -73,6 +73,8 @@ class MessagesServer:
         self.url = ""
         self.connections = 0
         """Open now."""
+        self.accepted = 0
+        """Connections so far."""
 
     @property
     def bills(self) -> list[Bill]:
@@ -129,6 +131,7 @@ class MessagesServer:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
+        self.accepted += 1
         try:
             while await self._one(reader, writer):
                 pass
@@ -173,7 +176,7 @@ class MessagesServer:
             outcome = await self._respond(wire, asked, self._say(asked))
         finally:
             self._bills.close(asked.n, outcome)
-        return outcome == "answered"
+        return wire.is_open
 
     def _say(self, asked: Asked) -> Says:
         try:
@@ -196,10 +199,10 @@ class MessagesServer:
             await asyncio.Event().wait()
         elif says.fault is Fault.NOISE:
             await wire.text(200, "<html>Welcome to the proxy</html>")
-        elif says.fault is not Fault.DROPPED:
+        elif says.fault is Fault.DROPPED:
+            wire.close()
+        else:
             return await self._answer(wire, asked, says)
-        wire.close()
-        assert says.fault is not None
         return says.fault
 
     def _refusal(self, asked: Asked) -> str:
@@ -259,6 +262,7 @@ class _Wire:
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        self.is_open = True
 
     async def json(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> bool:
         return await self.text(status, json.dumps(body), "application/json", headers)
@@ -285,6 +289,7 @@ class _Wire:
         await self._send(b"0\r\n\r\n")
 
     def close(self) -> None:
+        self.is_open = False
         self._writer.close()
 
     async def _send(self, data: bytes) -> None:
@@ -312,9 +317,10 @@ async def _end_early(wire: _Wire, fault: Fault | None) -> str:
         await asyncio.Event().wait()
     if fault is Fault.ERROR_EVENT:
         await wire.event(_error("overloaded_error", "too much to do"))
-    if fault is not Fault.BROKEN:
+    if fault is Fault.BROKEN:
+        wire.close()
+    else:
         await wire.end_stream()
-    wire.close()
     return str(fault)
 
 
