@@ -53,6 +53,8 @@ _KNOWN = {
 
 KNOWN = tuple(_KNOWN)
 """Ids, the newest first."""
+CURRENT = KNOWN[:5]
+"""Those that are not called old by their own pages."""
 
 
 def price_of(species: str, prompt: int | None = None) -> Price | None:

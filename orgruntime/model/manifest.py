@@ -160,8 +160,14 @@ class Price(Noun):
     cache_write: float | None = Field(default=None, ge=0)
 
 
-KEY_FREE = ("search/", "digest/", "control/")
-"""Families of species that need neither a key nor a server."""
+class Effort(StrEnum):
+    """How long a model thinks, where it can. Not every model knows every word."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
 
 
 class ModelSpec(Noun):
@@ -180,16 +186,11 @@ class ModelSpec(Noun):
     max_output: int | None = Field(default=None, ge=1)
     """Tokens of one answer."""
     effort: str | None = None
-    """`low`, `medium`, `high`, where the model can think at length; None: as the model does by itself."""
+    """One of `Effort`, where the model can think at length; None: as the model does by itself."""
     concurrency: int | None = Field(default=None, ge=1)
     """Calls at once, over the run."""
     fallback: str | None = None
     """Name of the model that is asked when this one cannot answer."""
-
-    @property
-    def is_language_model(self) -> bool:
-        """Whether it thinks in words, behind a server, with a key and a price."""
-        return not self.species.startswith(KEY_FREE)
 
 
 class ToolServer(Noun):

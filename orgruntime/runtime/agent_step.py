@@ -17,6 +17,7 @@ from orgruntime.model.ids import PayloadId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal, RiskClass
+from orgruntime.model.species import is_language_model
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.events import EventKind
@@ -84,7 +85,7 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
     model = await chosen(lab, call)
     lab.doing[call.name] = f"thinking about {call.text!r}" if call.text else "thinking"
     try:
-        if lab.manifest.species_of(model).is_language_model:
+        if is_language_model(lab.manifest.species_of(model).species):
             return await _thought(lab, call, model)
         return await _computed(lab, call, model)
     finally:

@@ -292,10 +292,10 @@ class Gateway:
     def _fitted(self, spec: ModelSpec, lane: _Lane, call: ModelCall) -> ModelCall:
         """The call with an answer no longer than the model and its context allow. Raises _GaveUp when none fits."""
         prompt = round(self._bound(spec, call) * min(1.0, lane.ratio))
-        room = context_tokens(spec) - prompt
+        room = _context(spec) - prompt
         if room < min(LEAST_ROOM, call.max_tokens):
-            raise _GaveUp(f"{ModelFault.TOO_LONG}: a prompt of some {prompt} tokens, a context of {context_tokens(spec)}")
-        longest = longest_answer(spec) or call.max_tokens
+            raise _GaveUp(f"{ModelFault.TOO_LONG}: a prompt of some {prompt} tokens, a context of {_context(spec)}")
+        longest = spec.max_output or (None if spec.base_url else max_output_of(spec.species)) or call.max_tokens
         return call.model_copy(update={"max_tokens": min(call.max_tokens, longest, room)})
 
     def _bound(self, spec: ModelSpec, call: ModelCall) -> int:
@@ -323,13 +323,7 @@ def settle_orphans(tx: Transaction) -> int:
     return tx.settle_orphans()
 
 
-def longest_answer(spec: ModelSpec) -> int | None:
-    """Tokens of one answer; None where nobody knows."""
-    return spec.max_output or (None if spec.base_url else max_output_of(spec.species))
-
-
-def context_tokens(spec: ModelSpec) -> int:
-    """Of one call, everything counted."""
+def _context(spec: ModelSpec) -> int:
     if spec.context is not None:
         return spec.context
     return OWN_CONTEXT if spec.base_url else context_of(spec.species) or CLAUDE_CONTEXT

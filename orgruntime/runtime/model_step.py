@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from orgruntime.model.ids import CommitId, ProposalId, TreeId
-from orgruntime.model.manifest import ModelSpec
-from orgruntime.model.step import Bench, StepLimits, StepReply, StepRequest
+from orgruntime.model.species import limits_for
+from orgruntime.model.step import Bench, StepReply, StepRequest
 from orgruntime.runtime.border import Accepted, Border
 from orgruntime.runtime.briefing import brief, system_blocks
 from orgruntime.runtime.calls import Call
-from orgruntime.runtime.gateway import context_tokens, longest_answer
 from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import StepError
@@ -80,18 +79,6 @@ def ground(lab: Lab, call: Call) -> Ground:
     return Ground(proposal.base, proposal.tree, carried)
 
 
-def limits_of(spec: ModelSpec) -> StepLimits:
-    """The house's, or less where the model can do less: of a small context, at most a quarter is for an answer."""
-    given = StepLimits()
-    context = min(given.context_tokens, context_tokens(spec))
-    return given.model_copy(
-        update={
-            "output_tokens": min(given.output_tokens, longest_answer(spec) or context, max(1, context // 4)),
-            "context_tokens": context,
-        }
-    )
-
-
 def tools_of(lab: Lab, call: Call) -> Toolset:
     servers = lab.ports.servers
     return toolset(lab.manifest, call.role, SERVICES, servers.specs if servers is not None else ())
@@ -110,7 +97,7 @@ def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mapping[str
         brief=brief(lab.manifest, situation(lab, call, now, files, tuple(start.carried))),
         tools=tools.specs,
         handoffs=tuple(tools.handoffs),
-        limits=limits_of(spec),
+        limits=limits_for(spec),
     )
     request = StepRequest(
         role=call.role.slug,
