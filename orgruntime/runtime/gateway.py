@@ -163,8 +163,6 @@ class Gateway:
                 if wait is None:
                     again = f" (asked {n} times)" if n > 1 else ""
                     raise _GaveUp(f"{error.fault}: {error}{again}") from error
-                if error.retry_after_s is not None:
-                    lane.shut_until_s = max(lane.shut_until_s, self._clock.monotonic() + error.retry_after_s)
                 await self._clock.sleep(wait)
         raise AssertionError("the last try neither answered nor failed")
 
@@ -195,6 +193,8 @@ class Gateway:
         try:
             reply = await self._models.complete(spec, call)
         except ModelError as error:
+            lane = self._lane(spec)
+            lane.shut_until_s = max(lane.shut_until_s, self._clock.monotonic() + (error.retry_after_s or 0.0))
             used = self._models.cost(spec, error.usage) if error.usage else Amounts()
             await self._settle(asking, id, used.capped(cap), receipt(error.fault, error.usage))
             raise
@@ -332,7 +332,6 @@ def _context(spec: ModelSpec) -> int:
 def _refused(error: BudgetExceeded) -> str:
     whose = f"role {error.role!r}" if error.role else "the run"
     if error.unit == "usd_micro":
-        return (
-            f"the budget of {whose} has ${error.left / 1e6:.4f} left, the next call may cost ${error.wanted / 1e6:.4f}"
-        )
+        left, wanted = error.left / 1e6, error.wanted / 1e6
+        return f"the budget of {whose} has ${left:.6f} left, the next call may cost ${wanted:.6f}"
     return f"the budget of {whose} has {error.left} {error.unit} left, the next call may take {error.wanted}"

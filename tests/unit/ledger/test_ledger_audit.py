@@ -57,6 +57,13 @@ LAST = "(SELECT max(seq) FROM events)"
         ("UPDATE budget SET spent_trials = spent_trials - 1", "trials: 3 are spent in the books, the entries say 4"),
         ("UPDATE budget SET reserved_tokens = 5", "tokens: 5 are reserved in the books, the entries say 0"),
         ("UPDATE budget SET bound_trials = 1000", "not those that the run was created with"),
+        ("UPDATE purses SET spent_tokens = 41", "tokens: the purse of researcher is not the sum"),
+        ("UPDATE purses SET reserved_tokens = 1", "tokens: the purse of researcher is not the sum"),
+        ("DELETE FROM purses", "tokens: the purse of researcher is not the sum"),
+        ("UPDATE tries SET n = n + 1", "The figures of researcher and m (answered) are not the sum"),
+        ("UPDATE tries SET cache_read = 7", "The figures of researcher and m (answered) are not the sum"),
+        ("DELETE FROM tries", "The figures of researcher and m (answered) are not the sum"),
+        ("INSERT INTO lacks VALUES('m', 'forced tools', 'no')", "What models were found to lack"),
         (
             "UPDATE spenders SET used_cpu_ms = 1 WHERE role = 'researcher' AND species = 'search/tpe'",
             "charged to roles",
