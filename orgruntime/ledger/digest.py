@@ -8,8 +8,12 @@ from collections import Counter
 from typing import Any
 
 from orgruntime.ledger.history import HistoryView
+from orgruntime.ledger.notebook import NotebookView
+from orgruntime.ledger.panels import PanelView
+from orgruntime.ledger.questions import QuestionView
 from orgruntime.ledger.rows import SpendRow
 from orgruntime.ledger.science_views import ScienceViews
+from orgruntime.ledger.tried import TriedView
 from orgruntime.ledger.views import RunViews
 from orgruntime.model.research import VerdictWord
 from orgruntime.model.step import Digest
@@ -23,7 +27,7 @@ _SINCE = (
 )
 
 
-class DigestView(RunViews, ScienceViews, HistoryView):
+class DigestView(RunViews, ScienceViews, HistoryView, PanelView, NotebookView, QuestionView, TriedView):
     """What gained, what failed and why, where the money went."""
 
     def digest(self, since_trials: int = 0) -> Digest:

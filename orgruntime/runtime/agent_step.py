@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from orgruntime.ledger.transaction import Transaction
-from orgruntime.model.ids import CommitId, IdeaId, PayloadId, ProposalId, RoleSlug
+from orgruntime.model.ids import CommitId, PayloadId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal
 from orgruntime.model.step import Scene, StepReply, StepRequest
+from orgruntime.runtime.calls import Call
+from orgruntime.runtime.choosing import chosen, retire
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.payloads import choice_words, faults
-from orgruntime.runtime.ports import Handed, StepAddress, StepError, WorkspaceError
+from orgruntime.runtime.ports import Handed, StepError, WorkspaceError
 
 PAST_WINDOW = 200
 """Past proposals that a desk is shown: enough to learn from, and a bounded message."""
@@ -29,19 +30,6 @@ _FORGETFUL = ("control/", "digest/")
 _WORDLESS = ("control/", "search/")
 """Species that read no words."""
 TRIES = 3
-
-
-@dataclass(frozen=True)
-class Call:
-    """One step to be taken: where, by whom, on what."""
-
-    address: StepAddress
-    role: Role
-    desk: int
-    inbox: Payload | None
-    idea: IdeaId
-    text: str
-    """The idea's words; empty for the standing invitation."""
 
 
 class DeskPool:
@@ -71,6 +59,10 @@ class DeskPool:
             free.rotate(-1)
         return free.popleft()
 
+    def waiting(self, role: RoleSlug) -> int:
+        """Steps that wait for a desk of the role."""
+        return sum(not turn.done() for turn in self._waiting.get(role, ()))
+
     def give(self, role: Role, desk: int) -> None:
         self._free[role.slug].append(desk)
         self._call_next(role)
@@ -89,9 +81,9 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
     name = f"{call.role.slug}#{call.desk}"
     lab.doing[name] = f"thinking about {call.text!r}" if call.text else "thinking"
     try:
-        reason = ""
+        reason, model = "", await chosen(lab, call)
         for attempt in range(TRIES):
-            request = _request(lab, call, attempt)
+            request = _request(lab, call, attempt, model)
             try:
                 reply = await lab.ports.desks.step(request)
             except StepError as error:
@@ -110,10 +102,10 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
         lab.doing[name] = "idle"
 
 
-def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
+def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
     lead = lab.ledger.lead()
     base = lead.commit if lead is not None else lab.base.id
-    species = _species(lab, call)
+    species = lab.manifest.species_of(model).species
     return StepRequest(
         role=call.role.slug,
         desk=call.desk,
@@ -131,11 +123,6 @@ def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
         history=() if species.startswith(_WORDLESS) else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
-
-
-def _species(lab: Lab, call: Call) -> str:
-    names = call.role.species
-    return lab.manifest.species_of(names[call.desk % len(names)]).species
 
 
 def produced(lab: Lab, role: Role) -> tuple[str, ...]:
@@ -205,8 +192,7 @@ async def _declined(lab: Lab, call: Call, reason: str) -> Handed:
         # It gave up one proposal that came back; that says nothing of the next ones.
         lab.tell(EventKind.NOTICE, f"{call.role.slug}#{call.desk} gives up what came back: {reason}")
     else:
-        lab.idle.add(f"{call.role.slug}#{call.desk}")
-        lab.tell(EventKind.NOTICE, f"{call.role.slug}#{call.desk} has nothing left to propose: {reason}")
+        retire(lab, call, reason)
 
     def change(tx: Transaction) -> None:
         _record(tx, call, None, "", ())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.editable import is_editable
 from orgruntime.model.fleet import Node
-from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId
+from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise, Proposal
@@ -24,6 +24,7 @@ from orgruntime.runtime.board import Board, Order
 from orgruntime.runtime.commands import filled_command
 from orgruntime.runtime.events import EventKind, Listener, RunEvent
 from orgruntime.runtime.logs import TrialLogs
+from orgruntime.runtime.people import People
 from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Workspace
 from orgruntime.runtime.shared_flush import SharedFlush
 
@@ -66,6 +67,12 @@ class Lab:
 
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
     """The editable files of the commit that was asked for last."""
+    people: People = field(default_factory=People)
+    """Steps that wait for an answer."""
+    retired: dict[RoleSlug, set[str]] = field(default_factory=dict)
+    """Models of a role's panel that have nothing left to propose."""
+    signatures: OrderedDict[ProposalId, frozenset[str]] = field(default_factory=OrderedDict)
+    """What the latest proposals that were compared with something change."""
 
     def __post_init__(self) -> None:
         self._noise: Noise | None = None

@@ -14,7 +14,7 @@ from orgruntime.model.dialogue import ToolResult, ToolSpec
 from orgruntime.model.step import Ask
 
 if TYPE_CHECKING:
-    from orgruntime.runtime.agent_step import Call
+    from orgruntime.runtime.calls import Call
     from orgruntime.runtime.lab import Lab
 
 Serves = Callable[["Lab", "Call", Ask], Awaitable[ToolResult]]
