@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from orgruntime.ledger import memory_audit
+from orgruntime.ledger.chain import events
 from orgruntime.ledger.database import Database
 from orgruntime.ledger.errors import LedgerError
 from orgruntime.ledger.history import HistoryView
@@ -19,8 +20,6 @@ from orgruntime.ledger.journal import fingerprint, sealed, spelled
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import UNITS
 from orgruntime.model.dialogue import Usage
-
-_PAGE = 5000
 
 
 def audit(path: Path) -> list[str]:
@@ -47,7 +46,7 @@ def _integrity(db: Database) -> Iterator[str]:
 
 def _chain(db: Database) -> Iterator[str]:
     prev, seq = "", 0
-    for row in _events(db):
+    for row in events(db):
         if row["seq"] != seq + 1:
             yield f"Event {seq + 1} is missing."
             return
@@ -60,15 +59,6 @@ def _chain(db: Database) -> Iterator[str]:
     end = db.rows("SELECT last_seq, head FROM run")[0]
     if (seq, prev) != (end["last_seq"], end["head"]):
         yield f"The chain ends at event {seq}, the run's row says {end['last_seq']}: events were cut off."
-
-
-def _events(db: Database, kind: str = "") -> Iterator[Any]:
-    """Page by page, so that a long run is not held in memory."""
-    seq = 0
-    where = "seq > ? AND kind = ?" if kind else "seq > ? AND ? = ''"
-    while rows := db.rows(f"SELECT * FROM events WHERE {where} ORDER BY seq LIMIT {_PAGE}", seq, kind):
-        yield from rows
-        seq = rows[-1]["seq"]
 
 
 def _books(db: Database) -> Iterator[str]:
@@ -118,7 +108,7 @@ def _tries(db: Database) -> Iterator[str]:
         return
     told: dict[tuple[str, ...], list[int]] = {}
     lacks: set[tuple[str, str]] = set()
-    for event in _events(db, "settle-spend"):
+    for event in events(db, "settle-spend"):
         body = json.loads(event["body"])
         spend = db.row("SELECT role, model FROM spends WHERE id = ?", event["subject"])
         if spend is None:
@@ -167,7 +157,7 @@ def _trials(db: Database) -> Iterator[str]:
 def _results(db: Database) -> Iterator[str]:
     """A trial's result is the one of the event that settled it."""
     settled: set[str] = set()
-    for event in _events(db, "settle"):
+    for event in events(db, "settle"):
         key, _, _ = event["subject"].rpartition(".")
         if event["subject"] in settled:
             yield f"Attempt {event['subject']} was settled twice."
@@ -213,7 +203,7 @@ def _certifications(db: Database) -> Iterator[str]:
 def _documents(db: Database) -> Iterator[str]:
     """What the chain holds only the hash of: payloads, certificates, memos."""
     for kind, sql in _DOCUMENTS.items():
-        told = {event["subject"]: json.loads(event["body"]).get("sha256") for event in _events(db, kind)}
+        told = {event["subject"]: json.loads(event["body"]).get("sha256") for event in events(db, kind)}
         for row in db.rows(sql):
             if told.get(row["subject"]) != fingerprint(row["text"]):
                 yield f"The document of {row['subject']} ({kind}) is not the one that was recorded."
@@ -222,7 +212,7 @@ def _documents(db: Database) -> Iterator[str]:
 def _history(db: Database) -> Iterator[str]:
     """The rows of an earlier log are those that were taken in."""
     rows = HistoryView(db).history()
-    told = {event["subject"]: json.loads(event["body"])["sha256"] for event in _events(db, "add-history")}
+    told = {event["subject"]: json.loads(event["body"])["sha256"] for event in events(db, "add-history")}
     held = {
         file: fingerprint(spelled([row.model_dump(mode="json") for row in group]))
         for file, group in groupby(rows, key=lambda row: row.file)
@@ -234,7 +224,7 @@ def _history(db: Database) -> Iterator[str]:
 
 def _counters(db: Database) -> Iterator[str]:
     held = {row["name"]: row["n"] for row in db.rows("SELECT * FROM counters WHERE n != 0")}
-    counted = {row[0]: row[1] for sql in _COUNTED for row in db.rows(sql) if row[1]}
+    counted = {row[0]: row[1] for sql in (*_COUNTED, *memory_audit.counted(db)) for row in db.rows(sql) if row[1]}
     for name in sorted(held.keys() | counted.keys()):
         if held.get(name, 0) != counted.get(name, 0):
             yield f"The counter {name} says {held.get(name, 0)}, the rows say {counted.get(name, 0)}."
@@ -261,5 +251,5 @@ _COUNTED = (
 
 _CHECKS: tuple[Callable[[Database], Iterator[str]], ...] = (
     _integrity, _chain, _bounds, _books, _purses, _tries, _trials, _results, _verdicts, _certifications, _documents,
-    _history, _counters,
+    _history, memory_audit.notebook, memory_audit.questions, memory_audit.choices, memory_audit.ablations, _counters,
 )  # fmt: skip

@@ -54,6 +54,10 @@ class View:
     def _counted(self, name: str) -> int:
         return self._db.counted(name)
 
+    def _has(self, table: str) -> bool:
+        """Whether the ledger has a table that older ones lack."""
+        return self._db.has(table)
+
     def _remembered(self, name: str, read: Callable[[], T]) -> T:
         """`read()`, once between two writes of the science where nobody else can make one."""
         memo = self._db.memo

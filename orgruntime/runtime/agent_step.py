@@ -14,12 +14,13 @@ from typing import Any
 
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import PayloadId, ProposalId, RoleSlug
-from orgruntime.model.manifest import Role
+from orgruntime.model.manifest import Choice, Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal, RiskClass
 from orgruntime.model.species import is_language_model
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.runtime.calls import Call
+from orgruntime.runtime.choosing import chosen, retire
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.handoffs import committed, inbox_proposal, shortened
 from orgruntime.runtime.lab import Lab
@@ -36,6 +37,8 @@ _FORGETFUL = ("control/", "digest/")
 _WORDLESS = ("control/", "search/")
 """Species that read no words."""
 TRIES = 3
+FAILURES = 5
+"""Steps in a row in which a language model failed, or declined though it was free to do anything."""
 STATED_TOO = ("expected_gain", "risk", "cost", "summary")
 """What an author says of a proposal beside its hypothesis."""
 
@@ -67,6 +70,10 @@ class DeskPool:
             free.rotate(-1)
         return free.popleft()
 
+    def waiting(self, role: RoleSlug) -> int:
+        """Steps that wait for a desk of the role."""
+        return sum(not turn.done() for turn in self._waiting.get(role, ()))
+
     def give(self, role: Role, desk: int) -> None:
         self._free[role.slug].append(desk)
         self._call_next(role)
@@ -92,20 +99,15 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
         lab.doing[call.name] = "idle"
 
 
-async def chosen(lab: Lab, call: Call) -> str:
-    """The model that takes this step."""
-    return call.role.species[call.desk % len(call.role.species)]
-
-
 async def _thought(lab: Lab, call: Call, model: str) -> Handed:
     """A step of a language model: the border has checked its handoff while it could still be mended."""
     call, request, reply = await model_step(lab, call, model)
     if reply.declined:
-        return await _declined(lab, call, reply.declined, reply)
+        return await _declined(lab, call, reply.declined, reply, model)
     problems = [reply.failed] if reply.failed else _problems(lab, call, request, reply)
     if problems:
         return await _failed(lab, call, model, "; ".join(problems), reply)
-    lab.note_step(call.name, empty="")
+    _note_step(lab, call, model, "")
     return await _accepted(lab, call, request, reply)
 
 
@@ -170,8 +172,8 @@ def payload_type(lab: Lab, name: str) -> PayloadType:
     return next(payload for payload in lab.manifest.payloads if payload.name == name)
 
 
-async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None = None) -> Handed:
-    """`reply`: of a language model, whose other steps may bring something all the same."""
+async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None = None, model: str = "") -> Handed:
+    """`reply` and `model`: of a language model, whose other steps may bring something all the same."""
     if call.text:
         lab.tell(EventKind.IDEA, f"{call.role.slug} declined the idea {call.text!r}: {reason}", idea=call.idea)
     elif call.inbox is not None and call.inbox.type == "result":
@@ -179,10 +181,9 @@ async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None =
         lab.tell(EventKind.NOTICE, f"{call.name} gives up what came back: {reason}")
     elif reply is not None:
         lab.tell(EventKind.NOTICE, f"{call.name} declined: {reason}")
-        lab.note_step(call.name, empty=reason)
+        _note_step(lab, call, model, reason)
     else:
-        lab.idle.add(call.name)
-        lab.tell(EventKind.NOTICE, f"{call.name} has nothing left to propose: {reason}")
+        retire(lab, call, reason)
 
     def change(tx: Transaction) -> None:
         _record(tx, call, None, "", (), reply)
@@ -193,10 +194,18 @@ async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None =
     return Handed(None)
 
 
+def _note_step(lab: Lab, call: Call, model: str, empty: str) -> None:
+    """A language model whose steps brought nothing so often in a row is passed over. `empty`: why this one did."""
+    tied = call.role.choice is Choice.TURNS or len(call.role.species) == 1
+    who = call.name if tied else f"{call.role.slug}: {model}"
+    if lab.empty_steps(who, empty=bool(empty)) == FAILURES:
+        retire(lab, call, f"{FAILURES} steps in a row brought nothing, the last one: {empty}")
+
+
 async def _failed(lab: Lab, call: Call, model: str, reason: str, reply: StepReply) -> Handed:
     """A failed decision is recorded as one; the inquiry ends, and nothing is invented in its place."""
     lab.tell(EventKind.NOTICE, f"{call.name} ({model}) came to no end: {reason}")
-    lab.note_step(call.name, empty=reason)
+    _note_step(lab, call, model, reason)
 
     def change(tx: Transaction) -> None:
         if _record(tx, call, None, "", (), reply):

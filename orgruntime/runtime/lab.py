@@ -17,7 +17,7 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.dialogue import ModelCall, ModelReply
 from orgruntime.model.editable import is_editable
 from orgruntime.model.fleet import Node
-from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId
+from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise, Proposal
@@ -26,14 +26,13 @@ from orgruntime.runtime.board import Board, Order
 from orgruntime.runtime.commands import filled_command
 from orgruntime.runtime.events import EventKind, Listener, RunEvent
 from orgruntime.runtime.logs import TrialLogs
+from orgruntime.runtime.people import People
 from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Models, ToolServers, Workspace
 from orgruntime.runtime.shared_flush import SharedFlush
 from orgruntime.runtime.transcripts import Transcripts
 
 REFUSALS = 25
 """Proposals of one desk in a row that were duplicates, invalid or in conflict; then it has nothing new to say."""
-FAILURES = 5
-"""Steps of one desk in a row in which a language model failed, or declined though it was free to do anything."""
 PROPOSALS_KEPT = 512
 """In memory: several times what is under way at once."""
 FULL_BUDGET = 1.0
@@ -89,6 +88,12 @@ class Lab:
     """Of the steps of language models."""
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
     """The editable files of the commit that was asked for last."""
+    people: People = field(default_factory=People)
+    """Steps that wait for an answer."""
+    retired: dict[RoleSlug, set[str]] = field(default_factory=dict)
+    """Models of a role's panel that have nothing left to propose."""
+    signatures: OrderedDict[ProposalId, frozenset[str]] = field(default_factory=OrderedDict)
+    """What the latest proposals that were compared with something change."""
 
     def __post_init__(self) -> None:
         self._noise: Noise | None = None
@@ -131,13 +136,10 @@ class Lab:
             self.idle.add(desk)
             self.tell(EventKind.NOTICE, f"{desk} is benched: {REFUSALS} proposals in a row were refused unmeasured")
 
-    def note_step(self, desk: str, *, empty: str) -> None:
-        """Benches a desk whose language model has handed nothing off so often in a row. `empty`: why this step brought
-        nothing; "" when it brought something."""
-        self._empty_steps[desk] = self._empty_steps.get(desk, 0) + 1 if empty else 0
-        if self._empty_steps[desk] >= FAILURES:
-            self.idle.add(desk)
-            self.tell(EventKind.NOTICE, f"{desk} is benched: {FAILURES} steps in a row brought nothing, last: {empty}")
+    def empty_steps(self, who: str, *, empty: bool) -> int:
+        """How many steps in a row, this one counted, a language model has handed nothing off."""
+        self._empty_steps[who] = self._empty_steps.get(who, 0) + 1 if empty else 0
+        return self._empty_steps[who]
 
     def tell(self, kind: EventKind, text: str, **data: object) -> None:
         self.listener(RunEvent(event=kind, text=text, data=data))

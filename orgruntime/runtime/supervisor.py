@@ -26,6 +26,7 @@ from orgruntime.runtime.ports import ExecutorError
 from orgruntime.runtime.settlement import Settled, settle
 from orgruntime.runtime.snapshots import Hands, snapshot
 from orgruntime.runtime.verifier_step import Certifications
+from orgruntime.scheduler.decide import Verb
 from orgruntime.scheduler.noise import BaselineError
 
 TICK_S = 0.25
@@ -105,11 +106,12 @@ class Supervisor:
         self._wake.clear()
 
     def _go_on(self) -> int:
-        """Resuming a paused run is a person's word to go on: its dry spell starts anew."""
+        """Resuming a run that a dry spell paused is a person's word to go on: the spell starts anew."""
         ledger = self._lab.ledger
         state, settled = ledger.run().state, ledger.settled_trials()
+        paused = state is RunState.PAUSED and [row.dial for row in ledger.decisions(1, Verb.PAUSE)] != [Dial.PEOPLE]
         with ledger.transaction() as tx:
-            if state is RunState.PAUSED:
+            if paused:
                 tx.decide(Dial.DRY_SPELL, "go-on", ledger.run().id, "a person resumed the run", {"settled": settled})
             tx.set_state(RunState.RUNNING, "")
         return max((int(row.numbers["settled"]) for row in ledger.decisions(1, "go-on")), default=0)
@@ -175,6 +177,9 @@ class Supervisor:
                 certification=certification,
                 standups=self._standups_may_end(),
                 last_test_taken=self._inquiries.last_test_taken(),
+                asked=self._lab.people.asked,
+                busy=self._inquiries.busy,
+                question=self._lab.people.words(self._lab.ledger),
             ),
         )
         return write_intents(self._lab, tx, now, self._inquiries, self._asks)
@@ -222,6 +227,7 @@ class Supervisor:
         for kind, body in self._lab.ledger.take_requests():
             if kind == "stop":
                 self.ask_stop(str(body.get("reason") or "stopped by a person"))
+        self._lab.people.hear(self._lab.ledger)
 
     def _add_wall(self, tx: Transaction, busy: bool) -> None:
         if busy or self._wall_ms() >= 1000:

@@ -22,6 +22,8 @@ CLIMB = (Purpose.SCREEN, Purpose.PROBE)
 """What exploration is made of: held and given up with it."""
 LOOKAHEAD = 1
 """Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
+MOST_ASKED = 8
+"""Inquiries that wait for people; as many hold up new ones, since nobody reads a longer list."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ class Snapshot:
     """(Spent + reserved) / bound, in [0, 1]."""
     baseline_known: bool
     exploring: int
-    """Open inquiries that are not waiting for a certification."""
+    """Open inquiries that are waiting neither for a certification nor for a person."""
     proposers: int
-    """Desks whose species still have something to propose."""
+    """Desks whose species still have something to propose, and whose step does not wait for a person."""
     certification_asked: bool
     certification_running: bool
     tests_used: int
@@ -77,8 +79,20 @@ class Snapshot:
     """A last test was asked for since the last trial."""
     standups: bool = False
     """A stand-up is due or under way, and may still end before the run does."""
+    asked: int = 0
+    """Inquiries, stand-ups included, that wait for a person's answer."""
+    busy: int = 0
+    """Open inquiries, stand-ups included, that can go on by themselves: they wait neither for a person, nor for a desk
+    that is held by one who does, nor for a certification."""
+    question: str = ""
+    """What is asked, in words, where something is."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
+
+    @property
+    def in_hand(self) -> int:
+        """Inquiries that go on by themselves and may want another trial."""
+        return min(self.exploring, self.busy) if self.asked else self.exploring
 
 
 class Verb(StrEnum):
@@ -117,9 +131,9 @@ def decide(now: Snapshot) -> list[Decision]:
     trials = _start_trials(now, {d.subject for d in dropped}, screens=not waits)
     decisions = [*dropped, *trials, *certification]
     if dry:
-        return [*decisions, *_pause(now)]
+        return [*decisions, *_pause(now)] if not trials else decisions
     if over is None:
-        return [*decisions, *_open_inquiries(now)]
+        return [*decisions, *_open_inquiries(now)] or _wait_for_people(now)
     return decisions if decisions else _finish(now, over)
 
 
@@ -214,7 +228,10 @@ def _exploration_over(now: Snapshot) -> Over | None:
         ),
         (not _affords_screen(now), Over(Dial.BUDGET, "one more trial could cost more than what is left of the budget")),
         (not _stake_allows(now), Over(Dial.STAKE, stake)),
-        (now.proposers == 0, Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False)),
+        (
+            now.proposers == 0 and not now.asked,
+            Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False),
+        ),
     )
     found = next((over for holds, over in reasons if holds), None)
     if found is not None and found.dial in (Dial.BUDGET, Dial.STAKE) and now.running:
@@ -257,7 +274,7 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     used, cost = _share(now), _certification_share(now)
     due = (now.tests_used + 1) / tests - cost
     reasons = (
-        (over is not None and not now.exploring, Dial.PROOF, "exploration is over; the lead is put to the test"),
+        (over is not None and not now.in_hand, Dial.PROOF, "exploration is over; the lead is put to the test"),
         (
             over is None and used >= due,
             Dial.SMALLEST_WIN,
@@ -328,15 +345,23 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
     if not now.baseline_known:
         return []
     room = now.slots + LOOKAHEAD - now.exploring
-    if room <= 0 or not now.proposers:
+    if room <= 0 or not now.proposers or now.asked >= MOST_ASKED:
         return []
     return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, "a slot will fall free", count=room)]
+
+
+def _wait_for_people(now: Snapshot) -> list[Decision]:
+    """With nothing else left to do the run pauses, so that no cluster is held for a person who sleeps. Once exploration
+    is over an answer could lead to nothing any more, and the run ends without it."""
+    if not now.asked or not now.baseline_known or now.busy or now.running or now.wanted or now.certification_running:
+        return []
+    return [Decision(Verb.PAUSE, Dial.PEOPLE, f"nothing is left to do but to wait for an answer: {now.question}")]
 
 
 def _finish(now: Snapshot, over: Over) -> list[Decision]:
     """The run is over when nothing runs, nothing is in hand, no certification is under way and none is worth asking
     for."""
-    if now.running or now.wanted or now.exploring or now.certification_running or now.certification_asked:
+    if now.running or now.wanted or now.in_hand or now.certification_running or now.certification_asked:
         return []
     if _last_test_is_due(now):
         reason = "exploration is over: the lead is below the trigger, and α and the budget pay for a last test"
