@@ -51,6 +51,9 @@ SILENCE_S = 600.0
 LONGEST_S = 3600.0
 """Of one answer."""
 
+KEPT_CONNECTIONS = 32
+"""Idle ones. The pool looks at each of them at every request."""
+
 OVERHEAD_TOKENS = 2048
 """Most that a server puts around a request: its template, its words on how tools are used."""
 PIECE_TOKENS = 32
@@ -175,6 +178,7 @@ class AnthropicModels:
                     timeout=timeout,
                     # Where a prompt goes is what the org was trusted with.
                     follow_redirects=False,
+                    limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
                     verify=_authorities(),
                     trust_env=not _is_loopback(model.base_url),
                 ),
