@@ -186,7 +186,7 @@ def _actor(options: DeskOptions) -> Any:
     """On the driver's node, as desks import this package. Workers inherit the environment that Ray was started in, and
     a process shows for ever what it began with: keys are blanked before it begins."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    blank = {name: "" for name in key_names(os.environ, options.keys)}
+    blank = dict.fromkeys([*options.keys, *key_names(os.environ)], "")
     return ray.remote(OfficeActor).options(
         num_cpus=0, max_restarts=0, max_task_retries=0, max_concurrency=8 * SEATS, scheduling_strategy=here,
         runtime_env={"env_vars": blank} if blank else None,
