@@ -77,7 +77,7 @@ def stop_run(runs: Path, name: str | None, timeout_s: float) -> Stopped:
         rest = "" if before.state.is_final else f"; go on with `orgrun resume {folder.id}`"
         return Stopped(before, f"run {folder.id} has no driver: nothing to stop (it is {before.state.value}){rest}")
     with folder.ledger(write=True) as ledger:
-        ledger.request("stop", {"reason": f"stopped by {_person()}"})
+        ledger.request("stop", {"reason": f"stopped by {person()}"})
     deadline = time.monotonic() + timeout_s
     while folder.has_driver():
         if time.monotonic() >= deadline:
@@ -99,7 +99,7 @@ def add_idea(runs: Path, name: str, text: str) -> AddedIdea:
         raise UserError(f"run {folder.id} is over ({status.state.value}), nobody would take the idea up", FINDINGS)
     with folder.ledger(write=True) as ledger:
         try:
-            id = ledger.submit_idea(text.strip(), f"person:{_person()}")
+            id = ledger.submit_idea(text.strip(), f"person:{person()}")
         except LedgerError as error:
             raise UserError(f"the idea was not taken: {error}", FINDINGS) from error
     live = folder.has_driver()
@@ -182,7 +182,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= _WIDEST_VALUE else text[: _WIDEST_VALUE - 1] + "…"
 
 
-def _person() -> str:
+def person() -> str:
     """The user's name, where the machine knows one."""
     try:
         return getpass.getuser()

@@ -103,8 +103,13 @@ class TriedView(View):
         """What was asked of a proposal's parts, in order of the parts' names."""
         if not self._has("ablations"):
             return []
-        rows = self._rows("SELECT * FROM ablations WHERE parent = ? ORDER BY part", parent)
-        return [Ablation(row["parent"], row["part"], row["idea"], row["role"], row["proposal"]) for row in rows]
+        return [_ablation(row) for row in self._rows("SELECT * FROM ablations WHERE parent = ? ORDER BY part", parent)]
+
+    def all_ablations(self) -> list[Ablation]:
+        """Those of the whole run, by proposal; for a report."""
+        if not self._has("ablations"):
+            return []
+        return [_ablation(row) for row in self._rows("SELECT * FROM ablations ORDER BY parent, part")]
 
     def spent_on(self, proposal: Proposal) -> Amounts:
         """What a proposal has used: the model calls of the step that made it, and its trials."""
@@ -112,6 +117,10 @@ class TriedView(View):
         calls = self._rows(_OF_CALLS, f"{step}.", f"{step}/")[0]
         trials = self._rows(_OF_TRIALS, proposal.id)[0]
         return Amounts(**{unit: calls[f"used_{unit}"] + trials[f"used_{unit}"] for unit in UNITS})
+
+
+def _ablation(row: Any) -> Ablation:
+    return Ablation(row["parent"], row["part"], row["idea"], row["role"], row["proposal"])
 
 
 def _tried(row: Any) -> Tried:

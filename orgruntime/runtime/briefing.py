@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from orgruntime.ledger.agent_views import ProposalRecord
+from orgruntime.ledger.tried import Tried
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.step import Scene
@@ -250,13 +250,13 @@ def _files(now: Situation) -> str:
     return _listed("# Editable files in your worktree", lines)
 
 
-def _record(one: ProposalRecord) -> str:
-    risk = f", {one.risk}" if one.expected_gain is not None else ""
-    expected = f", expected {one.expected_gain:+.3g}" if one.expected_gain is not None else ""
+def _record(one: Tried) -> str:
+    made = one.proposal
+    expected = f", expected {made.expected_gain:+.3g}" if made.expected_gain is not None else ""
     found = f", measured {one.gain:+.3g}" if one.gain is not None else ""
-    word = one.verdict or ("under way" if one.running else "not measured")
+    word = one.word.value if one.word is not None else "no verdict yet"
     because = f": {one_line(one.reason, 160)}" if one.reason else ""
-    return f"{one.id} by {one.role}{risk}: {one_line(one.hypothesis, 240)}{expected}{found} → {word}{because}"
+    return f"{made.id} by {made.role}, {made.risk}: {one_line(made.hypothesis, 240)}{expected}{found} → {word}{because}"
 
 
 def _listed(head: str, lines: Iterable[str]) -> str:

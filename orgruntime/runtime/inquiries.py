@@ -16,6 +16,7 @@ from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
 from orgruntime.model.manifest import Cadence, Role, RoleKind
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Idea, IdeaState
+from orgruntime.runtime.ablations import ablation_step, is_ablation
 from orgruntime.runtime.agent_step import DeskPool, agent_step
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.events import EventKind
@@ -226,6 +227,12 @@ class Inquiries:
     async def _agent(self, role: Role, address: StepAddress, inbox: Payload | None) -> Handed:
         row = self._rows[address.inquiry]
         text = self._text(row.idea)
+        if is_ablation(text) or (inbox is not None and inbox.type == "idea"):
+            idea = self._lab.ledger.idea(row.idea)
+            assert idea is not None
+            handed = await ablation_step(self._lab, role, address, inbox, idea)
+            if handed is not None:
+                return handed
         await self._fan_out(role, row)
         desk = await self._desks.take(role)
         try:

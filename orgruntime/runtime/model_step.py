@@ -18,6 +18,7 @@ from orgruntime.runtime.briefing import brief, system_blocks
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.notebook import notebook_text
 from orgruntime.runtime.ports import StepError
 from orgruntime.runtime.scenes import editable_files, scene
 from orgruntime.runtime.services.registry import SERVICES
@@ -50,7 +51,7 @@ async def model_step(lab: Lab, call: Call, model: str) -> tuple[Call, StepReques
     try:
         begun = journal.line("begin")
         if begun is None:
-            request, carried = _request(lab, call, model)
+            request, carried = await _request(lab, call, model)
             said = request.model_dump(mode="json")
             await journal.add(
                 "begin", role=call.role.slug, desk=call.desk, model=model, request=said, carried=dict(carried)
@@ -84,7 +85,7 @@ def tools_of(lab: Lab, call: Call) -> Toolset:
     return toolset(lab.manifest, call.role, SERVICES, servers.specs if servers is not None else ())
 
 
-def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mapping[str, str]]:
+async def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mapping[str, str]]:
     spec, start, tools = lab.manifest.species_of(model), ground(lab, call), tools_of(lab, call)
     call = replace(call, base=start.base, species=spec.species)
     files = {**editable_files(lab, start.base), **start.carried}
@@ -93,8 +94,8 @@ def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mapping[str
         model=model,
         tree=start.tree,
         editable=lab.manifest.workspace.editable,
-        system=system_blocks(lab.manifest, lab.numbers, call.role, _findings(lab)),
-        brief=brief(lab.manifest, situation(lab, call, now, files, tuple(start.carried))),
+        system=system_blocks(lab.manifest, lab.numbers, call.role, notebook_text(lab)),
+        brief=brief(lab.manifest, await situation(lab, call, now, files, tuple(start.carried))),
         tools=tools.specs,
         handoffs=tuple(tools.handoffs),
         limits=limits_for(spec),
@@ -115,11 +116,6 @@ def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mapping[str
         bench=bench,
     )
     return request, start.carried
-
-
-def _findings(lab: Lab) -> str:
-    """The notebook's active findings, as the system prompt quotes them."""
-    return ""
 
 
 async def _served(

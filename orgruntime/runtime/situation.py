@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orgruntime.ledger.agent_views import ProposalRecord
 from orgruntime.ledger.rows import MemoRow
+from orgruntime.ledger.tried import Tried
 from orgruntime.model.amounts import UNITS, Budget
 from orgruntime.model.ids import CommitId, InquiryId, ProposalId
 from orgruntime.model.manifest import Role
@@ -21,15 +21,13 @@ from orgruntime.model.step import Digest, Scene
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.neighbours import neighbours
 from orgruntime.runtime.toolset import produced
 
 OWN, RECENT, RUNNING, NEAR, QUEUE, HISTORY = 8, 10, 8, 4, 10, 20
-LOOKED_AT = 300
-"""Newest proposals among which near ones are looked for."""
-ALIKE = 0.25
-"""Share of words in common from which on a proposal is near an idea."""
+LOOKED_AT = 100
+"""Newest proposals of all roles of which these are taken."""
 SIBLING = re.compile(r"\+(\d+)$")
-_WORD = re.compile(r"[a-z_]{3,}|\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,10 @@ class Situation:
     left: tuple[str, ...]
     files: tuple[tuple[str, int], ...]
     """(path, lines) of the editable text files in the worktree."""
-    own: tuple[ProposalRecord, ...]
-    near: tuple[ProposalRecord, ...]
-    running: tuple[ProposalRecord, ...]
-    recent: tuple[ProposalRecord, ...]
+    own: tuple[Tried, ...]
+    near: tuple[Tried, ...]
+    running: tuple[Tried, ...]
+    recent: tuple[Tried, ...]
     queue: tuple[Idea, ...]
     history: tuple[str, ...]
     memo: MemoRow | None
@@ -63,10 +61,12 @@ class Situation:
     """Desks that take this very step side by side."""
 
 
-def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], carried: Sequence[str]) -> Situation:
+async def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], carried: Sequence[str]) -> Situation:
     """`files`: the editable text files as the worktree begins; `carried`: those that differ from the base commit."""
     assert call.base is not None, "a step of a language model has begun on a commit"
-    records = lab.ledger.records(LOOKED_AT)
+    newest, own = lab.ledger.newest_tried(LOOKED_AT), lab.ledger.newest_tried(OWN, call.role.slug)
+    asked = _asked(call)
+    near = await neighbours(lab, text=asked, limit=NEAR) if asked else []
     idea = lab.ledger.idea(call.idea)
     memos, kinds = lab.ledger.memos(), produced(lab.manifest, call.role)
     standup = call.invited and call.role.slug not in lab.manifest.graph.entries
@@ -83,10 +83,10 @@ def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], carried
         scene=scene,
         left=budget_left(lab, call.role),
         files=tuple((path, text.count("\n")) for path, text in sorted(files.items())),
-        own=tuple(one for one in records if one.role == call.role.slug)[:OWN],
-        near=near(_asked(call), records),
-        running=tuple(one for one in records if one.running)[:RUNNING],
-        recent=tuple(one for one in records if one.role != call.role.slug and not one.running)[:RECENT],
+        own=tuple(own),
+        near=tuple(one.tried for one in near),
+        running=tuple(one for one in newest if one.word is None)[:RUNNING],
+        recent=tuple(one for one in newest if one.word is not None and one.proposal.role != call.role.slug)[:RECENT],
         queue=tuple(lab.ledger.queued_ideas(QUEUE)),
         history=lab.history[:HISTORY],
         memo=memos[-1] if memos else None,
@@ -94,13 +94,6 @@ def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], carried
         standup=standup,
         **_siblings(lab, call),
     )
-
-
-def near(text: str, records: Sequence[ProposalRecord]) -> tuple[ProposalRecord, ...]:
-    """Proposals whose hypotheses share the most words with a text, nearest first."""
-    asked = _words(text)
-    scored = [(_alike(asked, _words(one.hypothesis)), -place, one) for place, one in enumerate(records)]
-    return tuple(one for score, _, one in sorted(scored, key=lambda s: s[:2], reverse=True)[:NEAR] if score >= ALIKE)
 
 
 def budget_left(lab: Lab, role: Role) -> tuple[str, ...]:
@@ -141,18 +134,10 @@ def _patch(lab: Lab, call: Call) -> str:
 
 def _asked(call: Call) -> str:
     arrived = call.inbox.body if call.inbox is not None else {}
-    return " ".join([call.text, *(str(arrived.get(name, "")) for name in ("text", "hypothesis"))])
+    return " ".join([call.text, *(str(arrived.get(name, "")) for name in ("text", "hypothesis"))]).strip()
 
 
 def _siblings(lab: Lab, call: Call) -> dict[str, int]:
     width = max((edge.fan_out for edge in lab.manifest.graph.edges_from(call.role.slug)), default=1)
     found = SIBLING.search(call.address.inquiry)
     return {"sibling": int(found[1]) if found else 1, "siblings": width}
-
-
-def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.casefold()))
-
-
-def _alike(one: set[str], other: set[str]) -> float:
-    return len(one & other) / min(len(one), len(other)) if one and other else 0.0

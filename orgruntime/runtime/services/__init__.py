@@ -1,1 +1,1 @@
-"""Tools that the driver serves to language models, one module a tool, and what all of them are."""
+"""Tools that the driver serves: each module exports `TOOL`, a `runtime.service.ServiceTool`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orgruntime.runtime.service import ServiceTool
-from orgruntime.runtime.services import trial_tool
+from orgruntime.runtime.services import ablate_tool, human_tool, ledger_tool, notebook_tool, trial_tool
 
-SERVICES: Mapping[str, ServiceTool] = {tool.spec.name: tool for tool in (trial_tool.TOOL,)}
+_MODULES = (trial_tool, ledger_tool, notebook_tool, human_tool, ablate_tool)
+
+SERVICES: Mapping[str, ServiceTool] = {module.TOOL.spec.name: module.TOOL for module in _MODULES}
