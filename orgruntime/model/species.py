@@ -1,23 +1,18 @@
-"""What is known of a species by its name and its entry alone: its family, its price, how large a call of it can be.
+"""What is known of a species by its name and its entry alone: its family, its price, what stands in for it.
 
 Works on `ModelSpec`. Does not call a model, and knows no key. Invariants: a name of a key-free family is never taken
-for a language model, misspelt members included; what is said of cost is a bound.
+for a language model, misspelt members included; a price is never lower than what a call costs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orgruntime.model.amounts import Amounts
-from orgruntime.model.claude import context_of, max_output_of, price_of
+from orgruntime.model.claude import price_of
 from orgruntime.model.manifest import Choice, ModelSpec, Price
-from orgruntime.model.step import StepLimits
 
 FAMILIES = ("search/", "digest/", "control/")
 """Species that need no key and no network begin so."""
-
-UNKNOWN_CONTEXT, UNKNOWN_OUTPUT = 32_768, 4_096
-"""Tokens, for a model that nothing is known of: what small servers hold by default, or more."""
 
 _FREE = Price(input=0, output=0)
 
@@ -42,38 +37,18 @@ def panel_text(names: Sequence[str], choice: Choice, shares: Sequence[float]) ->
 def price_for(model: ModelSpec, prompt: int | None = None) -> Price | None:
     """The price of a call with a prompt of so many tokens; the dearest where that is not told. None: not known.
 
-    The entry's own; else the shipped one of a known Claude model, wherever it is served; else nothing with a server of
-    one's own.
+    The entry's own; else nothing with a server of one's own; else the shipped one of a known Claude model.
     """
-    if not is_language_model(model.species):
-        return _FREE
-    return model.price or price_of(model.species, prompt) or (_FREE if model.base_url else None)
+    if model.price is not None:
+        return model.price
+    is_free = model.base_url is not None or not is_language_model(model.species)
+    return _FREE if is_free else price_of(model.species, prompt)
 
 
 def costs_money(model: ModelSpec) -> bool:
     """Whether its calls cost money, or may: a price that is not known is no gift."""
     price = price_for(model)
     return price is None or max(price.output, dearest_input(price)) > 0
-
-
-def limits_for(model: ModelSpec) -> StepLimits:
-    """The limits of a step: the entry's own; else the usual ones, as far as the model is known to hold them."""
-    usual = StepLimits()
-    context = model.context or min(usual.context_tokens, context_of(model.species) or UNKNOWN_CONTEXT)
-    known = min(usual.output_tokens, max_output_of(model.species) or UNKNOWN_OUTPUT)
-    output = model.max_output or min(known, max(1, context // 2))
-    return usual.model_copy(update={"context_tokens": context, "output_tokens": output})
-
-
-def worst_call(model: ModelSpec) -> Amounts | None:
-    """The most that one call can use, by its limits; None where its price is not known."""
-    price, limits = price_for(model), limits_for(model)
-    if price is None:
-        return None
-    output = min(limits.output_tokens, limits.context_tokens)
-    prompt = limits.context_tokens - output
-    usd = prompt * dearest_input(price) + output * max(price.output, dearest_input(price))
-    return Amounts(tokens=limits.context_tokens, usd_micro=ceil_micro(usd))
 
 
 def dearest_input(price: Price) -> float:

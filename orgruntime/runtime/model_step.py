@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from orgruntime.model.call_limits import limits_for
 from orgruntime.model.ids import CommitId, ProposalId, TreeId
-from orgruntime.model.species import limits_for
 from orgruntime.model.step import Bench, StepReply, StepRequest
 from orgruntime.runtime.border import Accepted, Border
 from orgruntime.runtime.briefing import brief, system_blocks
