@@ -17,6 +17,7 @@ BUILT_IN = {
     "Ledger": "looks up what was tried, and why it failed",
     "Notebook": "reads and writes the org's shared findings",
     "AskHuman": "asks a person, and goes on meanwhile",
+    "Ablate": "asks that the parts of a proposal be measured apart",
 }
 """Name → what it does."""
 

@@ -187,7 +187,7 @@ class Border:
             return await self._service(number, ask, use)
         if use.name in self._tools.remote:
             return await self._remote(number, use)
-        if outside := out_of_bounds(use, self._lab.is_editable):
+        if outside := self._tools.grants.refusal(use) or out_of_bounds(use, self._lab.is_editable):
             return await self._refused(use, outside)
         self._say(f"running {use.name}")
         return Answer(run=True), {}

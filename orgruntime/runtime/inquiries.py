@@ -61,6 +61,12 @@ class Inquiries:
         )
 
     @property
+    def thinking(self) -> int:
+        """Of `exploring`: those at the desk of a language model."""
+        waiting = self._lab.people.inquiries
+        return sum(1 for id in self._lab.thinking if not id.startswith(STANDUP) and id not in waiting)
+
+    @property
     def busy(self) -> int:
         """Open inquiries, stand-ups included, that can go on by themselves. Counted where people are waited for."""
         waiting = self._lab.people.inquiries

@@ -86,6 +86,8 @@ class Lab:
     """Of language models; None where the run has none."""
     transcripts: Transcripts | None = None
     """Of the steps of language models."""
+    thinking: set[InquiryId] = field(default_factory=set)
+    """Inquiries at the desk of a language model."""
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
     """The editable files of the commit that was asked for last."""
     people: People = field(default_factory=People)

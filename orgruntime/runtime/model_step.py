@@ -48,6 +48,7 @@ async def model_step(lab: Lab, call: Call, model: str) -> tuple[Call, StepReques
     `failed`."""
     assert lab.transcripts is not None, "a run with language models keeps their transcripts"
     journal = lab.transcripts.open(call.address.inquiry, call.address.visit)
+    lab.thinking.add(call.address.inquiry)
     try:
         begun = journal.line("begin")
         if begun is None:
@@ -64,6 +65,7 @@ async def model_step(lab: Lab, call: Call, model: str) -> tuple[Call, StepReques
         await journal.add("end", how=how, why=reply.failed or reply.declined)
         return call, request, reply
     finally:
+        lab.thinking.discard(call.address.inquiry)
         journal.close()
 
 

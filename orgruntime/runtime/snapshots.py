@@ -40,6 +40,7 @@ class Hands:
     busy: int = 0
     """Inquiries that can go on by themselves."""
     question: str = ""
+    thinking: int = 0
 
 
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:
@@ -85,6 +86,7 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         asked=hands.asked,
         busy=hands.busy,
         question=hands.question,
+        thinking=hands.thinking,
     )
 
 

@@ -180,6 +180,7 @@ class Supervisor:
                 asked=self._lab.people.asked,
                 busy=self._inquiries.busy,
                 question=self._lab.people.words(self._lab.ledger),
+                thinking=self._inquiries.thinking,
             ),
         )
         return write_intents(self._lab, tx, now, self._inquiries, self._asks)

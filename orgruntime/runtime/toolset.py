@@ -6,7 +6,6 @@ the same manifest the same tools in the same order, so that they stay in the pre
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from orgruntime.model.dialogue import ToolSpec, ToolUse
 from orgruntime.model.manifest import Manifest, Role
 from orgruntime.model.payload import FieldType, PayloadField, PayloadType
 from orgruntime.model.research import RiskClass
+from orgruntime.runtime.grants import Grants, grants_of, named_path
 from orgruntime.runtime.service import ServiceTool
-from orgruntime.runtime.toolspecs import LOCAL_TOOLS, WORKSPACE
+from orgruntime.runtime.toolspecs import LOCAL_TOOLS
 
 HAND_OFF = "hand_off_"
 DECLINE = "decline"
@@ -79,6 +79,7 @@ _JSON_TYPES = {
 class Toolset:
     """`specs` are all of them, in the order in which a model is told of them."""
 
+    grants: Grants
     specs: tuple[ToolSpec, ...]
     services: Mapping[str, ServiceTool]
     """Served by the driver."""
@@ -99,13 +100,14 @@ def toolset(
     manifest: Manifest, role: Role, services: Mapping[str, ServiceTool], remote: Sequence[ToolSpec] = ()
 ) -> Toolset:
     """The tools of a role. `services`: every one that this runtime has; `remote`: every tool of every tool server."""
-    granted = set(role.tools)
-    local = [spec for name, spec in LOCAL_TOOLS.items() if name in granted]
-    served = {name: services[name] for name in sorted(services) if name in granted}
-    far = sorted((spec for spec in remote if _grants_remote(granted, spec.name)), key=lambda spec: spec.name)
+    grants = grants_of(role.tools)
+    local = [_told(spec, grants) for name, spec in LOCAL_TOOLS.items() if name in grants.names]
+    served = {name: services[name] for name in sorted(services) if name in grants.whole}
+    far = sorted((spec for spec in remote if _grants_remote(grants.whole, spec.name)), key=lambda spec: spec.name)
     ends = {hand_off_name(kind): kind for kind in produced(manifest, role)} | {DECLINE: ""}
     last = [_hand_off(manifest, role, kind) for kind in ends.values() if kind]
     return Toolset(
+        grants=grants,
         specs=(*local, *(tool.spec for tool in served.values()), *far, *last, _DECLINE),
         services=served,
         remote=frozenset(spec.name for spec in far),
@@ -135,18 +137,28 @@ def stated(manifest: Manifest, payload: str) -> PayloadType:
 
 def out_of_bounds(use: ToolUse, is_editable: Callable[[str], bool]) -> str:
     """Why a tool at the desk may not touch the path that it names; empty when it may, or names none."""
-    given = use.input.get("file_path", use.input.get("path"))
-    if not isinstance(given, str) or use.name not in LOCAL_TOOLS:
+    path = named_path(use)
+    if path is None or use.name not in LOCAL_TOOLS:
         return ""
-    path = posixpath.normpath(posixpath.join(WORKSPACE, given))
-    if path != WORKSPACE and not path.startswith(f"{WORKSPACE}/"):
-        return f"{given[:200]!r} is outside the workspace, where nothing can be read or written"
-    if use.name in WRITING and not is_editable(path.removeprefix(f"{WORKSPACE}/")):
-        return f"{given[:200]!r} is frozen: only the editable files can be changed"
+    if path.startswith(("/", "..")):
+        return f"{path[:200]!r} is outside the workspace, where nothing can be read or written"
+    if use.name in WRITING and not is_editable(path):
+        return f"{path[:200]!r} is frozen: only the editable files can be changed"
     return ""
 
 
-def _grants_remote(granted: set[str], name: str) -> bool:
+def _told(spec: ToolSpec, grants: Grants) -> ToolSpec:
+    """With what a narrow grant leaves of it."""
+    patterns = grants.narrow.get(spec.name)
+    if patterns is None:
+        return spec
+    only = " and ".join(f"`{pattern}`" for pattern in patterns)
+    return spec.model_copy(
+        update={"description": f"{spec.description} Granted: {only}, and nothing else of it."}
+    )
+
+
+def _grants_remote(granted: frozenset[str], name: str) -> bool:
     """`mcp__NAME` grants every tool `mcp__NAME__TOOL`."""
     return name in granted or any(grant.startswith(SERVER) and name.startswith(f"{grant}__") for grant in granted)
 

@@ -86,6 +86,8 @@ class Snapshot:
     that is held by one who does, nor for a certification."""
     question: str = ""
     """What is asked, in words, where something is."""
+    thinking: int = 0
+    """Of `exploring`: those at the desk of a language model, which may be long in coming to a proposal."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
 
@@ -344,10 +346,19 @@ def _pause(now: Snapshot) -> list[Decision]:
 def _open_inquiries(now: Snapshot) -> list[Decision]:
     if not now.baseline_known:
         return []
-    room = now.slots + LOOKAHEAD - now.exploring
+    room = _room(now)
     if room <= 0 or not now.proposers or now.asked >= MOST_ASKED:
         return []
     return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, "a slot will fall free", count=room)]
+
+
+def _room(now: Snapshot) -> int:
+    """Inquiries to open. While a slot is empty and nothing waits for it, those at the desks of language models hold
+    back nobody: whoever is free may think too."""
+    room = now.slots + LOOKAHEAD - now.exploring
+    if not now.thinking or now.wanted or now.running >= now.slots:
+        return room
+    return max(room, min(room + now.thinking, now.proposers - now.exploring))
 
 
 def _wait_for_people(now: Snapshot) -> list[Decision]:

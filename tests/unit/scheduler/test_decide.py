@@ -300,6 +300,17 @@ def test_with_nothing_left_but_a_question_the_run_pauses_and_names_it() -> None:
     assert "h1 of critic, is this safe?" in decision.reason
 
 
+def test_while_a_slot_is_empty_every_free_desk_of_a_language_model_may_think() -> None:
+    """Three inquiries are in hand, as many as two slots want; they all think, and eight desks could."""
+    thinking = replace(NOW, exploring=3, thinking=3, proposers=8)
+    (decision,) = decide(thinking)
+    assert (decision.verb, decision.count) == (Verb.OPEN_INQUIRY, 3)
+    assert decide(replace(thinking, exploring=8, thinking=8)) == [], "nobody is free"
+    assert decide(replace(thinking, thinking=0)) == [], "they are in hand, and will want the slot at once"
+    assert decide(replace(thinking, running=2)) == [], "no slot is empty"
+    assert verbs(decide(replace(thinking, wanted=(wanted("a"),)))) == [Verb.START_TRIAL], "the slot will be taken"
+
+
 def test_a_question_holds_up_nothing_else() -> None:
     (decision,) = decide(replace(WAITING, proposers=1, exploring=1, busy=1))
     assert (decision.verb, decision.count) == (Verb.OPEN_INQUIRY, 2)
