@@ -95,7 +95,7 @@ class Shell:
         try:
             zygote = self.start()
             order = {
-                "work": work, "env": _environment(), "argv": ["nice", "-n", str(NICE), "bash", "-c", command],
+                "work": work, "env": environment(), "argv": ["nice", "-n", str(NICE), "bash", "-c", command],
                 "limit_s": limit_s, "memory_mb": MEMORY_MB, "processes": PROCESSES,
             }  # fmt: skip
             if self.boxed:
@@ -204,7 +204,8 @@ def _attend(zygote: Zygote, order: dict[str, Any], watched: Watched) -> Ended:
     return Ended(ending, outcome["exit_code"], outcome["output"], outcome["detail"], outcome["cpu_s"])
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """All that a command sees of an environment."""
     return {
         "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
         "HOME": "/tmp",
