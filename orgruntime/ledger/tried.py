@@ -18,12 +18,12 @@ WINDOW = 2000
 
 _COLUMNS = "p.body, p.settled, p.metric_sum, p.metric_n, v.word, v.reason, v.gain"
 _NEWEST = (
-    f"SELECT {_COLUMNS} FROM (SELECT * FROM proposals {{role}} ORDER BY n DESC LIMIT {WINDOW}) p"
+    f"SELECT {_COLUMNS} FROM (SELECT * FROM proposals {{role}} ORDER BY n DESC LIMIT ?4) p"
     " LEFT JOIN verdicts v ON v.proposal = p.id"
     " WHERE (?1 = '' OR p.role = ?1) AND (?2 = '' OR p.species = ?2) ORDER BY p.n DESC LIMIT ?3"
 )
 _JUDGED = (
-    f"SELECT {_COLUMNS} FROM (SELECT * FROM verdicts WHERE {{which}} LIMIT {WINDOW}) v"
+    f"SELECT {_COLUMNS} FROM (SELECT * FROM verdicts WHERE {{which}} LIMIT ?4) v"
     " JOIN proposals p ON p.id = v.proposal"
     " WHERE v.word {words} AND (?1 = '' OR p.role = ?1) AND (?2 = '' OR p.species = ?2) ORDER BY {order} LIMIT ?3"
 )
@@ -75,15 +75,16 @@ class TriedView(View):
         """Newest first. Empty names are any."""
         # Without a role SQLite walks the table from its end, with one the index of that role.
         sql = _NEWEST.format(role="WHERE role = ?1" if role else "")
-        return [_tried(row) for row in self._rows(sql, role, species, limit)]
+        return [_tried(row) for row in self._rows(sql, role, species, limit, WINDOW if species else limit)]
 
     def best_tried(self, limit: int, role: str = "", species: str = "") -> list[Tried]:
         """What was kept, the largest gain first."""
-        return [_tried(row) for row in self._rows(_BEST, role, species, limit)]
+        window = WINDOW if role or species else limit
+        return [_tried(row) for row in self._rows(_BEST, role, species, limit, window)]
 
     def failed_tried(self, limit: int, role: str = "", species: str = "") -> list[Tried]:
         """What was not kept, judged last first."""
-        return [_tried(row) for row in self._rows(_FAILED, role, species, limit)]
+        return [_tried(row) for row in self._rows(_FAILED, role, species, limit, WINDOW)]
 
     def tried(self, id: str) -> Tried | None:
         row = self._row(_ONE, id)

@@ -287,6 +287,11 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
             Dial.DRY_SPELL,
             "the lead passed the trigger, and without a test the dry spell would pause the run",
         ),
+        (
+            over is None and _waits_for_people(now),
+            Dial.PEOPLE,
+            "the lead passed the trigger, and nothing else can be done until a person answers",
+        ),
     )
     facts = {"used": round(used, 4), "due": round(due, 4)}
     return [Decision(Verb.CERTIFY, dial, reason, numbers=facts) for holds, dial, reason in reasons if holds][:1]
@@ -364,9 +369,14 @@ def _room(now: Snapshot) -> int:
 def _wait_for_people(now: Snapshot) -> list[Decision]:
     """With nothing else left to do the run pauses, so that no cluster is held for a person who sleeps. Once exploration
     is over an answer could lead to nothing any more, and the run ends without it."""
-    if not now.asked or not now.baseline_known or now.busy or now.running or now.wanted or now.certification_running:
+    if not _waits_for_people(now) or now.certification_running:
         return []
     return [Decision(Verb.PAUSE, Dial.PEOPLE, f"nothing is left to do but to wait for an answer: {now.question}")]
+
+
+def _waits_for_people(now: Snapshot) -> bool:
+    going = now.busy or now.running or now.wanted or _open_inquiries(now)
+    return bool(now.asked and now.baseline_known and not going)
 
 
 def _finish(now: Snapshot, over: Over) -> list[Decision]:

@@ -24,7 +24,7 @@ def test_the_notebook_shows_what_is_active_with_what_it_rests_on() -> None:
 
 def test_a_part_that_was_taken_back_is_worth_what_was_lost() -> None:
     text = words(parts(story()))
-    assert "p1 WIDTH taken back +0.1500 referee" in text
+    assert "p1 WIDTH taken back +0.150 referee" in text
     assert "p1 DEPTH taken back not measured referee" in text
 
 

@@ -336,3 +336,10 @@ def test_a_long_list_of_questions_holds_up_new_inquiries() -> None:
 def test_a_run_that_is_over_does_not_wait_for_an_answer_that_could_lead_to_nothing() -> None:
     (decision,) = decide(replace(WAITING, target_reached=True, exploring=1, busy=0))
     assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.SMALLEST_WIN)
+
+
+def test_while_nothing_else_can_be_done_a_promising_lead_is_tested() -> None:
+    early = replace(WAITING, certification_asked=True, used={"trials": 0.0})
+    (decision,) = decide(early)
+    assert (decision.verb, decision.dial) == (Verb.CERTIFY, Dial.PEOPLE)
+    assert decide(replace(early, busy=1)) == []
