@@ -153,9 +153,7 @@ def _told(spec: ToolSpec, grants: Grants) -> ToolSpec:
     if patterns is None:
         return spec
     only = " and ".join(f"`{pattern}`" for pattern in patterns)
-    return spec.model_copy(
-        update={"description": f"{spec.description} Granted: {only}, and nothing else of it."}
-    )
+    return spec.model_copy(update={"description": f"{spec.description} Granted: {only}, and nothing else of it."})
 
 
 def _grants_remote(granted: frozenset[str], name: str) -> bool:
