@@ -93,7 +93,10 @@ class LangGraphEngine:
         self._path = path
         self._stack = contextlib.AsyncExitStack()
         self._saver: GroupCommitSaver | None = None
+        self._graph: Any = None
+        """As it is drawn."""
         self._compiled: Any = None
+        """As it is run."""
         self._known: set[str] = set()
         """Threads that may have a checkpoint: only these are looked for on disk before they run."""
 
@@ -102,11 +105,14 @@ class LangGraphEngine:
         self._saver = await self._stack.enter_async_context(GroupCommitSaver.opened(self._path))
         self._known = self._saver.threads()
         roles = [role.slug for role in self._manifest.roles]
-        self._compiled = lower(self._manifest.graph, roles, step).compile(checkpointer=self._saver)
+        self._graph = lower(self._manifest.graph, roles, step).compile(checkpointer=self._saver)
+        # A thread's input is its position and the role's trigger, as a step before it would have written them. The way
+        # through the graph's start node is a superstep and a checkpoint more: a third of what an inquiry costs.
+        self._compiled = self._graph.copy({"input_channels": [*ThreadState.__annotations__, *map(_trigger, roles)]})
 
     async def run(self, inquiry: InquiryId, at: RoleSlug, payload: PayloadId | None) -> None:
         config = {"configurable": {"thread_id": inquiry}, "recursion_limit": STEP_LIMIT}
-        start: ThreadState | None = _start(at, payload)
+        start: dict[str, Any] | None = {**_start(at, payload), _trigger(at): None}
         if inquiry in self._known:
             saved = await self._compiled.aget_state(config)
             if saved.created_at is not None:
@@ -128,7 +134,7 @@ class LangGraphEngine:
 
     def drawn(self) -> tuple[set[str], set[tuple[str, str]]]:
         """Nodes and edges of the compiled graph without start and end, for the test that the drawing is the graph."""
-        return drawn(self._compiled)
+        return drawn(self._graph)
 
 
 def drawn(compiled: Any) -> tuple[set[str], set[tuple[str, str]]]:
@@ -137,6 +143,11 @@ def drawn(compiled: Any) -> tuple[set[str], set[tuple[str, str]]]:
     nodes = {name for name in picture.nodes if not name.startswith("__")}
     edges = {(edge.source, edge.target) for edge in picture.edges}
     return nodes, {(a, b) for a, b in edges if a in nodes and b in nodes}
+
+
+def _trigger(slug: RoleSlug) -> str:
+    """The channel by which LangGraph calls a node."""
+    return f"branch:to:{slug}"
 
 
 def _start(at: RoleSlug, payload: PayloadId | None) -> ThreadState:
