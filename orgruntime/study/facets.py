@@ -20,8 +20,10 @@ from orgruntime.model.manifest import (
     Manifest,
     ModelSpec,
     Objective,
+    Price,
     Resources,
     Role,
+    ToolServer,
     WorkspaceSpec,
 )
 from orgruntime.model.payload import PayloadField, PayloadType
@@ -101,6 +103,7 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
         "objective": Facet("objective", topic=Topic.OBJECTIVE),
         "workspace": Facet("workspace", topic=Topic.WORKSPACE),
         "models": Facet("models", different, topic=Topic.MODELS),
+        "servers": Facet("tool servers", different, topic=Topic.MODELS),
         "roles": Facet("roles", different, topic=Topic.ROLES),
         "payloads": Facet("payloads", topic=Topic.PAYLOADS),
         "graph": Facet("workflow", topic=Topic.WORKFLOW),
@@ -127,6 +130,9 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
         "prompt": Facet("prompt"),
         "count": Facet("count", more),
         "species": Facet("model", granted),
+        "choice": Facet("choice of model"),
+        "shares": Facet("shares of the models"),
+        "budget": Facet("budget of its own"),
         "tools": Facet("tools", granted),
         "resources": Facet("resources"),
         "minutes": Facet("time limit", more, lambda value: f"{value:g} min", empty="the workspace's"),
@@ -140,6 +146,21 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
     ModelSpec: {
         "name": Facet("name"), "species": Facet("species", different), "base_url": Facet("server", held),
         "key_env": Facet("key from", held),
+        "price": Facet("price", different),
+        "context": Facet("context", more, lambda value: f"{value} tokens"),
+        "max_output": Facet("longest answer", more, lambda value: f"{value} tokens"),
+        "effort": Facet("effort"),
+        "concurrency": Facet("calls at once", bound),
+        "fallback": Facet("fallback", held),
+    },
+    Price: {
+        "input": Facet("dollars for input", more), "output": Facet("dollars for output", more),
+        "cache_read": Facet("dollars for cached input", different),
+        "cache_write": Facet("dollars for a cache", different),
+    },
+    ToolServer: {
+        "name": Facet("name"), "command": Facet("command", different), "url": Facet("address", held),
+        "key_env": Facet("token from", held),
     },
     PayloadType: {"name": Facet("name"), "fields": Facet("fields"), "builtin": Facet("built in")},
     PayloadField: {

@@ -15,7 +15,17 @@ from typing import Any, TypeVar
 
 from orgruntime.model.base import Noun
 from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import AgentGraph, Cadence, Handoff, HandoffKind, Manifest, ModelSpec, Role, RoleKind
+from orgruntime.model.manifest import (
+    AgentGraph,
+    Cadence,
+    Handoff,
+    HandoffKind,
+    Manifest,
+    ModelSpec,
+    Role,
+    RoleKind,
+    ToolServer,
+)
 from orgruntime.model.payload import PayloadType
 from orgruntime.plan.plan import DialPlan
 from orgruntime.study.changes import Change, Difference, Effect, Kind, Topic
@@ -265,6 +275,13 @@ def _model(model: ModelSpec) -> tuple[str, Effect]:
     return ", ".join(parts), Effect.WIDER if len(parts) > 1 else Effect.SAME
 
 
+def _servers(old: Sequence[ToolServer], new: Sequence[ToolServer], at: _Place) -> list[Change]:
+    def word(server: ToolServer) -> tuple[str, Effect]:
+        return f"tools of {server.url or ' '.join(server.command)}", Effect.WIDER
+
+    return _keyed(old, new, at, word)
+
+
 def _payloads(old: Sequence[PayloadType], new: Sequence[PayloadType], at: _Place) -> list[Change]:
     def word(payload: PayloadType) -> tuple[str, Effect]:
         return f"with {', '.join(one.name for one in payload.fields) or 'no fields'}", Effect.SAME
@@ -384,6 +401,7 @@ _SPECIAL: dict[tuple[type[Noun], str], Callable[[Any, Any, _Place], list[Change]
     (Manifest, "guidance"): _guidance,
     (Manifest, "roles"): _roles,
     (Manifest, "models"): _models,
+    (Manifest, "servers"): _servers,
     (Manifest, "payloads"): _payloads,
     (Manifest, "graph"): _graph,
     (Manifest, "sources"): _sources,
