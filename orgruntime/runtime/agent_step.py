@@ -15,7 +15,7 @@ from orgruntime.model.ids import CommitId, PayloadId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal
-from orgruntime.model.step import Scene, StepReply, StepRequest
+from orgruntime.model.step import PastTrial, Scene, StepReply, StepRequest
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.choosing import chosen, retire
 from orgruntime.runtime.events import EventKind
@@ -95,11 +95,12 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
                 return await _declined(lab, call, reply.declined)
             problems = _problems(lab, call, request, reply)
             if not problems:
+                call.leave()
                 return await _accepted(lab, call, request, reply)
             reason = "; ".join(problems)
         return await _declined(lab, call, f"no usable answer: {reason}")
     finally:
-        lab.doing[name] = "idle"
+        call.leave()
 
 
 def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
@@ -119,10 +120,16 @@ def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
         files=editable_files(lab, base),
         seed=lab.seed_for("step", call.address.inquiry, call.address.visit, attempt),
         scene=scene(lab),
-        past=() if species.startswith(_FORGETFUL) else tuple(lab.ledger.past(PAST_WINDOW)),
+        past=() if species.startswith(_FORGETFUL) else _past(lab),
         history=() if species.startswith(_WORDLESS) else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
+
+
+def _past(lab: Lab) -> tuple[PastTrial, ...]:
+    """What the ledger tells, and after it what is about to be written there, so that no desk proposes it again."""
+    unwritten = tuple(lab.unwritten.values())
+    return (*lab.ledger.past(max(0, PAST_WINDOW - len(unwritten))), *unwritten)
 
 
 def produced(lab: Lab, role: Role) -> tuple[str, ...]:
@@ -205,6 +212,18 @@ async def _declined(lab: Lab, call: Call, reason: str) -> Handed:
 
 async def _accepted(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> Handed:
     payload_id = PayloadId(f"{call.address.inquiry}.{call.address.visit}")
+    if reply.type == "proposal":
+        hypothesis = " ".join(str(reply.body["hypothesis"]).split())
+        lab.unwritten[payload_id] = PastTrial(
+            settings=reply.settings, metric=None, running=True, species=request.species, text=hypothesis
+        )
+    try:
+        return await _written(lab, call, request, reply, payload_id)
+    finally:
+        lab.unwritten.pop(payload_id, None)
+
+
+async def _written(lab: Lab, call: Call, request: StepRequest, reply: StepReply, payload_id: PayloadId) -> Handed:
     if reply.type == "proposal":
         proposal = await _proposal(lab, call, request, reply)
         if isinstance(proposal, str):
