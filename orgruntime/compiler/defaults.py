@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.compiler.library import RoleRef
 from orgruntime.compiler.payloads import can_propose
@@ -19,8 +20,7 @@ from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import ModelSpec, Resources, Role, RoleKind
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     roles: tuple[Role, ...]
     edges: tuple[Edge, ...]
 

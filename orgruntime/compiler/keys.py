@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orgruntime.model.appetite import Preset
 from orgruntime.model.manifest import Direction, RoleKind
@@ -49,8 +50,7 @@ class Kind(StrEnum):
     RESOURCES = "resources"
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """Where a number may lie; None is no bound."""
 
     low: float | None = None
@@ -70,8 +70,7 @@ class Range:
         return " and ".join(part for part in (left, right) if part)
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """`choices` beside `keys` are words that may stand in place of the mapping. `meaning`, `default`: for people."""
 
     name: str

@@ -6,8 +6,8 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.compiler.dialects import TOLERANCE
 from orgruntime.compiler.fields import Fields
@@ -30,8 +30,7 @@ _OPENING = 4_096
 """Characters in which the first heading and paragraph are looked for: markdown costs 2 s a megabyte."""
 
 
-@dataclass(frozen=True)
-class FileReport:
+class FileReport(NamedTuple):
     """What a markdown file of the org is: `program`, `role` or `not-a-role`, and why."""
 
     path: str
@@ -40,8 +39,7 @@ class FileReport:
     why: str
 
 
-@dataclass(frozen=True)
-class RoleFile:
+class RoleFile(NamedTuple):
     slug: str
     shown: str
     """Path as it is shown in diagnostics."""
@@ -60,7 +58,7 @@ class RoleFile:
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    document: Document | None = field(default=None, repr=False, compare=False)
+    document: Document | None = None
     """The whole file; None where its bytes are no text."""
     keys: tuple[str, ...] = ()
     """Of the front matter, as they are written."""

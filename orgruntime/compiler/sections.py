@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import DUPLICATE_SECTION, LIKELY_TYPO
 from orgruntime.diagnostics.diagnostic import Findings
@@ -19,8 +19,7 @@ READ = ("roles", "workflow", "payloads")
 _SENTENCE_END = re.compile(r"[.;!?](?=\s)|\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)]|#+|\|)[ \t])")
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     mission: str
     guidance: dict[str, str]
     roles: Section | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import convert, one_of, split_commas
@@ -29,8 +30,7 @@ MOST_DESKS = 1000
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(NamedTuple):
     """What a trial of a role reserves. Absent parts are None."""
 
     resources: Resources = Resources()

@@ -8,16 +8,14 @@ are parsed from re-indented copies. The seams used are semi-public: a test pins 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import mistune
 from mistune.block_parser import BlockParser
 from mistune.core import BlockState
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """`kind` is mistune's: heading, paragraph, list, table, block_code, block_quote, block_html, thematic_break.
 
     [start, end) are offsets; `end` is where the next block begins, without trailing blank lines.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import UNREADABLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
@@ -23,8 +24,7 @@ MAX_STRICT = 256 * 1024
 """Characters of a file whose sections are read. Markdown costs up to 4 s a megabyte; a program has 20,000 at most."""
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """[start, end) are offsets of the trimmed text."""
 
     text: str
@@ -32,16 +32,14 @@ class Cell:
     end: int
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     header: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     start: int
     end: int
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A second-level heading and what stands below it, up to the next heading of its level or above."""
 
     title: str

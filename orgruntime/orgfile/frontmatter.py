@@ -7,7 +7,7 @@ makes the strict reading the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import MISPLACED_FRONT_MATTER, UNTERMINATED_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
@@ -17,8 +17,7 @@ from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode, compose
 
 
-@dataclass(frozen=True)
-class FrontMatter:
+class FrontMatter(NamedTuple):
     """`tree` is None where there is none, or where it could not be read (`broken`). The body is [body, end)."""
 
     tree: MapNode | None
@@ -29,8 +28,7 @@ class FrontMatter:
     """Columns by which every line of the file is indented."""
 
 
-@dataclass(frozen=True)
-class _Frame:
+class _Frame(NamedTuple):
     """Offsets: the line that opens the front matter, its text [start, stop), the body [body, end)."""
 
     opening: int

@@ -6,8 +6,8 @@ Invariant: the pieces are in order, do not overlap, and cover the text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class PieceKind(StrEnum):
@@ -16,8 +16,7 @@ class PieceKind(StrEnum):
     CODE = "code"
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """`text` is what a reader sees; `href` the target of a link as it is written; [start, end) offsets of the whole."""
 
     kind: PieceKind

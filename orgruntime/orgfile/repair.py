@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import DOUBTFUL_REPAIR, DUPLICATE_KEY, REPAIRED_FRONT_MATTER, YAML_FEATURE
 from orgruntime.diagnostics.diagnostic import Findings
@@ -18,8 +19,7 @@ from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode, compose
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(NamedTuple):
     """The keys of a tolerant reading, by what may be made of a broken value of theirs."""
 
     texts: frozenset[str]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.facts import Facts
@@ -23,8 +23,7 @@ from orgruntime.orgfile.document import Section
 CODE = CONTRADICTED_NUMBER
 
 
-@dataclass(frozen=True)
-class _Said:
+class _Said(NamedTuple):
     """A number that a sentence gives for a key; `stated` is what the front matter says."""
 
     key: str
