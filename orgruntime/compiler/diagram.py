@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagram.graph import drawing_of, mermaid
 from orgruntime.model.manifest import Manifest
 from orgruntime.orgfile.document import Document
 
 BEGIN, END = "<!-- orgrun:graph -->", "<!-- /orgrun:graph -->"
-_MARKER = re.compile(r"^ {0,3}<!--[ \t]*(?P<end>/?)orgrun:graph[ \t]*-->[ \t]*$", re.MULTILINE)
+_MARKER = pattern(r"^ {0,3}<!--[ \t]*(?P<end>/?)orgrun:graph[ \t]*-->[ \t]*$", re.MULTILINE)
 
 
 class Diagram(NamedTuple):

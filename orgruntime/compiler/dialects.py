@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.repair import Tolerance
 
 USED = ("name", "description", "tools", "model", "title", "org", "metadata")
@@ -92,7 +93,7 @@ _ALIASES = {
 _CANONICAL = {alias.casefold(): name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
 KNOWN_TOOLS = frozenset(_CANONICAL)
 """In lower case."""
-_PATTERN = re.compile(r"(?P<tool>[^()]+)\((?P<pattern>.*)\)$", re.DOTALL)
+_PATTERN = pattern(r"(?P<tool>[^()]+)\((?P<pattern>.*)\)$", re.DOTALL)
 
 TOOL_NAMES = tuple(dict.fromkeys([*_ALIASES, *(alias for aliases in _ALIASES.values() for alias in aliases)]))
 

@@ -5,7 +5,6 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, rep
 from orgruntime.compiler.text_rules import judge_text
 from orgruntime.diagnostics.codes import EMPTY_ROLE, LIKELY_TYPO, STAND_IN, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
@@ -24,7 +24,7 @@ from orgruntime.orgfile.memory import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
-_EXAMPLES = re.compile(r"<example>|\\n(?![a-z])")
+_EXAMPLES = pattern(r"<example>|\\n(?![a-z])")
 """Where the words for people end. The second is a line end that was written as two characters, not a `C:\\new`."""
 _OPENING = 4_096
 """Characters in which the first heading and paragraph are looked for: markdown costs 2 s a megabyte."""

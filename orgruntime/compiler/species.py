@@ -13,12 +13,13 @@ from orgruntime.compiler.keys import MODEL
 from orgruntime.diagnostics.codes import BAD_VALUE, LIKELY_TYPO
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance, nearest
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.manifest import ModelSpec
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
 FAMILIES = tuple(dict.fromkeys(name.split("/")[0] for name in KEY_FREE))
-_VARIABLE = re.compile(r"[A-Za-z_]\w*")
+_VARIABLE = pattern(r"[A-Za-z_]\w*")
 
 
 def bind_models(parent: Fields, findings: Findings) -> tuple[ModelSpec, ...]:

@@ -17,6 +17,7 @@ from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.diagnostics.codes import BAD_PAYLOAD, BAD_TABLE, BAD_VALUE, DUPLICATE_ROLE, UNKNOWN_KEY
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import Resources, RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
@@ -27,7 +28,7 @@ from orgruntime.orgfile.tree import ScalarNode
 ROLE_COLUMNS = ("role", "kind", "count", "model", "resources")
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
 MOST_DESKS = 1000
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = pattern(r"[a-z][a-z0-9_]*")
 
 
 class Needs(NamedTuple):

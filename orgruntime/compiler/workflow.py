@@ -17,6 +17,7 @@ from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.diagnostics.codes import WORKFLOW_SYNTAX
 from orgruntime.diagnostics.diagnostic import Code, Findings
 from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import HandoffKind
 from orgruntime.orgfile.document import Cell, Document, Section
@@ -87,7 +88,7 @@ class _Stopped(Exception):
         self.code, self.span, self.message, self.help = code, span, message, help
 
 
-_TOKEN = re.compile(
+_TOKEN = pattern(
     r"(?P<arrow>→|⟶|⇒|->|-->|=>)|(?P<times>[×xX]\s*\d+(?![\w.]))|(?P<punct>[:,;.])(?=\s|$)"
     r"|(?P<word>[^\s:,;→⟶⇒×]+?)(?=\.?(?:[\s:,;→⟶⇒×]|$))|(?P<other>\S)"
 )

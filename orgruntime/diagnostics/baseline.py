@@ -7,15 +7,15 @@ or removed around it; the same fault twice is two findings, so a baseline never 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orgruntime.diagnostics.diagnostic import Diagnostic, Severity, in_order
+from orgruntime.diagnostics.pattern import pattern
 
 VERSION = 1
-_LINE = re.compile(r"\bline \d+\b")
+_LINE = pattern(r"\bline \d+\b")
 
 
 class BadBaseline(ValueError):

@@ -5,15 +5,15 @@ Invariant: what no edit covers comes out as it was, byte for byte: byte-order ma
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 
 MARK = "\ufeff"
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END = pattern(r"\r\n|\r|\n")
 
 
 class Edit(NamedTuple):

@@ -14,6 +14,8 @@ import mistune
 from mistune.block_parser import BlockParser
 from mistune.core import BlockState
 
+from orgruntime.diagnostics.pattern import pattern
+
 
 class Block(NamedTuple):
     """`kind` is mistune's: heading, paragraph, list, table, block_code, block_quote, block_html, thematic_break.
@@ -69,7 +71,7 @@ class _SpanParser(BlockParser):
         return end
 
 
-_RULER = re.compile(r"^ {0,3}(?=[^\n]*\|)\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$", re.MULTILINE)
+_RULER = pattern(r"^ {0,3}(?=[^\n]*\|)\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$", re.MULTILINE)
 
 
 def _with_tables(block: Block, text: str) -> tuple[Block, ...]:
@@ -93,7 +95,7 @@ def _with_tables(block: Block, text: str) -> tuple[Block, ...]:
     return (block,)
 
 
-_INDENT = re.compile(r"[ \t\n]*")
+_INDENT = pattern(r"[ \t\n]*")
 
 
 def _block(token: dict[str, Any], body: str, next_start: int, offset: int) -> Block:

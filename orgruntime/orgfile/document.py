@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import UNREADABLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
@@ -135,8 +136,8 @@ def parse_document(source: Source, findings: Findings, *, tolerance: Tolerance |
     return Document(source, front.tree, front.broken, front.body, front.end, front.indent)
 
 
-_MARKER = re.compile(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$))", re.MULTILINE)
-_CELL_END = re.compile(r"(?<!\\)\|")
+_MARKER = pattern(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$))", re.MULTILINE)
+_CELL_END = pattern(r"(?<!\\)\|")
 
 
 def _is_top(mark: re.Match[str], first_indent: int) -> bool:

@@ -9,6 +9,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from orgruntime.diagnostics.pattern import pattern
+
 
 class PieceKind(StrEnum):
     TEXT = "text"
@@ -27,7 +29,7 @@ class Piece(NamedTuple):
     href_start: int = 0
 
 
-_INLINE = re.compile(
+_INLINE = pattern(
     r"(?P<ticks>`+)(?P<code>[^`]|[^`].*?[^`])(?P=ticks)(?!`)"
     r"|(?<!\\)(?<!!)\[(?P<label>(?:\\.|[^\[\]\\])*)\]\([ \t]*(?:<(?P<angled>[^<>\n]*)>|(?P<href>[^\s()<>]*))"
     r"(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'))?[ \t]*\)",
