@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.authority import asked, granted, held_back
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import RESOURCES
@@ -16,7 +17,6 @@ from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
 from orgruntime.compiler.species import resolve
 from orgruntime.compiler.tables import Needs, RoleRow, bind_needs, desks, read_needs
-from orgruntime.diagnostics.codes import DUPLICATE_ROLE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.ids import RoleSlug
@@ -42,8 +42,8 @@ def named_roles(
     for ref, span in linked:
         known = found.setdefault(ref.slug, Named(ref, span))
         if known.ref.path != ref.path:
-            message = f"`{ref.source}` and `{known.ref.source}` are two roles of the same name `{ref.slug}`"
-            findings.add(DUPLICATE_ROLE, span, message, "link one file everywhere, or rename one")
+            fault = reading_rules.duplicate_role.two_files(ref.source, known.ref.source, ref.slug)
+            findings.put(span, fault)
     return tuple(found.values())
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.assemble import Named, bind_role, named_roles, read_named
 from orgruntime.compiler.defaults import complete, implied_agent
 from orgruntime.compiler.facts import Facts
@@ -24,7 +25,6 @@ from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
 from orgruntime.compiler.text_rules import judge_text
 from orgruntime.compiler.workflow import Edge, Workflow, read_workflow
-from orgruntime.diagnostics.codes import DEFAULT_ADDED, NOT_AN_ORG, UNKNOWN_IMPORT
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
@@ -86,18 +86,14 @@ def _is_org(org: Path, shown: str, findings: Findings) -> bool:
         if (org / PROGRAM).exists() or (org / PROGRAM).is_symlink():
             return True
         if not org.is_dir():
-            what = "is not a folder" if org.exists() else "does not exist"
-            message = f"`{org.as_posix()}` {what}"
-            findings.add(NOT_AN_ORG, Span(org.as_posix()), message, "give the folder that holds `program.md`")
+            fault = reading_rules.not_an_org.no_folder(org.as_posix(), exists=org.exists())
+            findings.put(Span(org.as_posix()), fault)
             return False
         near = nearest(PROGRAM, sorted(entry.name for entry in org.iterdir() if entry.suffix))
-        help = f"rename `{near}` to `{PROGRAM}`" if near else "`orgrun init` makes a small working org"
-        findings.add(NOT_AN_ORG, here, f"the folder `{org.as_posix()}` has no `{PROGRAM}`", help)
+        findings.put(here, reading_rules.not_an_org.no_program(org.as_posix(), PROGRAM, near))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        findings.add(
-            NOT_AN_ORG, here, f"cannot read `{org.as_posix()}`: {reason}", "check the path and its permissions"
-        )
+        findings.put(here, reading_rules.not_an_org.unreadable(org.as_posix(), reason))
     return False
 
 
@@ -130,14 +126,13 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
     for node in program.imports if program else ():
         text = node.text.strip()
         if "@" in text:
-            message = f"`{text}`: imports from other repositories are not supported yet"
-            findings.add(UNKNOWN_IMPORT, node.span, message, "copy the role into `roles/`, or into the shared library")
+            findings.put(node.span, reading_rules.unknown_import.other_repository(text))
             continue
         ref = links.add_import(text)
         if isinstance(ref, RoleRef):
             found.append((ref, node.span))
         else:
-            findings.add(UNKNOWN_IMPORT, node.span, ref.message, ref.help or "write `lib/NAME` or `roles/NAME.md`")
+            findings.put(node.span, reading_rules.unknown_import.unresolved(ref.message, ref.help))
     return found
 
 
@@ -166,5 +161,5 @@ def _facts(org: Path, document: Document, program: Program, draft: _Draft, findi
 
 def _implied(document: Document, program: Program, at: Span, findings: Findings) -> Role:
     role = implied_agent(document.title or "", document.body, program.models)
-    findings.add(DEFAULT_ADDED, at, "no roles are named: the program itself is the prompt of one agent, `researcher`")
+    findings.put(at, reading_rules.default_added.whole_program(role.slug))
     return role.model_copy(update={"tools": program.tools})

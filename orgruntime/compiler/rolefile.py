@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import TOLERANCE
-from orgruntime.compiler.fields import Fields
+from orgruntime.compiler.fields import Fields, kind_of
 from orgruntime.compiler.keys import HINTS
 from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, report_keys, text_of, tools_of
 from orgruntime.compiler.text_rules import judge_text
-from orgruntime.diagnostics.codes import EMPTY_ROLE, LIKELY_TYPO, STAND_IN, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
@@ -110,10 +110,7 @@ def report_empty(role: RoleFile, findings: Findings) -> None:
     """An agent without words cannot work."""
     if not role.body and not role.broken:
         end = role.text.count("\n") + 1
-        message = f"the role `{role.slug}` has no words below its front matter"
-        findings.add(
-            EMPTY_ROLE, Span(role.shown, end, 1, end, 2), message, "say what the role sees, does and hands off"
-        )
+        findings.put(Span(role.shown, end, 1, end, 2), reading_rules.empty_role.no_words(role.slug))
 
 
 def slug_of(relative: str) -> str:
@@ -134,7 +131,7 @@ def _hints(front: MapNode, findings: Findings) -> Fields | None:
     if node is None:
         return None
     if not isinstance(node, MapNode):
-        findings.add(WRONG_TYPE, node.span, "`org` must be a mapping, such as `{kind: experiment}`")
+        findings.put(node.span, reading_rules.wrong_type.hints(kind_of(node)))
         return None
     return Fields(node, "org", HINTS, findings)
 
@@ -146,8 +143,7 @@ def _name(front: MapNode, document: Document, slug: str, findings: Findings) -> 
     title, _ = _opening(document)
     if document.front is not None and not document.front_is_broken:
         source = "its first heading" if title else "its path"
-        message = f"`name` is missing; {source} stands in: `{title or slug}`"
-        findings.add(STAND_IN, document.source.span(0, 0), message, "add `name:`")
+        findings.put(document.source.span(0, 0), reading_rules.stand_in.name(source, title or slug))
     return title or slug
 
 
@@ -159,7 +155,7 @@ def _description(front: MapNode, document: Document, findings: Findings) -> str:
     title = text_of(front, "title", findings)
     node = front.get("title")
     if title and node is not None:
-        findings.add(STAND_IN, node.span, "`description` is missing; `title` stands in", "add `description:`")
+        findings.put(node.span, reading_rules.stand_in.description())
     return title or _opening(document)[1]
 
 
@@ -177,11 +173,8 @@ def _why_none(document: Document, findings: Findings) -> str:
     source = document.source
     at = missed(source, TOLERANCE)
     if at is None:
-        message = "no front matter; the first heading and the first paragraph stand in for name and description"
-        findings.add(STAND_IN, source.span(0, 0), message)
+        findings.put(source.span(0, 0), reading_rules.stand_in.no_front_matter())
         return "it begins with `+++`, and TOML is not read" if source.text.startswith("+++") else ""
     line = source.place(at)[0]
-    message = "these keys are not read, because no front matter begins in the first line"
-    help = "put a line `---` before the first key and another one after the last"
-    findings.add(LIKELY_TYPO, source.span(at, source.line_end(at)), message, help)
+    findings.put(source.span(at, source.line_end(at)), reading_rules.likely_typo.keys_without_fence())
     return f"the keys in line {line} are not enclosed by two lines `---`"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import MODEL
-from orgruntime.diagnostics.codes import BAD_VALUE, LIKELY_TYPO
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance, nearest
 from orgruntime.model.manifest import ModelSpec
@@ -43,15 +43,9 @@ def _model(fields: Fields, name: str, findings: Findings) -> ModelSpec | None:
         return None
     model, url, key = inner.scalar("model"), inner.text("base_url"), inner.scalar("key_env")
     if url is not None and not re.match(r"https?://\S+$", url):
-        findings.add(
-            BAD_VALUE,
-            inner.span("base_url"),
-            f"`{inner.path('base_url')}` is not an http address",
-            "write `http://HOST:PORT`",
-        )
+        findings.put(inner.span("base_url"), reading_rules.bad_value.no_address(inner.path("base_url"), url))
     if key is not None and not _VARIABLE.fullmatch(key.text.strip()):
-        message = f"`{inner.path('key_env')}` is not the name of an environment variable"
-        findings.add(BAD_VALUE, key.span, message, "name the variable that holds the key, never the key")
+        findings.put(key.span, reading_rules.bad_value.no_variable(inner.path("key_env")))
     if model is None:
         return None
     return ModelSpec(name=name, species=model.text.strip(), base_url=url, key_env=key.text.strip() if key else None)
@@ -80,5 +74,4 @@ def _report_near_name(node: ScalarNode, known: tuple[str, ...], findings: Findin
     text = node.text.strip()
     near = nearest(text, known)
     if near and "/" not in text and len(text) > 3 and edit_distance(text.casefold(), near.casefold()) <= 2:
-        message = f"`{text}` is not in `models:` and is taken as the name of a model"
-        findings.add(LIKELY_TYPO, node.span, message, f"did you mean `{near}`?")
+        findings.put(node.span, reading_rules.likely_typo.model(text, near))

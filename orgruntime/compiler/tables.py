@@ -9,13 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from orgruntime.compiler import words
+from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import convert, one_of, split_commas
 from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.library import RoleLinks, RoleRef
-from orgruntime.diagnostics.codes import BAD_PAYLOAD, BAD_TABLE, BAD_VALUE, DUPLICATE_ROLE, UNKNOWN_KEY
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import did_you_mean
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import Resources, RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
@@ -64,9 +62,7 @@ def read_roles(
             continue
         earlier = found.get(made.ref.slug)
         if earlier is not None:
-            help = "keep one; a second role needs a file of its own name"
-            message = f"the role `{made.ref.slug}` is already in line {earlier.span.line}"
-            findings.add(DUPLICATE_ROLE, made.span, message, help)
+            findings.put(made.span, reading_rules.duplicate_role.second_row(made.ref.slug, earlier.span.line))
             continue
         found[made.ref.slug] = made
     return tuple(found.values()), complete
@@ -80,14 +76,13 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
         current = _plain(row, "payload") or current
         span = _cell_span(document, row["payload"], row)
         if not _NAME.fullmatch(current) or current in BUILTIN_PAYLOADS:
-            why = "is built in" if current in BUILTIN_PAYLOADS else "is not a name of small letters, digits and `_`"
-            findings.add(BAD_PAYLOAD, span, f"the payload `{current}` {why}", "choose another name")
+            findings.put(span, reading_rules.bad_payload.name(current, built_in=current in BUILTIN_PAYLOADS))
             continue
         made = _payload_field(document, row, findings)
         if made is None:
             continue
         if any(one.name == made.name for one in fields.get(current, [])):
-            findings.add(BAD_PAYLOAD, span, f"the field `{made.name}` of `{current}` is given twice", "keep one row")
+            findings.put(span, reading_rules.bad_payload.field_again(current, made.name))
             continue
         fields.setdefault(current, []).append(made)
     return tuple(PayloadType(name=name, fields=tuple(made)) for name, made in fields.items())
@@ -100,11 +95,11 @@ def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
         key, sign, value = part.text.partition(":")
         name = key.strip().casefold()
         if name not in RESOURCES:
-            message = f"unknown resource `{key.strip()}` in `{path}`"
-            findings.add(UNKNOWN_KEY, part.part(0, len(key.rstrip())), message, did_you_mean(name, RESOURCES))
+            fault = reading_rules.unknown_key.resource(key.strip(), path, RESOURCES)
+            findings.put(part.part(0, len(key.rstrip())), fault)
         elif not sign or not value.strip() or name in values:
-            fault = "is given twice" if name in values else "has no value"
-            findings.add(BAD_VALUE, part.span, f"`{path}.{name}` {fault}", f"write it once, as `{name}: 1`")
+            of = reading_rules.bad_value
+            findings.put(part.span, of.part_again(path, name) if name in values else of.part_empty(path, name))
         else:
             start = len(key) + 1 + len(value) - len(value.lstrip())
             values[name] = ScalarNode(part.part(start, start + len(value.strip())), value.strip())
@@ -136,16 +131,14 @@ def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, f
     cell = row["role"]
     found = links(document.source.text, cell.start, cell.end)
     if len(found) != 1:
-        span = _cell_span(document, cell, row)
-        help = "write it as `[Researcher](roles/researcher.md)`"
-        findings.add(BAD_TABLE, span, "the cell `role` must hold one link to a role file", help)
+        findings.put(_cell_span(document, cell, row), reading_rules.bad_table.no_link())
         return None
     link = found[0]
     span = document.source.span(link.start, link.end)
     ref = role_links.resolve(link.href)
     if not isinstance(ref, RoleRef):
         where = document.source.span(link.href_start, link.href_start + len(link.href))
-        findings.add(ref.code, where, ref.message, ref.help)
+        findings.put(where, ref)
         return None
     kind, count, model, needs = (_scalar(document, row, name) for name in ("kind", "count", "model", "resources"))
     return RoleRow(
@@ -172,14 +165,12 @@ def _payload_field(document: Document, row: dict[str, Cell], findings: Findings)
     name = _plain(row, "field")
     cell = row.get("field") or row["payload"]
     if not _NAME.fullmatch(name):
-        span = _cell_span(document, cell, row)
-        findings.add(BAD_PAYLOAD, span, f"`{name}` is not the name of a field", "use small letters, digits and `_`")
+        findings.put(_cell_span(document, cell, row), reading_rules.bad_payload.field_name(name))
         return None
     kind, choices = _field_type(document, row, findings)
     required = _plain(row, "required").casefold()
     if required not in ("", "yes", "no", "true", "false", "required", "optional"):
-        span = _cell_span(document, row["required"], row)
-        findings.add(BAD_PAYLOAD, span, f"`{required}` is neither `yes` nor `no`")
+        findings.put(_cell_span(document, row["required"], row), reading_rules.bad_payload.required(required))
     is_required = required not in ("no", "false", "optional")
     return PayloadField(name=name, type=kind, required=is_required, meaning=_plain(row, "meaning"), choices=choices)
 
@@ -192,9 +183,9 @@ def _field_type(document: Document, row: dict[str, Cell], findings: Findings) ->
     kinds = [kind.value for kind in FieldType]
     name = word.strip().casefold() or FieldType.STRING.value
     if name not in kinds or (name == FieldType.CHOICE.value) != bool(choices):
-        span = _cell_span(document, row["type"], row)
-        help = "write `choice: low, high`" if name == FieldType.CHOICE.value else did_you_mean(name, kinds)
-        findings.add(BAD_PAYLOAD, span, f"`{text}` is not the type of a field", help)
+        of = reading_rules.bad_payload
+        fault = of.no_choices() if name == FieldType.CHOICE.value else of.field_type(text, kinds)
+        findings.put(_cell_span(document, row["type"], row), fault)
         return FieldType.STRING, ()
     return FieldType(name), choices
 
@@ -205,23 +196,22 @@ def _rows(
     """Each row as column → cell. The header is checked against the closed set of columns."""
     block = next((block for block in section.blocks if block.kind == "table"), None)
     if block is None:
-        help = "begin it with `| " + " | ".join(columns) + " |`"
-        findings.add(BAD_TABLE, document.heading_span(section), f"the section `{section.title}` has no table", help)
+        findings.put(document.heading_span(section), reading_rules.bad_table.none(section.title, columns))
         return
     table = document.table(block)
     names = [cell.text.strip("*_` ").casefold() for cell in table.header]
     for name, cell in zip(names, table.header, strict=True):
         if name not in columns:
             span = document.source.span(cell.start, max(cell.end, cell.start + 1))
-            findings.add(BAD_TABLE, span, f"unknown column `{name}`", did_you_mean(name, columns))
+            findings.put(span, reading_rules.bad_table.unknown_column(name, columns))
     if first not in names:
         span = document.source.span(table.start, document.source.line_end(table.start))
-        findings.add(BAD_TABLE, span, f"the table has no column `{first}`", "add it as the first column")
+        findings.put(span, reading_rules.bad_table.no_column(first))
         return
     for row in table.rows:
         if len(row) > len(names):
             span = document.source.span(row[len(names)].start, max(row[-1].end, row[len(names)].start + 1))
-            findings.add(BAD_TABLE, span, "the row has more cells than the header", "write a bar in a cell as `\\|`")
+            findings.put(span, reading_rules.bad_table.too_many_cells())
         padded = (*row, *[Cell("", row[-1].end, row[-1].end)] * (len(names) - len(row)))
         yield {name: cell for name, cell in zip(names, padded, strict=False) if name in columns}
 

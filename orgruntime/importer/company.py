@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from orgruntime.compiler.rolefile import read_role
-from orgruntime.diagnostics.codes import INVALID_YAML
 from orgruntime.diagnostics.diagnostic import Findings, Severity
 from orgruntime.importer.agents import role_hints
 from orgruntime.importer.declared import with_company
@@ -112,7 +111,7 @@ class _Company:
         agents = tree.get("agents") if tree else None
         if tree is None:
             fault = next(iter(findings.sorted()), None)
-            self._gatherer.refuse(relative, f"it cannot be read: {fault.message if fault else INVALID_YAML.name}")
+            self._gatherer.refuse(relative, f"it cannot be read: {fault.message if fault else 'invalid YAML'}")
             return
         others = [one_line(name.text, 40) for name, _ in tree.entries if name.text not in ("schema", "agents")]
         rest = f"; not read: {', '.join(others)}" if others else ""

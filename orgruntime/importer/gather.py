@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from orgruntime.compiler.reading_rules import foreign_key
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
-from orgruntime.diagnostics.codes import FOREIGN_KEY
 from orgruntime.diagnostics.diagnostic import Findings, Severity
 from orgruntime.importer.declared import declared, own_names, title_of
 from orgruntime.importer.foreign import Fate, FileFate, ForeignRole, Notice
@@ -126,7 +126,7 @@ class Gatherer:
     def _keep(self, relative: str, slug: str, file: RoleFile, findings: Findings) -> None:
         for one in findings:
             # Foreign keys are part of what was declared; everything else that is no error is a repair or a warning.
-            if one.code != FOREIGN_KEY.id:
+            if one.code != foreign_key.CODE.id:
                 self.remarks.keep(one)
         stored = f"roles/{slug}.md"
         role = ForeignRole(

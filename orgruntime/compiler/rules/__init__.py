@@ -1,7 +1,7 @@
 """The rules that judge what was read of an org: one module a rule, each with its `CODE` and its check.
 
-A rule knows facts and reports findings, and no rule knows another. Faults of reading have no module here: the reader
-that stops at one reports it; rules of texts are next door. Invariant: the tuple holds every module of this folder, in
+A rule knows facts and reports findings, and no rule knows another. Faults of reading have their modules next door
+(`reading_rules`), and so have those of texts. Invariant: the tuple holds every module of this folder, in
 alphabetical order; findings are sorted by place, so that the order of the rules is never seen.
 """
 

@@ -1,0 +1,37 @@
+"""A value that is not understood where it stands."""
+
+from __future__ import annotations
+
+from orgruntime.diagnostics.codes import BAD_VALUE
+from orgruntime.diagnostics.diagnostic import Fault
+
+CODE = BAD_VALUE
+
+
+def empty(path: str) -> Fault:
+    return Fault(CODE, f"`{path}` is empty", "give it a value, or delete the key")
+
+
+def unclear(path: str, why: str, help: str) -> Fault:
+    """`why` completes "`PATH`: …"."""
+    return Fault(CODE, f"`{path}`: {why}", help)
+
+
+def no_address(path: str, text: str) -> Fault:
+    return Fault(CODE, f"`{path}`: `{text}` is not an http address", "write `http://HOST:PORT`")
+
+
+def no_variable(path: str) -> Fault:
+    """What stands there may be the key itself, so it is not quoted."""
+    message = f"`{path}` is not the name of an environment variable"
+    return Fault(
+        CODE, message, "name the variable that holds the key, such as `ANTHROPIC_API_KEY`; never the key itself"
+    )
+
+
+def part_again(path: str, name: str) -> Fault:
+    return Fault(CODE, f"`{path}.{name}` is given twice", f"write it once, as `{name}: 1`")
+
+
+def part_empty(path: str, name: str) -> Fault:
+    return Fault(CODE, f"`{path}.{name}` has no value", f"write `{name}: 1`, say")
