@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from orgruntime.compiler import reading_rules
-from orgruntime.compiler.assemble import Named, bind_role, named_roles, read_named
+from orgruntime.compiler.assemble import Named, bind_role, named_roles, read_named, settled
 from orgruntime.compiler.defaults import complete, implied_agent
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.listing import list_files
+from orgruntime.compiler.naming import SlugNames, former_slugs, names_of_roles
 from orgruntime.compiler.program import Program, bind_program
-from orgruntime.compiler.rolefile import FileReport, RoleFile
+from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role
 from orgruntime.compiler.rules import judge
 from orgruntime.compiler.seal import PROGRAM as PROGRAM
 from orgruntime.compiler.seal import manifest_of
@@ -59,7 +61,7 @@ def compile_org(path: Path, read: Reader = read_source) -> Compilation:
         return Compilation(None, findings.sorted(), (FileReport(shown, "program", None, "the program"),))
     judge_text(source, findings)
     document = parse_document(source, findings)
-    links = RoleLinks(org, org.as_posix())
+    links = RoleLinks(org, org.as_posix(), partial(_formerly, read))
     program = bind_program(document, Path(os.path.abspath(org)), findings)
     draft = _draft(document, program, links, findings, read)
     manifest = _manifest(org, document, program, draft, findings) if program else None
@@ -78,6 +80,7 @@ class _Draft:
     edges: tuple[Edge, ...]
     payloads: tuple[PayloadType, ...]
     complete: bool
+    links: RoleLinks
 
 
 def _is_org(org: Path, shown: str, findings: Findings) -> bool:
@@ -118,7 +121,7 @@ def _draft(document: Document, program: Program | None, links: RoleLinks, findin
     if parts.roles is None and parts.workflow is None:
         named = tuple(one for one in named if files[one.ref.slug].has_front_matter or files[one.ref.slug].broken)
         files = {one.ref.slug: files[one.ref.slug] for one in named}
-    return _Draft(parts, named, files, workflow.edges, payloads, rows_complete and workflow.complete)
+    return _Draft(parts, named, files, workflow.edges, payloads, rows_complete and workflow.complete, links)
 
 
 def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> list[tuple[RoleRef, Span]]:
@@ -146,7 +149,8 @@ def _manifest(org: Path, document: Document, program: Program, draft: _Draft, fi
 def _facts(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Facts:
     """Roles bound, and what the program leaves out added."""
     at = document.source.span(0, document.source.line_end(0))
-    roles = tuple(bind_role(named, draft.files[named.ref.slug], program, findings) for named in draft.named)
+    names = _names(draft, findings)
+    roles = tuple(bind_role(named, draft.files[named.ref.slug], program, names, findings) for named in draft.named)
     edges = draft.edges
     if not draft.named and draft.complete and draft.parts.roles is None and draft.parts.workflow is None:
         roles = (_implied(document, program, at, findings),)
@@ -157,6 +161,17 @@ def _facts(org: Path, document: Document, program: Program, draft: _Draft, findi
         org=Path(os.path.abspath(org)), document=document, program=program, parts=draft.parts, named=draft.named,
         files=draft.files, roles=roles, edges=edges, own_payloads=draft.payloads, whole=draft.complete,
     )  # fmt: skip
+
+
+def _formerly(read: Reader, ref: RoleRef) -> tuple[str, ...]:
+    return former_slugs(read_role(ref.path, ref.shown, ref.slug, Findings(), read))
+
+
+def _names(draft: _Draft, findings: Findings) -> SlugNames:
+    """What roles are called, and were called. A file that the program does not name can be meant as well."""
+    slugs = [*(one.ref.slug for one in draft.named), *(ref.slug for ref in draft.links.own_files())]
+    was = [(one.ref.slug, settled(one, draft.files[one.ref.slug]).was) for one in draft.named]
+    return names_of_roles(slugs, was, findings)
 
 
 def _implied(document: Document, program: Program, at: Span, findings: Findings) -> Role:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.compiler.assemble import Named, model_cell
+from orgruntime.compiler.assemble import Named, model_cell, settled
 from orgruntime.compiler.command import COMMANDS
 from orgruntime.compiler.graph import entries
+from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
 from orgruntime.compiler.payloads import is_sound, known_payloads
 from orgruntime.compiler.program import Program
@@ -78,6 +79,11 @@ class Facts:
     @cached_property
     def entries(self) -> tuple[RoleSlug, ...]:
         return entries(self.roles, self.sound)
+
+    @cached_property
+    def asked(self) -> tuple[tuple[Role, Hints], ...]:
+        """Each named role with what its row asks for, and its file where the row does not."""
+        return tuple((self.by_slug[one.ref.slug], settled(one, self.files[one.ref.slug])) for one in self.named)
 
     @property
     def measuring(self) -> tuple[Role, ...]:

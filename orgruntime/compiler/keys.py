@@ -1,4 +1,5 @@
-"""Every key of the front matter of `program.md`, and every hint below `org:` of a role file: the one table of them.
+"""Every key of the front matter of `program.md`, and of what a trial reserves: the one table of them. Those below
+`org:` of a role file are in `hint_keys.py`.
 
 The compiler takes from here which keys are known, which must be there and in which range a number may lie; the JSON
 Schema is generated from it; a test holds the reference to it. Reads nothing. Invariant: a key that is not in the table
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orgruntime.model.appetite import Preset
-from orgruntime.model.manifest import Direction, RoleKind
+from orgruntime.model.manifest import Direction
 
 FORMAT = "orgruntime/1"
 METRIC = r"[A-Za-z_][A-Za-z0-9_.@/-]*"
@@ -47,6 +48,8 @@ class Kind(StrEnum):
     MAPPING = "mapping"
     MODELS = "mapping of names to models"
     RESOURCES = "resources"
+    INPUTS = "mapping of names to inputs"
+    YES_NO = "yes or no"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Table:
         return tuple(key.name for key in self.keys if key.required)
 
 
-_PRESETS = tuple(preset.value for preset in Preset)
+PRESETS = tuple(preset.value for preset in Preset)
 _SHARE = Range(0, 1, open_low=True)
 
 OBJECTIVE = Table(
@@ -179,7 +182,7 @@ BLAST_RADIUS = Table(
 
 RISK = Table(
     (
-        Key("preset", Kind.CHOICE, "where dials that are not set come from", "balanced", choices=_PRESETS),
+        Key("preset", Kind.CHOICE, "where dials that are not set come from", "balanced", choices=PRESETS),
         Key(
             "false_champions",
             Kind.SHARE,
@@ -241,7 +244,7 @@ RISK = Table(
             Kind.MAPPING,
             "the largest change that needs no approval",
             "the preset's",
-            choices=_PRESETS,
+            choices=PRESETS,
             keys=BLAST_RADIUS,
         ),
     )
@@ -284,7 +287,7 @@ PROGRAM = Table(
         Key("objective", Kind.MAPPING, "what is to be improved", required=True, keys=OBJECTIVE),
         Key("workspace", Kind.MAPPING, "what is under research", required=True, keys=WORKSPACE),
         Key(
-            "risk", Kind.MAPPING, "the appetite: a preset, or dials one by one", "balanced", choices=_PRESETS, keys=RISK
+            "risk", Kind.MAPPING, "the appetite: a preset, or dials one by one", "balanced", choices=PRESETS, keys=RISK
         ),
         Key(
             "budget",
@@ -316,20 +319,6 @@ RESOURCES = Table(
     )
 )
 
-HINTS = Table(
-    (
-        Key("kind", Kind.CHOICE, "what the role is", "agent", choices=tuple(RoleKind)),
-        Key("count", Kind.DESKS, "desks of an agent", "1", range=Range(1, 1000), example="4"),
-        Key("model", Kind.COMMAS, "a species or a panel", "default", example="search/tpe"),
-        Key(
-            "tools", Kind.COMMAS, "what the role asks for; the program grants", "all that is granted", example="[Read]"
-        ),
-        Key("resources", Kind.RESOURCES, "what a trial of this role reserves", "1 CPU", keys=RESOURCES),
-        Key("title", Kind.TEXT, "for people", "", example="Principal investigator"),
-    )
-)
-
-
 _MEANT = {
     "lower": "minimize", "min": "minimize", "minimum": "minimize", "down": "minimize", "decrease": "minimize",
     "higher": "maximize", "max": "maximize", "maximum": "maximize", "up": "maximize", "increase": "maximize",
@@ -340,7 +329,9 @@ _MEANT = {
     "time_budget": "wall_clock", "hours": "wall_clock", "runs": "trials", "experiments": "trials", "model": "models",
     "api_key": "key_env", "key": "key_env", "url": "base_url", "mode": "direction", "version": "format",
     "desks": "count", "replicas": "count", "verify": "verifier", "judge": "verifier", "trainer": "experiment",
-    "person": "human", "llm": "agent",
+    "person": "human", "llm": "agent", "mem": "memory", "ram": "memory", "averse": "cautious", "minimal": "cautious",
+    "open": "bold", "eager": "bold", "project": "org", "team": "org", "all": "org", "self": "own", "local": "own",
+    "outputs": "produces", "accepts": "consumes", "handoffs": "hands_off_to", "parameters": "inputs", "renamed": "was",
 }  # fmt: skip
 """Words that people write for one of ours, from the formats and command lines that they come from."""
 

@@ -6,6 +6,7 @@ Invariant: a link that resolves points at a markdown file below one of the two r
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +48,9 @@ def library_root(org: Path) -> Path | None:
 class RoleLinks:
     """Resolves the links of one program. `shown` is the org's folder as it is shown to people."""
 
-    def __init__(self, org: Path, shown: str) -> None:
+    def __init__(self, org: Path, shown: str, formerly: Callable[[RoleRef], tuple[str, ...]] = lambda _: ()) -> None:
+        """`formerly`: the slugs that a role file says it had before. Asked only where a link leads nowhere."""
+        self._formerly = formerly
         self._org, self._shown = Path(os.path.abspath(org)), shown
         self.own = self._org / "roles"
         self.library = library_root(self._org)
@@ -145,6 +148,8 @@ class RoleLinks:
     def _missing(self, href: str, slug: str) -> Fault:
         """No such file: the nearest own one, as a link would name it, or the nearest of the library."""
         own = {ref.slug: ref.source for ref in self.own_files()}
+        if now := next((ref.source for ref in self.own_files() if slug in self._formerly(ref)), None):
+            return reading_rules.unknown_role.renamed(href, now)
         if near := nearest(slug, own):
             return reading_rules.unknown_role.missing(href, own[near], None)
         shared = (

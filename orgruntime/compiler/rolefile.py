@@ -12,7 +12,8 @@ from pathlib import Path
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import TOLERANCE
 from orgruntime.compiler.fields import Fields, kind_of
-from orgruntime.compiler.keys import HINTS
+from orgruntime.compiler.hint_keys import HINTS
+from orgruntime.compiler.hints import Hints, bind_hints
 from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, report_keys, text_of, tools_of
 from orgruntime.compiler.text_rules import judge_text
 from orgruntime.diagnostics.diagnostic import Findings
@@ -47,6 +48,8 @@ class RoleFile:
     """Path as it is shown in diagnostics."""
     name: str
     description: str = ""
+    usage: str = ""
+    """The rest of the description, from its first example on."""
     body: str = ""
     tools: tuple[ScalarNode, ...] | None = None
     """Asked for; None where the file does not say."""
@@ -54,8 +57,7 @@ class RoleFile:
     """Held back by the file itself."""
     model: tuple[ScalarNode, ...] = ()
     """Wished for; it is never a grant."""
-    hints: Fields | None = None
-    kind: RoleKind | None = None
+    hints: Hints = Hints()
     sha256: str = ""
     text: str = ""
     has_front_matter: bool = False
@@ -66,6 +68,11 @@ class RoleFile:
     """Of the front matter, as they are written."""
     why: str = ""
     """Why a file without front matter is taken for none: what stands there instead."""
+
+    @property
+    def kind(self) -> RoleKind | None:
+        """What the file says that the role is."""
+        return self.hints.kind
 
 
 def read_role(path: Path, shown: str, slug: str, findings: Findings, read: Reader = read_source) -> RoleFile:
@@ -83,19 +90,19 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
     front = document.front or MapNode(source.span(0, 0), ())
     report_keys(front, findings)
     report_cut(source, front, findings)
-    hints = _hints(front, findings)
+    description, usage = _description(front, document, findings)
     why = "" if document.front or document.front_is_broken else _why_none(document, findings)
     return RoleFile(
         slug=slug,
         shown=source.file,
         name=_name(front, document, slug, findings),
-        description=_description(front, document, findings),
+        description=description,
+        usage=usage,
         body=document.body,
         tools=tools_of(front, findings),
         denied=denied_of(front, findings),
         model=models_of(front, findings),
-        hints=hints,
-        kind=hints.choice("kind", RoleKind) if hints else None,
+        hints=_hints(front, findings),
         sha256=source.sha256,
         text=source.text,
         has_front_matter=document.front is not None,
@@ -122,18 +129,19 @@ def slug_of(relative: str) -> str:
     return slug
 
 
-def _hints(front: MapNode, findings: Findings) -> Fields | None:
+def _hints(front: MapNode, findings: Findings) -> Hints:
     """What stands under `org:`, or under `metadata.org` where a format allows no other place."""
-    node = front.get("org")
     metadata = front.get("metadata")
-    if node is None and isinstance(metadata, MapNode):
-        node = metadata.get("org")
+    node, other = front.get("org"), metadata.get("org") if isinstance(metadata, MapNode) else None
+    if node is not None and other is not None:
+        findings.put(other.span, reading_rules.unread_value.second_hints())
+    node = other if node is None else node
     if node is None:
-        return None
+        return Hints()
     if not isinstance(node, MapNode):
         findings.put(node.span, reading_rules.wrong_type.hints(kind_of(node)))
-        return None
-    return Fields(node, "org", HINTS, findings)
+        return Hints()
+    return bind_hints(Fields(node, "org", HINTS, findings), findings)
 
 
 def _name(front: MapNode, document: Document, slug: str, findings: Findings) -> str:
@@ -147,16 +155,18 @@ def _name(front: MapNode, document: Document, slug: str, findings: Findings) -> 
     return title or slug
 
 
-def _description(front: MapNode, document: Document, findings: Findings) -> str:
-    """Text before the first example or literal `\\n`; else the title, else the first paragraph."""
+def _description(front: MapNode, document: Document, findings: Findings) -> tuple[str, str]:
+    """Text before the first example or literal `\\n`, and the rest; else the title, else the first paragraph."""
     text = text_of(front, "description", findings)
     if text:
-        return " ".join((_EXAMPLES.split(text)[0].strip() or text).split())
+        first = _EXAMPLES.search(text)
+        cut = first.start() if first and text[: first.start()].strip() else len(text)
+        return " ".join(text[:cut].split()), text[cut:].strip()
     title = text_of(front, "title", findings)
     node = front.get("title")
     if title and node is not None:
         findings.put(node.span, reading_rules.stand_in.description())
-    return title or _opening(document)[1]
+    return title or _opening(document)[1], ""
 
 
 def _opening(document: Document) -> tuple[str | None, str]:

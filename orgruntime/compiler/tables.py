@@ -6,47 +6,54 @@ Invariant: a row whose link resolves gives a role, however faulty its other cell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
-from orgruntime.compiler import reading_rules, words
-from orgruntime.compiler.fields import convert, one_of, split_commas
-from orgruntime.compiler.keys import RESOURCES
+from orgruntime.compiler import reading_rules
+from orgruntime.compiler.fields import Fields, convert, one_of, split_commas
+from orgruntime.compiler.hints import Hints, memory_of, names_of
 from orgruntime.compiler.library import RoleLinks, RoleRef
+from orgruntime.compiler.needs import Needs, desks, read_needs
+from orgruntime.compiler.risk import RadiusWish, bind_role_risk
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.manifest import Resources, RoleKind
+from orgruntime.model.manifest import RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
 from orgruntime.orgfile.document import Cell, Document, Section
 from orgruntime.orgfile.inline import links
-from orgruntime.orgfile.tree import ScalarNode
+from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
 
-ROLE_COLUMNS = ("role", "kind", "count", "model", "resources")
+ROLE_COLUMNS = (
+    "role", "kind", "count", "model", "resources", "title", "tools", "produces", "consumes", "risk", "inputs", "memory",
+    "was",
+)  # fmt: skip
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
-MOST_DESKS = 1000
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a trial of a role reserves. Absent parts are None."""
-
-    resources: Resources = Resources()
-    minutes: float | None = None
-    span: Span | None = None
-    given: bool = False
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RoleRow:
+    """`hints`: what the cells say. `values`: name and value of each input that they fill in."""
+
     ref: RoleRef
     span: Span
     label: str
-    kind: RoleKind | None = None
-    count: int | None = None
-    model: tuple[ScalarNode, ...] = ()
-    needs: Needs = field(default_factory=Needs)
-    count_span: Span | None = None
+    hints: Hints = Hints()
+    values: tuple[tuple[ScalarNode, ScalarNode], ...] = ()
+
+    @property
+    def kind(self) -> RoleKind | None:
+        return self.hints.kind
+
+    @property
+    def model(self) -> tuple[ScalarNode, ...]:
+        return self.hints.model
+
+    @property
+    def needs(self) -> Needs:
+        return self.hints.needs
 
 
 def read_roles(
@@ -88,45 +95,6 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
     return tuple(PayloadType(name=name, fields=tuple(made)) for name, made in fields.items())
 
 
-def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
-    """`gpus: 1, cpus: 2, memory: 4 GiB, minutes: 6, accelerator: H100`."""
-    values: dict[str, ScalarNode] = {}
-    for part in split_commas(node):
-        key, sign, value = part.text.partition(":")
-        name = key.strip().casefold()
-        if name not in RESOURCES:
-            fault = reading_rules.unknown_key.resource(key.strip(), path, RESOURCES)
-            findings.put(part.part(0, len(key.rstrip())), fault)
-        elif not sign or not value.strip() or name in values:
-            of = reading_rules.bad_value
-            findings.put(part.span, of.part_again(path, name) if name in values else of.part_empty(path, name))
-        else:
-            start = len(key) + 1 + len(value) - len(value.lstrip())
-            values[name] = ScalarNode(part.part(start, start + len(value.strip())), value.strip())
-    return bind_needs(values, path, findings, node.span)
-
-
-def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, span: Span) -> Needs:
-    gpus, cpus = (_amount(values, name, path, findings) for name in ("gpus", "cpus"))
-    minutes = values.get("minutes")
-    memory = values.get("memory")
-    accelerator = values.get("accelerator")
-    read = None if memory is None else convert(memory.text, memory.span, f"{path}.memory", words.mebibytes, findings)
-    resources = Resources(
-        cpus=1.0 if cpus is None else cpus,
-        gpus=0.0 if gpus is None else gpus,
-        memory_mb=read,
-        accelerator=accelerator.text if accelerator else None,
-    )
-    limit = convert(minutes.text, minutes.span, f"{path}.minutes", words.positive, findings) if minutes else None
-    return Needs(resources, limit, span, given=bool(values))
-
-
-def _amount(values: dict[str, ScalarNode], name: str, path: str, findings: Findings) -> float | None:
-    node = values.get(name)
-    return convert(node.text, node.span, f"{path}.{name}", words.not_negative, findings) if node else None
-
-
 def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, findings: Findings) -> RoleRow | None:
     cell = row["role"]
     found = links(document.source.text, cell.start, cell.end)
@@ -140,25 +108,67 @@ def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, f
         where = document.source.span(link.href_start, link.href_start + len(link.href))
         findings.put(where, ref)
         return None
-    kind, count, model, needs = (_scalar(document, row, name) for name in ("kind", "count", "model", "resources"))
-    return RoleRow(
-        ref=ref,
-        span=span,
-        label=link.text,
-        kind=convert(kind.text, kind.span, "kind", lambda text: one_of(text, RoleKind), findings) if kind else None,
-        count=convert(count.text, count.span, "count", desks, findings) if count else None,
-        model=split_commas(model) if model else (),
+    cells = {name: node for name in ROLE_COLUMNS[1:] if (node := _scalar(document, row, name)) is not None}
+    inputs = cells.get("inputs")
+    values = _pairs(inputs, "inputs", findings) if inputs else ()
+    return RoleRow(ref, span, link.text, _hints(cells, findings), values)
+
+
+def _hints(cells: dict[str, ScalarNode], findings: Findings) -> Hints:
+    """The cells of a row as the hints of a file are read."""
+
+    def read(name: str, reader: Callable[[str], T]) -> T | None:
+        node = cells.get(name)
+        return convert(node.text, node.span, name, reader, findings) if node else None
+
+    def names(name: str) -> tuple[ScalarNode, ...] | None:
+        return names_of(split_commas(cells[name])) if name in cells else None
+
+    needs = cells.get("resources")
+    return Hints(
+        kind=read("kind", lambda text: one_of(text, RoleKind)),
+        count=read("count", desks),
+        model=names("model") or (),
+        tools=names("tools"),
         needs=read_needs(needs, "resources", findings) if needs else Needs(),
-        count_span=count.span if count else None,
+        title=cells["title"].text if "title" in cells else "",
+        produces=names("produces"),
+        consumes=names("consumes"),
+        risk=_risk(cells["risk"], findings) if "risk" in cells else None,
+        memory=read("memory", memory_of),
+        was=names("was") or (),
+        places={name: node.span for name, node in cells.items()},
     )
 
 
-def desks(text: str) -> int:
-    """How many desks: `4` or `×4`, at most MOST_DESKS."""
-    value = words.count(text.lstrip("×x").strip())
-    if value > MOST_DESKS:
-        raise words.OutOfRange(f"`{text}` is above {MOST_DESKS}", "use fewer desks")
-    return value
+def _risk(cell: ScalarNode, findings: Findings) -> RadiusWish | None:
+    """`cautious`, or `files: 2, lines: 50` with or without a `preset`."""
+    node: Node = cell
+    if ":" in cell.text:
+        pairs = _pairs(cell, "risk", findings)
+        outer = tuple(pair for pair in pairs if pair[0].text == "preset")
+        inner = tuple(pair for pair in pairs if pair[0].text != "preset")
+        radius = (ScalarNode(cell.span, "blast_radius"), MapNode(cell.span, inner))
+        node = MapNode(cell.span, (*outer, radius))
+    row = MapNode(cell.span, ((ScalarNode(cell.span, "risk"), node),))
+    return bind_role_risk(Fields(row, "", ("risk",), findings), findings)
+
+
+def _pairs(cell: ScalarNode, path: str, findings: Findings) -> tuple[tuple[ScalarNode, ScalarNode], ...]:
+    """`name: value, name: value`."""
+    found: dict[str, tuple[ScalarNode, ScalarNode]] = {}
+    for part in split_commas(cell):
+        name, sign, value = part.text.partition(":")
+        if not sign or not value.strip():
+            findings.put(part.span, reading_rules.bad_value.part_empty(path, name.strip()))
+        elif name.strip() in found:
+            findings.put(part.span, reading_rules.bad_value.part_again(path, name.strip()))
+        else:
+            start = len(name) + 1 + len(value) - len(value.lstrip())
+            text = value.strip()
+            key = ScalarNode(part.part(0, len(name.rstrip())), name.strip())
+            found[key.text] = key, ScalarNode(part.part(start, start + len(text)), text, plain=False)
+    return tuple(found.values())
 
 
 def _payload_field(document: Document, row: dict[str, Cell], findings: Findings) -> PayloadField | None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from orgruntime.compiler import keys as table
 from orgruntime.compiler.authority import DEFAULT_TOOLS
+from orgruntime.compiler.hint_keys import HINTS as HINT_TABLE
 from orgruntime.compiler.species import KEY_FREE
 from orgruntime.model.appetite import PRESETS
-from orgruntime.model.manifest import Direction, RoleKind
+from orgruntime.model.manifest import Direction, Memory, RoleKind
 
 SPECIES = {
     "search/tpe": "a tree-structured Parzen estimator over the constants of the editable files; no key, no network",
@@ -29,6 +30,12 @@ KINDS = {
     RoleKind.HUMAN.value: "a person",
 }
 
+MEMORIES = {
+    Memory.NONE.value: "nothing: it begins anew with every inquiry",
+    Memory.OWN.value: "its own earlier proposals",
+    Memory.ORG.value: "all earlier proposals of the run, and the log of before it",
+}
+
 
 @dataclass(frozen=True)
 class Key:
@@ -42,17 +49,21 @@ class Key:
     """A mapping whose names are the author's own."""
 
 
-_PRESETS = {
+PRESET_WORDS = {
     preset.value: f"proof {one.false_champions:.2g}, exploration {one.exploration:.2g}, stakes {one.largest_stake:.2g}"
     for preset, one in PRESETS.items()
 }
 _WORDS = {
     **KINDS,
-    **_PRESETS,
+    **MEMORIES,
+    **PRESET_WORDS,
     Direction.MINIMIZE.value: "smaller is better",
     Direction.MAXIMIZE.value: "larger is better",
 }
-_USUAL = {"models": SPECIES, "model": SPECIES, "tools": dict.fromkeys(DEFAULT_TOOLS, "granted by default")}
+_USUAL = {
+    "models": SPECIES, "model": SPECIES, "tools": dict.fromkeys(DEFAULT_TOOLS, "granted by default"),
+    "human": {"yes": "the role is a person", "no": "it is none"},
+}  # fmt: skip
 """Words for keys that take others as well."""
 
 
@@ -63,7 +74,7 @@ def _keys(of: table.Table) -> dict[str, Key]:
             values={word: _WORDS.get(word, "") for word in key.choices} or _USUAL.get(key.name, {}),
             keys=_keys(key.keys) if key.keys else {},
             example=key.example,
-            is_open=key.kind is table.Kind.MODELS,
+            is_open=key.kind in (table.Kind.MODELS, table.Kind.INPUTS),
         )
         for key in of.keys
     }
@@ -77,7 +88,7 @@ def _doc(key: table.Key) -> str:
 PROGRAM: Mapping[str, Key] = _keys(table.PROGRAM)
 MODEL = PROGRAM["models"].keys
 RESOURCES = _keys(table.RESOURCES)
-HINTS = _keys(table.HINTS)
+HINTS = _keys(HINT_TABLE)
 ROLE: Mapping[str, Key] = {
     "name": Key("A name for people. The role's identity is the path of its file."),
     "description": Key("What the role is for, in one sentence."),

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import CommitId, IdeaId, PayloadId, ProposalId, RoleSlug
-from orgruntime.model.manifest import Role
+from orgruntime.model.manifest import Memory, Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal
-from orgruntime.model.step import Scene, StepReply, StepRequest
+from orgruntime.model.step import PastTrial, Scene, StepReply, StepRequest
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.payloads import choice_words, faults
@@ -127,10 +127,17 @@ def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
         files=editable_files(lab, base),
         seed=lab.seed_for("step", call.address.inquiry, call.address.visit, attempt),
         scene=scene(lab),
-        past=() if species.startswith(_FORGETFUL) else tuple(lab.ledger.past(PAST_WINDOW)),
-        history=() if species.startswith(_WORDLESS) else lab.history,
+        past=() if species.startswith(_FORGETFUL) else _past(lab, call.role),
+        history=() if species.startswith(_WORDLESS) or call.role.memory is not Memory.ORG else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
+
+
+def _past(lab: Lab, role: Role) -> tuple[PastTrial, ...]:
+    """What the role may know of earlier proposals."""
+    if role.memory is Memory.NONE:
+        return ()
+    return tuple(lab.ledger.past(PAST_WINDOW, role.slug if role.memory is Memory.OWN else None))
 
 
 def _species(lab: Lab, call: Call) -> str:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from orgruntime.ledger.rows import TrialRow, TrialState
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.amounts import Amounts
-from orgruntime.model.appetite import Dial
+from orgruntime.model.appetite import BlastRadius, Dial
 from orgruntime.model.ids import CommitId, InquiryId, PayloadId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
@@ -102,11 +102,11 @@ def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
         return Finding(Outcome.DUPLICATE, f"the same code as {earlier.id} ({told})")
     if not diff.files:
         return Finding(Outcome.DUPLICATE, "changes nothing")
-    return _blast(lab, role, len(diff.files), diff.lines)
+    own = lab.manifest.role(proposal.role).blast_radius
+    return _blast(own or lab.numbers.blast_radius, role, len(diff.files), diff.lines)
 
 
-def _blast(lab: Lab, role: Role, files: int, lines: int) -> Finding | None:
-    radius = lab.numbers.blast_radius
+def _blast(radius: BlastRadius, role: Role, files: int, lines: int) -> Finding | None:
     for what, value, bound in (
         ("files", files, radius.files),
         ("lines", lines, radius.lines),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orgruntime.compiler.keys import HINTS, RESOURCES, Key, every_key
+from orgruntime.compiler.hint_keys import HINTS, INPUT, ROLE_RISK
+from orgruntime.compiler.keys import RESOURCES, Key, every_key
 from orgruntime.compiler.tables import PAYLOAD_COLUMNS, ROLE_COLUMNS
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.model.appetite import PRESETS
@@ -22,6 +23,8 @@ ROWS = {
 }
 KEYS = [(f"{where}.{key.name}" if where else key.name, key) for where, key in every_key()]
 KEYS += [(f"org.{key.name}", key) for key in HINTS.keys] + [(key.name, key) for key in RESOURCES.keys]
+KEYS += [(f"org.risk.{key.name}", key) for key in ROLE_RISK.keys]
+KEYS += [(f"org.inputs.NAME.{key.name}", key) for key in INPUT.keys]
 
 
 @pytest.mark.parametrize(("path", "key"), KEYS, ids=[path for path, _ in KEYS])
@@ -53,7 +56,7 @@ def test_a_payload_has_its_fields_and_conditions(payload) -> None:
 
 
 def test_columns_kinds_types_and_dials() -> None:
-    assert all(name in ROWS for name in (*ROLE_COLUMNS, *PAYLOAD_COLUMNS))
+    assert all(name in ROWS or f"column `{name}`" in TEXT for name in (*ROLE_COLUMNS, *PAYLOAD_COLUMNS))
     assert all(f"`{kind}`" in ROWS["kind"][0] for kind in RoleKind)
     types = ROWS["type"][0]
     assert all(f"`{kind}`" in types for kind in FieldType if kind is not FieldType.CHOICE)

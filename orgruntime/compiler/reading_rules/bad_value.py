@@ -30,8 +30,24 @@ def no_variable(path: str) -> Fault:
 
 
 def part_again(path: str, name: str) -> Fault:
-    return Fault(CODE, f"`{path}.{name}` is given twice", f"write it once, as `{name}: 1`")
+    return Fault(CODE, f"`{path}.{name}` is given twice", f"write it once, as `{name}: VALUE`")
 
 
 def part_empty(path: str, name: str) -> Fault:
-    return Fault(CODE, f"`{path}.{name}` has no value", f"write `{name}: 1`, say")
+    return Fault(CODE, f"`{path}.{name}` has no value", f"write `{name}: VALUE`")
+
+
+def contradicts_kind(path: str, human: bool, kind: str) -> Fault:
+    says = "is a person" if human else "is no person"
+    message = f"`{path}` says that the role {says}, and `kind: {kind}` says otherwise"
+    return Fault(CODE, message, f"keep one of the two; `{path}: yes` is the same as `kind: human`")
+
+
+def no_input_name(path: str) -> Fault:
+    return Fault(CODE, f"`{path}` is not the name of an input", "use letters, digits and `_`, such as `topic`")
+
+
+def choices_and_type(path: str, given: bool) -> Fault:
+    if given:
+        return Fault(CODE, f"`{path}` is given, and the type is not `choice`", "add `type: choice`")
+    return Fault(CODE, f"`{path}` is missing: the type is `choice`", "add `choices: [low, high]`")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from orgruntime.diagnostics.codes import UNKNOWN_ROLE
 from orgruntime.diagnostics.diagnostic import Fault
+from orgruntime.diagnostics.nearest import did_you_mean, nearest
 
 CODE = UNKNOWN_ROLE
 
@@ -25,3 +28,14 @@ def missing(href: str, near: str | None, shared: str | None) -> Fault:
     if shared:
         return Fault(CODE, message, f"the shared library has `lib/{shared}`: list it in `imports:`")
     return Fault(CODE, message, "create it, or mend the link")
+
+
+def renamed(href: str, now: str) -> Fault:
+    """`now`: the role file that says it was called so before."""
+    return Fault(CODE, f"the role file `{href}` was renamed", f"it is `{now}` now", instead=now)
+
+
+def no_such_slug(name: str, known: Iterable[str]) -> Fault:
+    known = tuple(known)
+    help = did_you_mean(name, known) or "name a file below `roles/`, without `.md`"
+    return Fault(CODE, f"no role is called `{name}`", help, instead=nearest(name, known) or "")

@@ -30,3 +30,7 @@ def undecided(text: str, key: str) -> Fault:
 def comment(words: str, key: str) -> Fault:
     message = f"`{words[:40]}` is a comment to YAML and is not read as part of `{key}`"
     return Fault(CODE, message, "put the whole value in quotes, or a space behind the `#`")
+
+
+def second_hints() -> Fault:
+    return Fault(CODE, "`metadata.org` is not read, because there is `org` as well", "keep one of the two")
