@@ -17,7 +17,7 @@ from orgruntime.compiler.naming import SlugNames
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.risk import narrower
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
-from orgruntime.compiler.species import resolve
+from orgruntime.compiler.species import granted_wishes, resolve
 from orgruntime.compiler.tables import RoleRow
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
@@ -92,16 +92,12 @@ def bind_role(named: Named, file: RoleFile, program: Program, names: SlugNames, 
     return role
 
 
-def model_cell(named: Named, file: RoleFile) -> tuple[ScalarNode, ...]:
-    """The species that a row names, else those of the hint."""
-    return named.row.model if named.row and named.row.model else file.hints.model
-
-
 def _species(named: Named, file: RoleFile, program: Program, findings: Findings) -> tuple[str, ...]:
-    """The row's model; else the hint below `org:`; else `default`. A foreign `model:` is a wish, not a grant."""
-    cell = model_cell(named, file)
-    if cell:
-        return resolve(cell, program.models, findings)
+    """The row's model; else what the file wishes for and the program grants; else `default`."""
+    if named.row and named.row.model:
+        return resolve(named.row.model, program.models, findings)
+    if wishes := granted_wishes(file, program.models):
+        return wishes
     default = ScalarNode(named.span, "default")
     if any(model.name == "default" for model in program.models):
         return resolve((default,), program.models, findings)

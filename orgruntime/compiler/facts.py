@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.compiler.assemble import Named, model_cell, settled
+from orgruntime.compiler.assemble import Named, settled
 from orgruntime.compiler.command import COMMANDS
 from orgruntime.compiler.graph import entries
 from orgruntime.compiler.hints import Hints
@@ -20,6 +20,7 @@ from orgruntime.compiler.payloads import is_sound, known_payloads
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
+from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import files_below, locate
 from orgruntime.diagnostics.span import Span
@@ -129,7 +130,7 @@ class Facts:
                 yield key, node
 
     def species(self) -> Iterator[ScalarNode]:
-        """Every species that the org names, models of its own servers left out."""
+        """Every species that the program names, models of its own servers left out."""
         models = self.node("models")
         for _, value in models.entries if isinstance(models, MapNode) else ():
             inner = value.get("model") if isinstance(value, MapNode) and value.get("base_url") is None else value
@@ -137,9 +138,19 @@ class Facts:
                 yield inner
         entries = {model.name for model in self.program.models}
         for named in self.named:
-            if self.by_slug[named.ref.slug].kind is RoleKind.AGENT:
-                cell = model_cell(named, self.files[named.ref.slug])
-                yield from (node for node in cell if node.text.strip() not in entries)
+            if self.by_slug[named.ref.slug].kind is RoleKind.AGENT and named.row:
+                yield from (node for node in named.row.model if node.text.strip() not in entries)
+
+    def agents(self) -> Iterator[tuple[Named, Role, RoleFile]]:
+        """The agents that the program names, with their files."""
+        for named in self.named:
+            role = self.by_slug[named.ref.slug]
+            if role.kind is RoleKind.AGENT:
+                yield named, role, self.files[named.ref.slug]
+
+    def served(self, name: str) -> str:
+        """The species behind a name by which a role is served."""
+        return species_behind(name, self.program.models)
 
     @cached_property
     def root(self) -> Path | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.library import RoleLinks
 from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role, report_empty, slug_of
+from orgruntime.compiler.rules.model_translated import report_old_pins
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
@@ -66,6 +67,7 @@ def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileRep
                 findings.keep(one)
             if file.kind in (None, RoleKind.AGENT):
                 report_empty(file, findings)
+            report_old_pins(file, findings)
             _report_same(file, homes, findings)
             why = "it has front matter" if file.has_front_matter else "it was named"
             reports.append(FileReport(shown, "role", slug, why))

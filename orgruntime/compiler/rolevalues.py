@@ -21,6 +21,7 @@ from orgruntime.compiler.dialects import (
     canonical_tool,
 )
 from orgruntime.compiler.fields import kind_of, split_commas
+from orgruntime.compiler.model_names import NONE_OF_ITS_OWN
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.nearest import edit_distance
@@ -40,11 +41,11 @@ def text_of(front: MapNode, key: str, findings: Findings) -> str:
 
 
 def models_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
-    """The models that a file wishes for, in its order; `inherit` and an empty value wish for none."""
+    """The models that a file wishes for, in its order; `inherit` and an empty value wish for what the org has."""
     node = front.get("model")
     names = _flat(node, "model", findings) if node is not None else ()
     _report_odd(names, "model", findings)
-    return tuple(name for name in names if name.text.casefold() not in ("inherit", "default", "auto"))
+    return tuple(name for name in names if name.text.casefold() not in NONE_OF_ITS_OWN)
 
 
 def tools_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...] | None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import MODEL
+from orgruntime.compiler.model_names import grant_for_model
+from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance, nearest
 from orgruntime.model.manifest import ModelSpec
@@ -51,8 +53,34 @@ def _model(fields: Fields, name: str, findings: Findings) -> ModelSpec | None:
     return ModelSpec(name=name, species=model.text.strip(), base_url=url, key_env=key.text.strip() if key else None)
 
 
+def granted_wishes(file: RoleFile, models: tuple[ModelSpec, ...]) -> tuple[str, ...]:
+    """What a role file asks to be served by and gets: the panel of `org.model`, or the first model of `model:`.
+
+    Species that need neither key nor network cost nothing and need no grant.
+    """
+    asked = [node.text.strip() for node in file.hints.model]
+    panel = [_served(text, models) for text in asked]
+    if panel:
+        return tuple(name for name in panel if name is not None)
+    first = (_served(node.text, models) for node in file.model)
+    return tuple(name for name in first if name is not None)[:1]
+
+
+def _served(wish: str, models: tuple[ModelSpec, ...]) -> str | None:
+    """By which name a model is called that is wished for and granted."""
+    if wish in KEY_FREE:
+        return wish
+    found = grant_for_model(wish, models)
+    return name_at_run(found) if found else None
+
+
+def name_at_run(model: ModelSpec) -> str:
+    """An entry with a server or a key of its own keeps its name, because they hang on it."""
+    return model.name if model.base_url or model.key_env else model.species
+
+
 def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings: Findings) -> tuple[str, ...]:
-    """A panel's names as species. An entry with a server of its own keeps its name, because the server hangs on it."""
+    """A panel's names as species."""
     known = {model.name: model for model in models}
     found: list[str] = []
     for node in cell:
@@ -62,7 +90,7 @@ def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings:
             _report_near_name(node, tuple(known), findings)
             found.append(text)
         else:
-            found.append(model.name if model.base_url or model.key_env else model.species)
+            found.append(name_at_run(model))
     return tuple(found)
 
 

@@ -76,6 +76,7 @@ FORMER_NAME_CLASH = _rule(221, "former-name-clash", _E)
 MISSING_INPUT = _rule(222, "missing-input", _E)
 UNUSED_INPUT = _rule(223, "unused-input", _W)
 RENAMED_ROLE = _rule(224, "renamed-role", _I)
+MODEL_TRANSLATED = _rule(225, "model-translated", _I)
 
 UNKNOWN_PAYLOAD = _rule(301, "unknown-payload", _E)
 PAYLOAD_NOT_PRODUCED = _rule(302, "payload-not-produced", _E)

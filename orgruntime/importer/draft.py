@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orgruntime.compiler.authority import DEFAULT_TOOLS
+from orgruntime.compiler.model_names import current, family
 from orgruntime.importer.adopt import TURNS, Adopted, Drafted, entries, leaves
 from orgruntime.importer.foreign import Foreign, ForeignRole, Way
 from orgruntime.importer.hints import one_line
@@ -115,7 +116,10 @@ def _models_asked(foreign: Foreign) -> str:
     wishes = Counter(name for role in foreign.roles for name in role.declared.model)
     silent = sum(not role.declared.model for role in foreign.roles)
     asked = f"They ask for {_counted(wishes)}; {silent} ask for none." if wishes else "None asks for one."
-    return f"Every role gets this model. {asked} The column `model` of a row gives a role its own."
+    grants = {family(name): current(name) for name in wishes}
+    more = ", ".join(f"{kin}: {model}" for kin, model in sorted(grants.items(), key=str) if kin and model)
+    added = f" To grant what they ask for, add: {more}." if more else ""
+    return f"Every role gets this model. {asked}{added} The column `model` of a row gives a role its own."
 
 
 def _tools_asked(foreign: Foreign) -> str:

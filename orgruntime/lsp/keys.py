@@ -93,7 +93,7 @@ ROLE: Mapping[str, Key] = {
     "name": Key("A name for people. The role's identity is the path of its file."),
     "description": Key("What the role is for, in one sentence."),
     "tools": Key("What the role asks for; only `program.md` grants. Absent: the org's set.", _USUAL["tools"]),
-    "model": Key("A wish that other tools obey. Here the Roles table or `org.model` decides."),
+    "model": Key("A wish: granted where `models:` of program.md has it, by name or by what it means today."),
     "title": Key("Stands in for a missing description."),
     "org": Key("Hints for orgruntime; all of them can be given in the Roles table instead, which wins.", keys=HINTS),
     "metadata": Key("Free words of other tools. `metadata.org` is read as `org` where there is none.", is_open=True),
