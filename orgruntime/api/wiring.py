@@ -20,7 +20,7 @@ from orgruntime.runtime.board import Board
 from orgruntime.runtime.events import Listener
 from orgruntime.runtime.lab import Lab, Ports, evaluator_hash
 from orgruntime.runtime.logs import TrialLogs
-from orgruntime.runtime.ports import Desks, Workspace
+from orgruntime.runtime.ports import Desks, Serve, Workspace
 
 RECOVERY_S = 3.0
 """How long a resuming driver waits for outcomes that dying supervisors are still writing."""
@@ -122,9 +122,9 @@ class _LateDesks:
                     desks.warm(role.slug, desk, self._manifest.species_of(name).species)
         self._desks = desks
 
-    async def step(self, request: StepRequest) -> StepReply:
+    async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:
         assert self._desks is not None, "desks open once the cluster is there"
-        return await self._desks.step(request)
+        return await self._desks.step(request, serve)
 
     async def close(self) -> None:
         if self._desks is not None:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, served, unpacked
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.step import StepReply, StepRequest
-from orgruntime.runtime.ports import StepError
+from orgruntime.runtime.ports import Serve, StepError
 
 
 class LocalDesks:
@@ -28,7 +28,7 @@ class LocalDesks:
     def warm(self, role: RoleSlug, desk: int, species: str) -> None:
         """Nothing to do: a thread starts at once."""
 
-    async def step(self, request: StepRequest) -> StepReply:
+    async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:
         if self._closed:
             raise StepError("the desks are closed")
         name = (request.role, request.desk)

@@ -21,7 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, served, unpacked
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.step import StepReply, StepRequest
-from orgruntime.runtime.ports import ExecutorError, StepError
+from orgruntime.runtime.ports import ExecutorError, Serve, StepError
 
 STEP_LIMIT_S = 600.0
 """A step of a key-free species takes milliseconds; one that takes longer than this hangs, and its actor is replaced."""
@@ -61,7 +61,7 @@ class RayDesks:
         """Starts the actor (about a second of work) without waiting for it."""
         self._desk(role, desk).warm.remote(species)
 
-    async def step(self, request: StepRequest) -> StepReply:
+    async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:
         data = packed(request)
         # Waiting here and not in the actor's queue: a death fails one step only, and no limit counts others' time.
         async with self._turns.setdefault((request.role, request.desk), asyncio.Lock()):

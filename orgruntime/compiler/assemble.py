@@ -14,6 +14,7 @@ from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.inputs import defaults, filled, read_value
 from orgruntime.compiler.library import RoleRef
 from orgruntime.compiler.naming import SlugNames
+from orgruntime.compiler.panel import Panel
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.risk import narrower
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
@@ -65,6 +66,7 @@ def bind_role(named: Named, file: RoleFile, program: Program, names: SlugNames, 
     kind = hints.kind or RoleKind.AGENT
     is_agent = kind is RoleKind.AGENT
     inputs = _inputs(named, file, findings)
+    panel = _panel(named, file, program) if is_agent else Panel()
     role = Role(
         slug=RoleSlug(named.ref.slug),
         name=file.name,
@@ -73,7 +75,10 @@ def bind_role(named: Named, file: RoleFile, program: Program, names: SlugNames, 
         usage=file.usage,
         prompt=filled(file.body, inputs),
         count=hints.count or 1,
-        species=_species(named, file, program, findings) if is_agent else (),
+        species=resolve(panel.names, program.models, findings),
+        choice=panel.choice,
+        shares=panel.shares,
+        budget=hints.budget,
         tools=_tools(named, file, program) if is_agent else (),
         resources=hints.needs.resources,
         minutes=hints.needs.minutes,
@@ -92,16 +97,12 @@ def bind_role(named: Named, file: RoleFile, program: Program, names: SlugNames, 
     return role
 
 
-def _species(named: Named, file: RoleFile, program: Program, findings: Findings) -> tuple[str, ...]:
-    """The row's model; else what the file wishes for and the program grants; else `default`."""
-    if named.row and named.row.model:
-        return resolve(named.row.model, program.models, findings)
-    if wishes := granted_wishes(file, program.models):
-        return wishes
-    default = ScalarNode(named.span, "default")
-    if any(model.name == "default" for model in program.models):
-        return resolve((default,), program.models, findings)
-    return ()
+def _panel(named: Named, file: RoleFile, program: Program) -> Panel:
+    """The row's models; else what the file wishes for and the program grants; else `default`."""
+    given = named.row.panel if named.row and named.row.panel.names else granted_wishes(file, program.models)
+    if given.names or not any(model.name == "default" for model in program.models):
+        return given
+    return Panel((ScalarNode(named.span, "default"),))
 
 
 def _tools(named: Named, file: RoleFile, program: Program) -> tuple[str, ...]:

@@ -24,9 +24,11 @@ from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import files_below, locate
 from orgruntime.diagnostics.span import Span
+from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import Role, RoleKind
+from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
+from orgruntime.model.species import chain, is_language_model
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -97,10 +99,48 @@ class Facts:
         space = self.program.workspace
         return tuple((role, trial_seconds(role, space)) for role in self.measuring) if space else ()
 
+    def language_models(self, role: Role) -> tuple[ModelSpec, ...]:
+        """The language models of a role's panel, fallbacks with them, each once."""
+        models = self.program.models
+        found = [one for name in role.species for one in chain(models, name) if is_language_model(one.species)]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def role_budgets(self) -> Iterator[tuple[Budget, Span]]:
+        """The budgets of roles, each with its cell."""
+        for named in self.named:
+            if named.row and named.row.hints.budget:
+                yield named.row.hints.budget, named.row.hints.places["budget"]
+
+    @property
+    def granted_tools(self) -> tuple[ScalarNode, ...]:
+        """Every tool that the program grants: to all roles, and in the rows of single ones."""
+        rows = (node for one in self.named if one.row for node in one.row.hints.tools or ())
+        return (*(self.program.fields.words("tools", comma_string=True) or ()), *rows)
+
+    @cached_property
+    def declared_servers(self) -> tuple[str, ...]:
+        """Names of `mcp_servers:`, faulty entries included."""
+        node = self.node("mcp_servers")
+        return tuple(name.text for name, _ in node.entries) if isinstance(node, MapNode) else ()
+
+    def model_span(self, name: str) -> Span:
+        """Where a model, an entry or a species, is named first: in `models:`, else by a role; else the top."""
+        for model in self.program.models:
+            fallback = self.node_at("models", model.name, "fallback")
+            for word, node in ((model.name, self.node_at("models", model.name)), (model.fallback, fallback)):
+                if word == name and node is not None:
+                    return node.span
+        return next((node.span for node in self.species() if node.text.strip() == name), self.top)
+
     def node(self, path: str) -> Node | None:
         """What stands in the front matter at `workspace.run`, say."""
+        return self.node_at(*path.split("."))
+
+    def node_at(self, *path: str) -> Node | None:
+        """The same where a key may have a point in it."""
         node: Node | None = self.program.fields.node
-        for key in path.split("."):
+        for key in path:
             node = node.get(key) if isinstance(node, MapNode) else None
         return node
 
@@ -139,7 +179,7 @@ class Facts:
         entries = {model.name for model in self.program.models}
         for named in self.named:
             if self.by_slug[named.ref.slug].kind is RoleKind.AGENT and named.row:
-                yield from (node for node in named.row.model if node.text.strip() not in entries)
+                yield from (node for node in named.row.panel.names if node.text.strip() not in entries)
 
     def agents(self) -> Iterator[tuple[Named, Role, RoleFile]]:
         """The agents that the program names, with their files."""

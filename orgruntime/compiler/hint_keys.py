@@ -44,7 +44,7 @@ HINTS = Table(
         Key(
             "model",
             Kind.COMMAS,
-            "what the role asks to be served by; the program grants",
+            "a model or a panel, as in the table of roles; the program grants",
             "default",
             example="search/tpe",
         ),

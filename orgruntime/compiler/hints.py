@@ -14,9 +14,11 @@ from orgruntime.compiler.fields import Fields, one_of
 from orgruntime.compiler.inputs import Input, bind_inputs
 from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.needs import Needs, bind_needs, desks, read_needs
+from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
+from orgruntime.model.amounts import Budget
 from orgruntime.model.manifest import Memory, RoleKind
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
@@ -29,9 +31,10 @@ class Hints:
 
     kind: RoleKind | None = None
     count: int | None = None
-    model: Names = ()
+    panel: Panel = Panel()
     tools: Names | None = None
     needs: Needs = Needs()
+    budget: Budget | None = None
     title: str = ""
     produces: Names | None = None
     consumes: Names | None = None
@@ -42,15 +45,21 @@ class Hints:
     was: Names = ()
     places: Mapping[str, Span] = field(default_factory=dict)
 
+    @property
+    def model(self) -> Names:
+        return self.panel.names
+
     def over(self, other: Hints) -> Hints:
         """These, and what is not said here of the others."""
-        given = {name: getattr(self, name) for name in _PARTS if getattr(self, name) not in (None, (), "", Needs())}
+        given = {
+            name: getattr(self, name) for name in _PARTS if getattr(self, name) not in (None, (), "", Needs(), Panel())
+        }
         return replace(other, **given, places={**other.places, **self.places})
 
 
 _PARTS = (
-    "kind", "count", "model", "tools", "needs", "title", "produces", "consumes", "hands_off_to", "risk", "inputs",
-    "memory", "was",
+    "kind", "count", "panel", "tools", "needs", "budget", "title", "produces", "consumes", "hands_off_to", "risk",
+    "inputs", "memory", "was",
 )  # fmt: skip
 
 
@@ -59,7 +68,7 @@ def bind_hints(fields: Fields, findings: Findings) -> Hints:
     return Hints(
         kind=_kind(fields, findings),
         count=fields.read("count", desks),
-        model=fields.words("model", comma_string=True) or (),
+        panel=read_panel(fields.words("model", comma_string=True) or (), findings),
         tools=fields.words("tools", comma_string=True),
         needs=_needs(fields, findings),
         title=fields.text("title") or "",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orgruntime.model.appetite import Preset
-from orgruntime.model.manifest import Direction
+from orgruntime.model.manifest import Direction, Effort
 
 FORMAT = "orgruntime/1"
 METRIC = r"[A-Za-z_][A-Za-z0-9_.@/-]*"
@@ -47,9 +47,14 @@ class Kind(StrEnum):
     COMMAS = "list of words, or words parted by commas"
     MAPPING = "mapping"
     MODELS = "mapping of names to models"
+    SERVERS = "mapping of names to tool servers"
     RESOURCES = "resources"
     INPUTS = "mapping of names to inputs"
     YES_NO = "yes or no"
+
+
+OPEN = (Kind.MODELS, Kind.SERVERS, Kind.INPUTS)
+"""Mappings whose names are the author's own; `keys` are those of each entry."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +266,15 @@ BUDGET = Table(
     )
 )
 
+PRICE = Table(
+    (
+        Key("input", Kind.NOT_NEGATIVE, "dollars for a million tokens of input", required=True, example="4"),
+        Key("output", Kind.NOT_NEGATIVE, "dollars for a million tokens of output", required=True, example="20"),
+        Key("cache_read", Kind.NOT_NEGATIVE, "the same for input read from a cache", "as `input`", example="0.2"),
+        Key("cache_write", Kind.NOT_NEGATIVE, "the same for input written to a cache", "as `input`", example="5"),
+    )
+)
+
 MODEL = Table(
     (
         Key("model", Kind.TEXT, "its name at the server", required=True, example="qwen3"),
@@ -277,6 +291,57 @@ MODEL = Table(
             "the environment variable that holds the key; never the key",
             "ANTHROPIC_API_KEY, none with a server of its own",
             example="LOCAL_KEY",
+        ),
+        Key(
+            "price",
+            Kind.MAPPING,
+            "what its tokens cost",
+            "the shipped price of a Claude model; nothing with a server of its own",
+            keys=PRICE,
+            example="{input: 4, output: 20}",
+        ),
+        Key("context", Kind.COUNT, "the most tokens of one call, answer included", "see below", example="64k"),
+        Key("max_output", Kind.COUNT, "the most tokens of one answer", "see below", example="8k"),
+        Key(
+            "effort",
+            Kind.CHOICE,
+            "how long it thinks, where it can",
+            "as the model does by itself",
+            choices=tuple(Effort),
+        ),
+        Key("concurrency", Kind.COUNT, "calls at once, over the run", "no bound", example="4"),
+        Key(
+            "fallback",
+            Kind.TEXT,
+            "the model that is asked when this one cannot answer: a name of `models`, or a Claude model",
+            "none",
+            example="local",
+        ),
+    )
+)
+
+SERVER = Table(
+    (
+        Key(
+            "command",
+            Kind.LIST,
+            "what starts a local server, in the sandbox of trials; paths below the org",
+            "none",
+            example="[python, tools/papers.py]",
+        ),
+        Key(
+            "url",
+            Kind.ADDRESS,
+            "a server that the driver reaches over HTTP",
+            "none",
+            example="https://tools.example.org/mcp",
+        ),
+        Key(
+            "key_env",
+            Kind.VARIABLE,
+            "the environment variable that holds the token of a `url`; never the token",
+            "none",
+            example="PAPERS_TOKEN",
         ),
     )
 )
@@ -304,7 +369,21 @@ PROGRAM = Table(
             keys=MODEL,
             example="{default: search/tpe}",
         ),
-        Key("tools", Kind.COMMAS, "what roles may get", "Read, Grep, Edit", example="[Read, Grep, Edit]"),
+        Key(
+            "tools",
+            Kind.COMMAS,
+            "what roles may get",
+            "Read, Grep, Edit, Ledger",
+            example="[Read, Grep, Edit, Ledger]",
+        ),
+        Key(
+            "mcp_servers",
+            Kind.SERVERS,
+            "servers of more tools, by name; granted in `tools` as `mcp__NAME` or `mcp__NAME__TOOL`",
+            "none",
+            keys=SERVER,
+            example="{papers: {command: [python, tools/papers.py]}}",
+        ),
         Key("imports", Kind.LIST, "roles of the shared library", "none", example="[lib/referee]"),
     )
 )
@@ -316,6 +395,13 @@ RESOURCES = Table(
         Key("memory", Kind.MEMORY, "memory", "not reserved", example="8 GiB"),
         Key("minutes", Kind.POSITIVE, "time limit of a trial of this role", "`workspace.time_limit`", example="30"),
         Key("accelerator", Kind.TEXT, "type of accelerator, by Ray's name", "any", example="H100"),
+    )
+)
+
+ROLE_BUDGET = Table(
+    (
+        Key("usd", Kind.NOT_NEGATIVE, "dollars for the models of a role", "the run's bound alone", example="5"),
+        Key("tokens", Kind.WHOLE, "tokens of the models of a role", "the run's bound alone", example="2M"),
     )
 )
 
@@ -332,6 +418,10 @@ _MEANT = {
     "person": "human", "llm": "agent", "mem": "memory", "ram": "memory", "averse": "cautious", "minimal": "cautious",
     "open": "bold", "eager": "bold", "project": "org", "team": "org", "all": "org", "self": "own", "local": "own",
     "outputs": "produces", "accepts": "consumes", "handoffs": "hands_off_to", "parameters": "inputs", "renamed": "was",
+    "mcpServers": "mcp_servers", "mcp-servers": "mcp_servers", "mcp": "mcp_servers",
+    "mcpservers": "mcp_servers", "max_tokens": "max_output", "context_window": "context", "context_length": "context",
+    "reasoning_effort": "effort", "thinking": "effort", "max_concurrency": "concurrency", "fallbacks": "fallback",
+    "cost_per_token": "price", "prices": "price", "pricing": "price",
 }  # fmt: skip
 """Words that people write for one of ours, from the formats and command lines that they come from."""
 
@@ -357,4 +447,4 @@ def _below(where: str, table: Table) -> Iterator[tuple[str, Key]]:
     for key in table.keys:
         if key.keys is not None:
             inner = f"{where}.{key.name}" if where else key.name
-            yield from _below(f"{inner}.NAME" if key.kind is Kind.MODELS else inner, key.keys)
+            yield from _below(f"{inner}.NAME" if key.kind in OPEN else inner, key.keys)

@@ -6,7 +6,7 @@ be taken at run time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
@@ -64,16 +64,15 @@ def conditions(payload: PayloadType) -> tuple[str, ...]:
 
 
 def cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
-    """(why, help) where the role cannot hand this payload off, or says that it hands off others."""
-    made = cannot_make(role, payload, models)
-    if made is None and role.produces is not None and payload not in role.produces:
+    """(why, help) where the role cannot hand this payload off: by its kind, by what it says that it produces, or as
+    no species of its panel can."""
+    reason = kind_gives_other(role, payload)
+    if reason is not None or role.kind is not RoleKind.AGENT:
+        return reason
+    if role.produces is not None and payload not in role.produces:
         return _not_said(role, "produces", role.produces, payload)
-    return made
-
-
-def _not_said(role: Role, key: str, said: tuple[str, ...], payload: str) -> tuple[str, str]:
-    listed = ", ".join(f"`{name}`" for name in said) or "nothing"
-    return f"`{role.slug}` says that it {key} {listed}, and not `{payload}`", f"add `{payload}` to its `{key}`"
+    served = [_gives_only(name, models) for name in role.species]
+    return _made_by_others(role, payload, models) if served and payload not in served and None not in served else None
 
 
 def kind_gives_other(role: Role, payload: str) -> tuple[str, str] | None:
@@ -88,15 +87,26 @@ def kind_gives_other(role: Role, payload: str) -> tuple[str, str] | None:
     return None
 
 
-def cannot_make(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
-    """(why, help) where the kind of the role, or what serves it, makes no such payload."""
-    reason = kind_gives_other(role, payload)
-    if reason is not None or role.kind is not RoleKind.AGENT:
-        return reason
+def cannot_make_any(role: Role, payloads: Sequence[str], models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
+    """(why, help) where one species of a panel can make none of these payloads."""
     for name in role.species:
-        family = species_behind(name, models).split("/")[0]
-        gives = _FAMILY_GIVES.get(family)
-        if gives is not None and gives != payload:
-            help = f"let it hand off a `{gives}`, or give the role another model"
-            return f"`{role.slug}` is served by `{species_behind(name, models)}`, which makes no `{payload}`", help
+        gives = _gives_only(name, models)
+        if gives is not None and payloads and gives not in payloads:
+            return _made_by_others(role.model_copy(update={"species": (name,)}), payloads[0], models)
     return None
+
+
+def _gives_only(name: str, models: tuple[ModelSpec, ...]) -> str | None:
+    return _FAMILY_GIVES.get(species_behind(name, models).split("/")[0])
+
+
+def _made_by_others(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str]:
+    """(why, help) of a payload that the first species of a role does not make."""
+    name = role.species[0]
+    help = f"let it hand off a `{_gives_only(name, models)}`, or give the role another model"
+    return f"`{role.slug}` is served by `{species_behind(name, models)}`, which makes no `{payload}`", help
+
+
+def _not_said(role: Role, key: str, said: tuple[str, ...], payload: str) -> tuple[str, str]:
+    listed = ", ".join(f"`{name}`" for name in said) or "nothing"
+    return f"`{role.slug}` says that it {key} {listed}, and not `{payload}`", f"add `{payload}` to its `{key}`"

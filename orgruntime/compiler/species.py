@@ -8,19 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from orgruntime.compiler import reading_rules
+from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import Fields
-from orgruntime.compiler.keys import MODEL
+from orgruntime.compiler.keys import MODEL, PRICE
 from orgruntime.compiler.model_names import grant_for_model
+from orgruntime.compiler.panel import Panel
+from orgruntime.compiler.reach import read_address, read_variable
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance, nearest
-from orgruntime.model.manifest import ModelSpec
+from orgruntime.model.manifest import Effort, ModelSpec, Price
+from orgruntime.model.species import FAMILIES as PREFIXES
+from orgruntime.model.species import reference_to
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
-FAMILIES = tuple(dict.fromkeys(name.split("/")[0] for name in KEY_FREE))
-_VARIABLE = re.compile(r"[A-Za-z_]\w*")
+FAMILIES = tuple(prefix.removesuffix("/") for prefix in PREFIXES)
 
 
 def bind_models(parent: Fields, findings: Findings) -> tuple[ModelSpec, ...]:
@@ -28,59 +31,78 @@ def bind_models(parent: Fields, findings: Findings) -> tuple[ModelSpec, ...]:
     value = parent.value("models")
     if value is None:
         return ()
-    names = [name.text for name, _ in value.entries] if isinstance(value, MapNode) else []
-    fields = parent.mapping("models", names)
+    names = [name for name, _ in value.entries] if isinstance(value, MapNode) else []
+    fields = parent.mapping("models", [name.text for name in names])
     found = [_model(fields, name, findings) for name in names] if fields else []
     return tuple(model for model in found if model is not None)
 
 
-def _model(fields: Fields, name: str, findings: Findings) -> ModelSpec | None:
-    if isinstance(fields.value(name), ScalarNode):
-        node = fields.scalar(name)
-        if node is None:
-            return None
-        return ModelSpec(name=name, species=node.text.strip())
-    inner = fields.mapping(name, MODEL)
+def _model(fields: Fields, name: ScalarNode, findings: Findings) -> ModelSpec | None:
+    if re.search(r"[\s,]", name.text):
+        findings.put(name.span, reading_rules.bad_value.no_model_name(name.text))
+    if isinstance(fields.value(name.text), ScalarNode):
+        node = fields.scalar(name.text)
+        return ModelSpec(name=name.text, species=node.text.strip()) if node else None
+    inner = fields.mapping(name.text, MODEL)
     if inner is None:
         return None
-    model, url, key = inner.scalar("model"), inner.text("base_url"), inner.scalar("key_env")
-    if url is not None and not re.match(r"https?://\S+$", url):
-        findings.put(inner.span("base_url"), reading_rules.bad_value.no_address(inner.path("base_url"), url))
-    if key is not None and not _VARIABLE.fullmatch(key.text.strip()):
-        findings.put(key.span, reading_rules.bad_value.no_variable(inner.path("key_env")))
-    if model is None:
+    model, url = inner.text("model"), read_address(inner, "base_url", findings)
+    if url is not None and url.rstrip("/").endswith(("/v1", "/v1/messages")):
+        findings.put(inner.span("base_url"), reading_rules.likely_typo.address_with_version(url))
+    effort = inner.choice("effort", Effort)
+    context, output = inner.read("context", words.count), inner.read("max_output", words.count)
+    if context is not None and output is not None and output >= context:
+        findings.put(inner.span("max_output"), reading_rules.out_of_range.no_room(inner.path("max_output"), context))
+    found = ModelSpec(
+        name=name.text,
+        species=model or "",
+        base_url=url,
+        key_env=read_variable(inner, "key_env", findings),
+        price=_price(inner),
+        context=context,
+        max_output=output,
+        effort=effort.value if effort else None,
+        concurrency=inner.read("concurrency", words.count),
+        fallback=inner.text("fallback"),
+    )
+    return found if model else None
+
+
+def _price(parent: Fields) -> Price | None:
+    fields = parent.mapping("price", PRICE)
+    if fields is None:
         return None
-    return ModelSpec(name=name, species=model.text.strip(), base_url=url, key_env=key.text.strip() if key else None)
+    given, made, read, write = (fields.read(key, words.not_negative) for key in PRICE)
+    if given is None or made is None:
+        return None
+    return Price(input=given, output=made, cache_read=read, cache_write=write)
 
 
-def granted_wishes(file: RoleFile, models: tuple[ModelSpec, ...]) -> tuple[str, ...]:
+def granted_wishes(file: RoleFile, models: tuple[ModelSpec, ...]) -> Panel:
     """What a role file asks to be served by and gets: the panel of `org.model`, or the first model of `model:`.
 
-    Species that need neither key nor network cost nothing and need no grant.
+    Species that need neither key nor network cost nothing and need no grant. A panel of which only a part is granted
+    takes turns: its shares were those of all.
     """
-    asked = [node.text.strip() for node in file.hints.model]
-    panel = [_served(text, models) for text in asked]
-    if panel:
-        return tuple(name for name in panel if name is not None)
-    first = (_served(node.text, models) for node in file.model)
-    return tuple(name for name in first if name is not None)[:1]
+    asked = file.hints.panel
+    if asked.names:
+        granted = tuple(found for node in asked.names if (found := _granted(node, models)) is not None)
+        return asked._replace(names=granted) if len(granted) == len(asked.names) else Panel(granted)
+    first = (_granted(node, models) for node in file.model)
+    return Panel(tuple(node for node in first if node is not None)[:1])
 
 
-def _served(wish: str, models: tuple[ModelSpec, ...]) -> str | None:
-    """By which name a model is called that is wished for and granted."""
-    if wish in KEY_FREE:
+def _granted(wish: ScalarNode, models: tuple[ModelSpec, ...]) -> ScalarNode | None:
+    """A model that is wished for and granted, by its name in the program."""
+    text = wish.text.strip()
+    if text in KEY_FREE:
         return wish
-    found = grant_for_model(wish, models)
-    return name_at_run(found) if found else None
-
-
-def name_at_run(model: ModelSpec) -> str:
-    """An entry with a server or a key of its own keeps its name, because they hang on it."""
-    return model.name if model.base_url or model.key_env else model.species
+    found = grant_for_model(text, models)
+    return ScalarNode(wish.span, found.name) if found else None
 
 
 def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings: Findings) -> tuple[str, ...]:
-    """A panel's names as species."""
+    """A panel's names as species. An entry that says more than its species keeps its name, because that hangs on it."""
     known = {model.name: model for model in models}
     found: list[str] = []
     for node in cell:
@@ -90,7 +112,7 @@ def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings:
             _report_near_name(node, tuple(known), findings)
             found.append(text)
         else:
-            found.append(name_at_run(model))
+            found.append(reference_to(model))
     return tuple(found)
 
 

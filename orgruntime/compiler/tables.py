@@ -14,7 +14,8 @@ from orgruntime.compiler import reading_rules
 from orgruntime.compiler.fields import Fields, convert, one_of, split_commas
 from orgruntime.compiler.hints import Hints, memory_of, names_of
 from orgruntime.compiler.library import RoleLinks, RoleRef
-from orgruntime.compiler.needs import Needs, desks, read_needs
+from orgruntime.compiler.needs import Needs, desks, pairs, read_budget, read_needs
+from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
@@ -25,8 +26,8 @@ from orgruntime.orgfile.inline import links
 from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
 
 ROLE_COLUMNS = (
-    "role", "kind", "count", "model", "resources", "title", "tools", "produces", "consumes", "risk", "inputs", "memory",
-    "was",
+    "role", "kind", "count", "model", "resources", "budget", "title", "tools", "produces", "consumes", "risk", "inputs",
+    "memory", "was",
 )  # fmt: skip
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -48,8 +49,8 @@ class RoleRow:
         return self.hints.kind
 
     @property
-    def model(self) -> tuple[ScalarNode, ...]:
-        return self.hints.model
+    def panel(self) -> Panel:
+        return self.hints.panel
 
     @property
     def needs(self) -> Needs:
@@ -110,7 +111,7 @@ def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, f
         return None
     cells = {name: node for name in ROLE_COLUMNS[1:] if (node := _scalar(document, row, name)) is not None}
     inputs = cells.get("inputs")
-    values = _pairs(inputs, "inputs", findings) if inputs else ()
+    values = pairs(inputs, "inputs", findings) if inputs else ()
     return RoleRow(ref, span, link.text, _hints(cells, findings), values)
 
 
@@ -128,9 +129,10 @@ def _hints(cells: dict[str, ScalarNode], findings: Findings) -> Hints:
     return Hints(
         kind=read("kind", lambda text: one_of(text, RoleKind)),
         count=read("count", desks),
-        model=names("model") or (),
+        panel=read_panel(names("model") or (), findings),
         tools=names("tools"),
         needs=read_needs(needs, "resources", findings) if needs else Needs(),
+        budget=read_budget(cells["budget"], findings) if "budget" in cells else None,
         title=cells["title"].text if "title" in cells else "",
         produces=names("produces"),
         consumes=names("consumes"),
@@ -145,30 +147,13 @@ def _risk(cell: ScalarNode, findings: Findings) -> RadiusWish | None:
     """`cautious`, or `files: 2, lines: 50` with or without a `preset`."""
     node: Node = cell
     if ":" in cell.text:
-        pairs = _pairs(cell, "risk", findings)
-        outer = tuple(pair for pair in pairs if pair[0].text == "preset")
-        inner = tuple(pair for pair in pairs if pair[0].text != "preset")
+        parts = pairs(cell, "risk", findings)
+        outer = tuple(part for part in parts if part[0].text == "preset")
+        inner = tuple(part for part in parts if part[0].text != "preset")
         radius = (ScalarNode(cell.span, "blast_radius"), MapNode(cell.span, inner))
         node = MapNode(cell.span, (*outer, radius))
     row = MapNode(cell.span, ((ScalarNode(cell.span, "risk"), node),))
     return bind_role_risk(Fields(row, "", ("risk",), findings), findings)
-
-
-def _pairs(cell: ScalarNode, path: str, findings: Findings) -> tuple[tuple[ScalarNode, ScalarNode], ...]:
-    """`name: value, name: value`."""
-    found: dict[str, tuple[ScalarNode, ScalarNode]] = {}
-    for part in split_commas(cell):
-        name, sign, value = part.text.partition(":")
-        if not sign or not value.strip():
-            findings.put(part.span, reading_rules.bad_value.part_empty(path, name.strip()))
-        elif name.strip() in found:
-            findings.put(part.span, reading_rules.bad_value.part_again(path, name.strip()))
-        else:
-            start = len(name) + 1 + len(value) - len(value.lstrip())
-            text = value.strip()
-            key = ScalarNode(part.part(0, len(name.rstrip())), name.strip())
-            found[key.text] = key, ScalarNode(part.part(start, start + len(text)), text, plain=False)
-    return tuple(found.values())
 
 
 def _payload_field(document: Document, row: dict[str, Cell], findings: Findings) -> PayloadField | None:

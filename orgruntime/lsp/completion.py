@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from lsprotocol.types import CompletionItem, CompletionItemKind
 
 from orgruntime.compiler.authority import DEFAULT_TOOLS
-from orgruntime.compiler.dialects import TOOL_NAMES
+from orgruntime.compiler.panel import BY_RESULTS
 from orgruntime.compiler.tables import PAYLOAD_COLUMNS, ROLE_COLUMNS
 from orgruntime.lsp import keys
 from orgruntime.lsp.buffer import Buffer
@@ -23,6 +23,7 @@ from orgruntime.lsp.proposal import Slot
 from orgruntime.lsp.role_words import imports, is_role_file, link_words, open_link
 from orgruntime.lsp.workflow_words import fields_of, workflow_words
 from orgruntime.model.payload import FieldType
+from orgruntime.model.tools import SERVER_PREFIX
 from orgruntime.orgfile.document import Section
 
 TRIGGERS = ("[", "(", "`", ",", " ", ":", "|", "/", "{", "#")
@@ -45,6 +46,11 @@ def complete_program(view: ProgramView, offset: int) -> list[CompletionItem]:
     cursor = cursor_at(buffer.text, offset)
     if cursor is not None:
         values = imports(view) if cursor.path == ("imports",) else None
+        if cursor.path[:1] == ("models",) and cursor.path[2:] == ("fallback",):
+            own = {name: doc for name, doc in _models(view).items() if name != cursor.path[1]}
+            values = {name: doc for name, doc in own.items() if name not in keys.SPECIES}
+        elif cursor.path == ("tools",):
+            values = _tools(view)
         return list(front_words(buffer, offset, cursor, keys.PROGRAM, values))
     begin, _ = buffer.line_of(offset)
     before = buffer.text[begin:offset]
@@ -71,7 +77,7 @@ def complete_role(buffer: Buffer, offset: int, view: ProgramView | None) -> list
 def _of_the_org(buffer: Buffer, path: tuple[str, ...], view: ProgramView) -> dict[str, str] | None:
     """What the program of a role has for a key of its front matter; None where the table of keys knows."""
     if path[-1:] == ("tools",):
-        return dict.fromkeys(view.tools or tuple(keys.ROLE["tools"].values), "granted by the program")
+        return dict.fromkeys(view.tools or DEFAULT_TOOLS, "granted by the program")
     if path == ("org", "model"):
         return _models(view)
     if path in (("org", "produces"), ("org", "consumes")):
@@ -118,11 +124,11 @@ def _header(buffer: Buffer, section: Section) -> tuple[int, str]:
 
 
 def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[CompletionItem]:
-    listed = {"model": _models, "tools": _tools, "produces": _payloads, "consumes": _payloads}
+    listed = {"model": _panel, "tools": _tools, "produces": _payloads, "consumes": _payloads}
     if column in listed:
         yield from slot.last().words(listed[column](view))
-    elif column == "resources":
-        for name, key in keys.RESOURCES.items():
+    elif column in ("resources", "budget"):
+        for name, key in (keys.RESOURCES if column == "resources" else keys.ROLE_BUDGET).items():
             if f"{name}:" not in slot.typed:
                 yield slot.last().offer(name, key.doc, CompletionItemKind.Property, text=f"{name}: {key.example}")
     else:
@@ -134,14 +140,18 @@ def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[Completi
 
 
 def _models(view: ProgramView) -> dict[str, str]:
-    """Names of `models:`, then the species that need no key."""
-    return {**{model.name: f"`models:` has it for {inert(model.species)}" for model in view.models}, **keys.SPECIES}
+    """Names of `models:`, then the species that need no key, then Claude's."""
+    own = {model.name: f"`models:` has it for {inert(model.species)}" for model in view.models}
+    return {**own, **keys.SPECIES, **keys.CLAUDE}
+
+
+def _panel(view: ProgramView) -> dict[str, str]:
+    return {**_models(view), BY_RESULTS: "of several models, by what each has gained"}
 
 
 def _tools(view: ProgramView) -> dict[str, str]:
-    """The tools of the org's set, then those that other programs' roles ask for."""
-    usual = dict.fromkeys(TOOL_NAMES, "granted to this role by naming it here")
-    return {**dict.fromkeys(view.tools or DEFAULT_TOOLS, "one of the org's set"), **usual}
+    """Tools that the program can give a role: those of its servers, and those that are built in."""
+    return {**{f"{SERVER_PREFIX}{name}": "its tools" for name in view.servers}, **keys.TOOLS}
 
 
 def _payloads(view: ProgramView) -> dict[str, str]:

@@ -80,6 +80,17 @@ class Resources(Noun):
         return Amounts(trials=1, gpu_ms=round(self.gpus * wall_s * 1000), cpu_ms=round(self.cpus * wall_s * 1000))
 
 
+class Choice(StrEnum):
+    """How a step of a role with several models is given to one of them."""
+
+    TURNS = "turns"
+    """Desk i is served by species[i % len(species)]."""
+    SHARES = "shares"
+    """Each model gets its share of the role's steps."""
+    RESULTS = "results"
+    """By gain for each dollar and GPU-second, at the quantile of the optimism dial."""
+
+
 class Role(Noun):
     slug: RoleSlug
     name: str
@@ -90,7 +101,12 @@ class Role(Noun):
     count: int = Field(default=1, ge=1)
     """Desks of an agent role: how many inquiries it serves at once."""
     species: tuple[str, ...] = ()
-    """What stands behind the role, for an agent: desk i is served by species[i % len(species)]."""
+    """What stands behind the role, for an agent: names that `Manifest.species_of` knows."""
+    choice: Choice = Choice.TURNS
+    shares: tuple[float, ...] = ()
+    """With `Choice.SHARES`: a share of each of `species`, in order; their sum is 1."""
+    budget: Budget | None = None
+    """What the role's model calls may spend of the run's budget: tokens and dollars only. None: no bound of its own."""
     tools: tuple[str, ...] = ()
     resources: Resources = Resources()
     minutes: float | None = None
@@ -160,6 +176,26 @@ class AgentGraph(Noun):
         return tuple(edge for edge in self.handoffs if edge.source == slug)
 
 
+class Price(Noun):
+    """Dollars for a million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cache_read: float | None = Field(default=None, ge=0)
+    """None: as `input`."""
+    cache_write: float | None = Field(default=None, ge=0)
+
+
+class Effort(StrEnum):
+    """How long a model thinks, where it can. Not every model knows every word."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
 class ModelSpec(Noun):
     """An entry of `models:`: a name of the org for a species."""
 
@@ -169,6 +205,31 @@ class ModelSpec(Noun):
     base_url: str | None = None
     key_env: str | None = None
     """Name of the environment variable that holds the key. Never the key."""
+    price: Price | None = None
+    """None: the shipped price of a known Claude model; a server of one's own costs nothing unless it says so."""
+    context: int | None = Field(default=None, ge=1)
+    """Tokens of one call, everything counted. None: what is known of the model, else a cautious default."""
+    max_output: int | None = Field(default=None, ge=1)
+    """Tokens of one answer."""
+    effort: str | None = None
+    """One of `Effort`, where the model can think at length; None: as the model does by itself."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Calls at once, over the run."""
+    fallback: str | None = None
+    """Name of the model that is asked when this one cannot answer."""
+
+
+class ToolServer(Noun):
+    """An entry of `mcp_servers:`: where tools beyond the built-in ones come from. Its tools are granted as
+    `mcp__NAME__TOOL`, or `mcp__NAME` for all of them."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    """Words of a local server's command, relative to the org; it runs in the sandbox of trials."""
+    url: str | None = None
+    """Of a server that is reached over HTTP, from the driver."""
+    key_env: str | None = None
+    """Name of the environment variable that holds its bearer token. Never the token."""
 
 
 class SourceFile(Noun):
@@ -188,6 +249,7 @@ class Manifest(Noun):
     appetite: Appetite
     budget: Budget
     models: tuple[ModelSpec, ...] = ()
+    servers: tuple[ToolServer, ...] = ()
     roles: tuple[Role, ...]
     payloads: tuple[PayloadType, ...]
     graph: AgentGraph

@@ -16,12 +16,14 @@ from orgruntime.model.manifest import Resources
 
 
 class Purpose(StrEnum):
-    """Why a trial is run. The first three measure for the science, the last for the climb."""
+    """Why a trial is run. The first three measure for the science, the others for the climb."""
 
     NOISE = "noise"
     CERTIFY = "certify"
     LAP = "lap"
     SCREEN = "screen"
+    PROBE = "probe"
+    """An agent asked for it, to learn something before it proposes: no verdict rests on it."""
 
     @property
     def is_verification(self) -> bool:

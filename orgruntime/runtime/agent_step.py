@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orgruntime.ledger.transaction import Transaction
@@ -42,6 +42,8 @@ class Call:
     idea: IdeaId
     text: str
     """The idea's words; empty for the standing invitation."""
+    leave: Callable[[], None]
+    """Gives the desk back. A desk whose answer was accepted does not wait until that is written down."""
 
 
 class DeskPool:
@@ -103,11 +105,12 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
                 return await _declined(lab, call, reply.declined)
             problems = _problems(lab, call, request, reply)
             if not problems:
+                call.leave()
                 return await _accepted(lab, call, request, reply)
             reason = "; ".join(problems)
         return await _declined(lab, call, f"no usable answer: {reason}")
     finally:
-        lab.doing[name] = "idle"
+        call.leave()
 
 
 def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
@@ -134,10 +137,13 @@ def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
 
 
 def _past(lab: Lab, role: Role) -> tuple[PastTrial, ...]:
-    """What the role may know of earlier proposals."""
+    """What the ledger tells, and after it what is about to be written there, so that no desk proposes it again: of all
+    roles, of this one, or nothing, as the role may remember."""
     if role.memory is Memory.NONE:
         return ()
-    return tuple(lab.ledger.past(PAST_WINDOW, role.slug if role.memory is Memory.OWN else None))
+    whose = role.slug if role.memory is Memory.OWN else None
+    unwritten = tuple(past for author, past in lab.unwritten.values() if whose in (None, author))
+    return (*lab.ledger.past(max(0, PAST_WINDOW - len(unwritten)), whose), *unwritten)
 
 
 def _species(lab: Lab, call: Call) -> str:
@@ -226,6 +232,17 @@ async def _declined(lab: Lab, call: Call, reason: str) -> Handed:
 
 async def _accepted(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> Handed:
     payload_id = PayloadId(f"{call.address.inquiry}.{call.address.visit}")
+    if reply.type == "proposal":
+        hypothesis = " ".join(str(reply.body["hypothesis"]).split())
+        past = PastTrial(settings=reply.settings, metric=None, running=True, species=request.species, text=hypothesis)
+        lab.unwritten[payload_id] = (call.role.slug, past)
+    try:
+        return await _written(lab, call, request, reply, payload_id)
+    finally:
+        lab.unwritten.pop(payload_id, None)
+
+
+async def _written(lab: Lab, call: Call, request: StepRequest, reply: StepReply, payload_id: PayloadId) -> Handed:
     if reply.type == "proposal":
         proposal = await _proposal(lab, call, request, reply)
         if isinstance(proposal, str):

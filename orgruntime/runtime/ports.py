@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
+from orgruntime.model.amounts import Amounts
+from orgruntime.model.dialogue import ModelCall, ModelReply, Usage
 from orgruntime.model.fleet import Fleet
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, RoleSlug, TreeId
-from orgruntime.model.manifest import Resources
-from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.model.manifest import ModelSpec, Resources
+from orgruntime.model.step import Answer, Ask, StepReply, StepRequest
 from orgruntime.model.trial import TrialOutcome, TrialSpec
 
 
@@ -68,15 +71,79 @@ class Executor(Protocol):
         ...
 
 
+Serve = Callable[[Ask], Awaitable[Answer]]
+"""How the driver answers a desk in the middle of a step. Asked in order, one at a time."""
+
+
 class Desks(Protocol):
     """Where agent steps run: one desk a role instance."""
 
-    async def step(self, request: StepRequest) -> StepReply:
-        """Raises StepError when the species failed, ExecutorError when the cluster that the desks are on is gone; bad
-        replies are the caller's to refuse."""
+    async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:
+        """Performs one step. A request with a `bench` is a language model's: the desk keeps its worktree and runs its
+        tools, and asks `serve` for everything else. A desk that is lost in the middle begins the step anew, with the
+        same questions.
+
+        Raises StepError when the species failed, ExecutorError when the cluster that the desks are on is gone; bad
+        replies are the caller's to refuse. What `serve` raises ends the step and is raised here.
+        """
         ...
 
     async def close(self) -> None: ...
+
+
+class ModelFault(StrEnum):
+    """Why a model gave no answer."""
+
+    RATE_LIMITED = "rate limited"
+    OVERLOADED = "overloaded"
+    SERVER = "server error"
+    BROKEN = "broken stream"
+    TIMEOUT = "no answer in time"
+    UNREACHABLE = "unreachable"
+    TOO_LONG = "too long for the model"
+    INVALID = "refused as invalid"
+    AUTHORITY = "no authority"
+    """The key is missing, wrong, or may not use the model."""
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether asking again can help."""
+        return self not in (ModelFault.TOO_LONG, ModelFault.INVALID, ModelFault.AUTHORITY)
+
+
+class ModelError(Exception):
+    """An attempt at a model call came to nothing: one sentence, and what the server has charged for it all the same."""
+
+    def __init__(
+        self, fault: ModelFault, message: str, *, retry_after_s: float | None = None, usage: Usage | None = None
+    ) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.retry_after_s = retry_after_s
+        """As the server asks; None where it does not say."""
+        self.usage = usage
+        """None: nothing was charged."""
+
+
+class Models(Protocol):
+    """Language models, in the driver: the only place where a key is. One attempt a call: who waits, tries again, turns
+    to another model and keeps the books is the gateway (`runtime.gateway`)."""
+
+    def worst_case(self, model: ModelSpec, call: ModelCall) -> Amounts:
+        """The most that one attempt can use, in tokens and dollars. Never less than what `complete` then reports."""
+        ...
+
+    def cost(self, model: ModelSpec, usage: Usage) -> Amounts:
+        """What the server charges for a usage."""
+        ...
+
+    async def complete(self, model: ModelSpec, call: ModelCall) -> ModelReply:
+        """One attempt; `spent` of the reply is left empty. Cancelling it ends the connection. Raises ModelError."""
+        ...
+
+    async def close(self) -> None:
+        """Idempotent."""
+        ...
 
 
 class StepError(Exception):

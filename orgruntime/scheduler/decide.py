@@ -18,6 +18,8 @@ from orgruntime.model.numbers import Numbers
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
 
+CLIMB = (Purpose.SCREEN, Purpose.PROBE)
+"""What exploration is made of: held and given up with it."""
 LOOKAHEAD = 1
 """Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
 
@@ -126,7 +128,7 @@ def _start_trials(now: Snapshot, dropped: set[str], *, screens: bool) -> list[De
     free, left = dict(now.free), dict(now.left)
     started: list[Decision] = []
     for wanted in sorted(now.wanted, key=lambda w: _ORDER[w.purpose]):
-        if wanted.key in dropped or (wanted.purpose is Purpose.SCREEN and not screens):
+        if wanted.key in dropped or (wanted.purpose in CLIMB and not screens):
             continue
         if free.get(wanted.shape, 0) < 1 or not _fits(wanted, left):
             continue
@@ -146,7 +148,7 @@ def _drop(now: Snapshot, over: Over | None) -> list[Decision]:
     """
     dropped = []
     for wanted in now.wanted:
-        if over is not None and over.drops and wanted.purpose is Purpose.SCREEN:
+        if over is not None and over.drops and wanted.purpose in CLIMB:
             dropped.append(Decision(Verb.DROP, over.dial, over.reason, subject=wanted.key))
         elif not now.running and not _fits(wanted, now.left):
             reason = "its worst case is more than what is left of the budget"
@@ -154,12 +156,13 @@ def _drop(now: Snapshot, over: Over | None) -> list[Decision]:
     return dropped
 
 
-_ORDER = {Purpose.NOISE: 0, Purpose.CERTIFY: 1, Purpose.LAP: 1, Purpose.SCREEN: 2}
+_ORDER = {Purpose.NOISE: 0, Purpose.CERTIFY: 1, Purpose.LAP: 1, Purpose.SCREEN: 2, Purpose.PROBE: 3}
 _WHY = {
     Purpose.NOISE: (Dial.BASELINE_FIRST, "the noise floor is measured before anything else"),
     Purpose.CERTIFY: (Dial.PROOF, "a fresh pair for the certification under way"),
     Purpose.LAP: (Dial.PROOF, "a fresh pair after the certification, for the gain that is reported"),
     Purpose.SCREEN: (Dial.STAKE, "its worst case is within the largest stake of what is left"),
+    Purpose.PROBE: (Dial.STAKE, "a role asked for it, and its worst case is within the largest stake of what is left"),
 }
 
 
@@ -229,7 +232,7 @@ def _stake_allows(now: Snapshot) -> bool:
 
     The next screen counts even when none is wanted: ideas whose trials could never start are not worth an agent's time.
     """
-    screens = [w for w in now.wanted if w.purpose is Purpose.SCREEN]
+    screens = [w for w in now.wanted if w.purpose in CLIMB]
     if now.screen is not None:
         screens.append(now.screen)
     for unit in UNITS:

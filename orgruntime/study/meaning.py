@@ -15,8 +15,19 @@ from typing import Any, TypeVar
 
 from orgruntime.model.base import Noun
 from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import AgentGraph, Cadence, Handoff, HandoffKind, Manifest, ModelSpec, Role, RoleKind
+from orgruntime.model.manifest import (
+    AgentGraph,
+    Cadence,
+    Handoff,
+    HandoffKind,
+    Manifest,
+    ModelSpec,
+    Role,
+    RoleKind,
+    ToolServer,
+)
 from orgruntime.model.payload import PayloadType
+from orgruntime.model.species import panel_text
 from orgruntime.plan.plan import DialPlan
 from orgruntime.study.changes import Change, Difference, Effect, Kind, Topic
 from orgruntime.study.effects import granted
@@ -220,7 +231,7 @@ def _role(role: Role, effect: Effect) -> tuple[str, Effect]:
     """A role in a line. A person who is asked is a hold on the others: neither wider nor narrower."""
     parts = [f"{role.kind.value}{f' ×{role.count}' if role.count > 1 else ''}"]
     if role.species:
-        parts.append(f"served by {', '.join(dict.fromkeys(role.species))}")
+        parts.append(f"served by {panel_text(tuple(dict.fromkeys(role.species)), role.choice, role.shares)}")
     if role.tools:
         parts.append(f"tools {', '.join(role.tools)}")
     if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER):
@@ -262,7 +273,17 @@ def _model(model: ModelSpec) -> tuple[str, Effect]:
     parts = [model.species]
     parts += [f"at {model.base_url}"] if model.base_url else []
     parts += [f"key from {model.key_env}"] if model.key_env else []
+    parts += [f"then {model.fallback}"] if model.fallback else []
     return ", ".join(parts), Effect.WIDER if len(parts) > 1 else Effect.SAME
+
+
+def _servers(old: Sequence[ToolServer], new: Sequence[ToolServer], at: _Place) -> list[Change]:
+    def word(server: ToolServer) -> tuple[str, Effect]:
+        token = f", token from {server.key_env}" if server.key_env else ""
+        where = server.url or f"`{' '.join(server.command)}` in the sandbox"
+        return f"tools of {where}{token}", Effect.WIDER
+
+    return _keyed(old, new, at, word, within="tool server ")
 
 
 def _payloads(old: Sequence[PayloadType], new: Sequence[PayloadType], at: _Place) -> list[Change]:
@@ -384,6 +405,7 @@ _SPECIAL: dict[tuple[type[Noun], str], Callable[[Any, Any, _Place], list[Change]
     (Manifest, "guidance"): _guidance,
     (Manifest, "roles"): _roles,
     (Manifest, "models"): _models,
+    (Manifest, "servers"): _servers,
     (Manifest, "payloads"): _payloads,
     (Manifest, "graph"): _graph,
     (Manifest, "sources"): _sources,

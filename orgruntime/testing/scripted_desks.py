@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.runtime.ports import Serve
 
 Play = Callable[[StepRequest], StepReply | Awaitable[StepReply]]
 """The answer to a request. May raise StepError; an awaitable holds its desk until it is done."""
@@ -22,7 +23,7 @@ class ScriptedDesks:
         self._play = play
         self.asked: list[StepRequest] = []
 
-    async def step(self, request: StepRequest) -> StepReply:
+    async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:
         self.asked.append(request)
         answer = self._play(request)
         return await answer if isinstance(answer, Awaitable) else answer

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 __all__ = [
+    "bad_panel",
     "bad_payload",
     "bad_table",
     "bad_value",
@@ -40,6 +41,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from orgruntime.compiler.reading_rules import (
+        bad_panel,
         bad_payload,
         bad_table,
         bad_value,

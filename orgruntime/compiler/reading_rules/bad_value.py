@@ -17,8 +17,9 @@ def unclear(path: str, why: str, help: str) -> Fault:
     return Fault(CODE, f"`{path}`: {why}", help)
 
 
-def no_address(path: str, text: str) -> Fault:
-    return Fault(CODE, f"`{path}`: `{text}` is not an http address", "write `http://HOST:PORT`")
+def no_address(path: str) -> Fault:
+    """What stands there may hold a key, so it is not quoted."""
+    return Fault(CODE, f"`{path}` is not an http address", "write `http://HOST:PORT`")
 
 
 def no_variable(path: str) -> Fault:
@@ -51,3 +52,37 @@ def choices_and_type(path: str, given: bool) -> Fault:
     if given:
         return Fault(CODE, f"`{path}` is given, and the type is not `choice`", "add `type: choice`")
     return Fault(CODE, f"`{path}` is missing: the type is `choice`", "add `choices: [low, high]`")
+
+
+def no_model_name(text: str) -> Fault:
+    message = f"`{text}` cannot be named in a panel, where blanks and commas part models"
+    return Fault(CODE, message, "give the model a name of one word")
+
+
+def key_in_address(path: str) -> Fault:
+    message = f"`{path}` has a key or a password in it, and an org is a folder that others read"
+    return Fault(CODE, message, "take it out, revoke it, and name its variable with `key_env:`")
+
+
+def command_or_address(path: str, *, both: bool) -> Fault:
+    if both:
+        return Fault(CODE, f"`{path}` has both a `command` and a `url`", "keep one of them")
+    return Fault(CODE, f"`{path}` has no address", "add `command:` for a local server, or `url:` for one over HTTP")
+
+
+def key_of_local_server(path: str) -> Fault:
+    message = f"`{path}`: a local server runs in the sandbox of trials and gets no key"
+    return Fault(CODE, message, "take it out, or run the server yourself, with a `url`")
+
+
+def long_server_name(most: int) -> Fault:
+    return Fault(CODE, f"the name of a tool server has at most {most} letters", "choose a shorter one")
+
+
+def no_server_name(text: str, tools: str) -> Fault:
+    message = f"`{text}` cannot be the name of a tool server: its tools are called `{tools}`"
+    return Fault(CODE, message, "use letters, digits, `-` and single `_`")
+
+
+def server_command(path: str, fault: str) -> Fault:
+    return Fault(CODE, f"`{path}` {fault}", "write its words as a list, such as `[python, tools/papers.py]`")

@@ -22,6 +22,11 @@ def model(name: str, near: str) -> Fault:
     return Fault(CODE, message, f"did you mean `{near}`?")
 
 
+def address_with_version(address: str) -> Fault:
+    message = f"the client adds `/v1/messages` to `{address}` by itself"
+    return Fault(CODE, message, "leave `/v1` out")
+
+
 def section(title: str, near: str) -> Fault:
     message = f"the section `{title}` is read as words for the agents, and its links make no handoffs"
     return Fault(CODE, message, f"did you mean `## {near.capitalize()}`?")

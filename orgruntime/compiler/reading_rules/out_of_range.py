@@ -13,5 +13,10 @@ def value(path: str, why: str, help: str) -> Fault:
     return Fault(CODE, f"`{path}`: {why}", help)
 
 
+def no_room(path: str, context: int) -> Fault:
+    message = f"`{path}` leaves no room for a question: a call has {context} tokens in all"
+    return Fault(CODE, message, "let it be well below `context`")
+
+
 def items(path: str, count: int, most: int) -> Fault:
     return Fault(CODE, f"`{path}` has {count} items, and {most} are allowed", "use patterns, or fewer items")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orgruntime.compiler.keys import RESOURCES, RISK, every_key, homes, meant
+from orgruntime.compiler.keys import BUDGET, RESOURCES, RISK, every_key, homes, meant
 from orgruntime.diagnostics.codes import UNKNOWN_KEY
 from orgruntime.diagnostics.diagnostic import Fault
 from orgruntime.diagnostics.nearest import did_you_mean, nearest
@@ -20,6 +20,14 @@ def key(name: str, where: str, known: tuple[str, ...], *, helped: bool = True) -
 
 def resource(name: str, path: str, known: Iterable[str]) -> Fault:
     return Fault(CODE, f"unknown resource `{name}` in `{path}`", did_you_mean(name.casefold(), known))
+
+
+def bound(name: str, path: str, known: Iterable[str]) -> Fault:
+    """Of a role's budget."""
+    help = did_you_mean(name.casefold(), known)
+    if name.casefold() in BUDGET:
+        help = "it is bounded for the run, in `budget:`; a role has bounds on `usd` and `tokens`"
+    return Fault(CODE, f"unknown bound `{name}` in `{path}`", help)
 
 
 def input(name: str, role: str, known: tuple[str, ...]) -> Fault:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.model_names import current, grant_for_model, vendor
-from orgruntime.compiler.species import KEY_FREE, name_at_run
+from orgruntime.compiler.species import KEY_FREE
 from orgruntime.diagnostics.codes import MODEL_NOT_GRANTED
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.manifest import Role
+from orgruntime.model.species import reference_to
 
 CODE = MODEL_NOT_GRANTED
 
@@ -33,7 +34,7 @@ def _is_served(facts: Facts, role: Role, wish: str) -> bool:
     """Whether the role gets what it wishes for, by this name or by what it means today."""
     served = {*role.species, *(facts.served(name) for name in role.species)}
     found = grant_for_model(wish, facts.program.models)
-    return wish in served or current(wish) in served or (found is not None and name_at_run(found) in served)
+    return wish in served or current(wish) in served or (found is not None and reference_to(found) in served)
 
 
 def _meaning(wish: str) -> str:

@@ -17,7 +17,7 @@ CODE = MODEL_TRANSLATED
 
 def check(facts: Facts, findings: Findings) -> None:
     for named, role, file in facts.agents():
-        if named.row and named.row.model:
+        if named.row and named.row.panel.names:
             continue
         for node in file.hints.model or file.model:
             wish = node.text.strip()

@@ -112,7 +112,7 @@ def test_nothing_is_decided_twice_about_one_trial(now: Snapshot) -> None:
 
 @given(snapshots())
 def test_a_lower_purpose_never_takes_the_slot_of_a_higher(now: Snapshot) -> None:
-    rank = {Purpose.NOISE: 0, Purpose.CERTIFY: 1, Purpose.LAP: 1, Purpose.SCREEN: 2}
+    rank = {Purpose.NOISE: 0, Purpose.CERTIFY: 1, Purpose.LAP: 1, Purpose.SCREEN: 2, Purpose.PROBE: 3}
     order = [rank[w.purpose] for w in started(now, decide(now))]
     assert order == sorted(order)
 

@@ -26,10 +26,12 @@ from orgruntime.model.manifest import (
     Memory,
     ModelSpec,
     Objective,
+    Price,
     Resources,
     Role,
     RoleKind,
     SourceFile,
+    ToolServer,
     WorkspaceSpec,
 )
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
@@ -54,12 +56,18 @@ LAB = Manifest(
     ),
     appetite=PRESETS[Preset.BALANCED],
     budget=Budget(trials=100, gpu_ms=1000, cpu_ms=2000, tokens=5, usd_micro=7, wall_ms=60_000),
-    models=(ModelSpec(name="default", species="search/tpe", base_url="http://h", key_env="KEY"),),
+    models=(
+        ModelSpec(
+            name="default", species="search/tpe", base_url="http://h", key_env="KEY", price=Price(input=1, output=2),
+        ),
+    ),
+    servers=(ToolServer(name="papers", command=("python", "papers.py")),),
     roles=(
         Role(slug=DIRECTOR, name="Director", kind=RoleKind.AGENT, prompt="Ask.\nDivide.", species=("a/b",)),
         Role(
             slug=RESEARCHER, name="Researcher", kind=RoleKind.AGENT, description="Tries.", prompt="One\nTwo\nThree",
             count=3, species=("search/tpe", "a/b"), tools=("Read", "Edit"), minutes=2, source="roles/researcher.md",
+            budget=Budget(tokens=3),
         ),
         Role(
             slug=TRAINER, name="Trainer", kind=RoleKind.EXPERIMENT,
@@ -213,7 +221,8 @@ class TestEveryField:
 
 
 IDENTITY = {
-    (Role, "slug"), (PayloadType, "name"), (PayloadField, "name"), (ModelSpec, "name"), (Handoff, "source"),
+    (Role, "slug"), (PayloadType, "name"), (PayloadField, "name"), (ModelSpec, "name"), (ToolServer, "name"),
+    (Handoff, "source"),
     (Handoff, "target"), (Cadence, "role"), (SourceFile, "path"), (SourceFile, "sha256"),
 }  # fmt: skip
 """Fields by which an element is known: a change of one is an element less and one more, or a new name."""
