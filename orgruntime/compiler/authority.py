@@ -32,8 +32,12 @@ def called_here(tool: str) -> str:
 
 def asked(file: RoleFile) -> tuple[ScalarNode, ...] | None:
     """The tools that a role file asks for, `org.tools` before `tools`; None where it does not say."""
-    hinted = file.hints.words("tools", comma_string=True) if file.hints else None
-    return file.tools if hinted is None else hinted
+    return file.tools if file.hints.tools is None else file.hints.tools
+
+
+def given(row: tuple[ScalarNode, ...]) -> tuple[str, ...]:
+    """The tools of a row of the program, which grants them whatever the org's set is. `*` grants none."""
+    return tuple(dict.fromkeys(called_here(node.text) for node in row if node.text != "*"))
 
 
 def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tuple[str, ...]:

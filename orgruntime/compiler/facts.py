@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.compiler.assemble import Named, panel_of
+from orgruntime.compiler.assemble import Named, settled
 from orgruntime.compiler.command import COMMANDS
 from orgruntime.compiler.graph import entries
+from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
 from orgruntime.compiler.payloads import is_sound, known_payloads
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
+from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import files_below, locate
-from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
@@ -82,6 +83,11 @@ class Facts:
     def entries(self) -> tuple[RoleSlug, ...]:
         return entries(self.roles, self.sound)
 
+    @cached_property
+    def asked(self) -> tuple[tuple[Role, Hints], ...]:
+        """Each named role with what its row asks for, and its file where the row does not."""
+        return tuple((self.by_slug[one.ref.slug], settled(one, self.files[one.ref.slug])) for one in self.named)
+
     @property
     def measuring(self) -> tuple[Role, ...]:
         """The roles that run trials."""
@@ -103,8 +109,14 @@ class Facts:
     def role_budgets(self) -> Iterator[tuple[Budget, Span]]:
         """The budgets of roles, each with its cell."""
         for named in self.named:
-            if named.row and named.row.budget and named.row.budget_span:
-                yield named.row.budget, named.row.budget_span
+            if named.row and named.row.hints.budget:
+                yield named.row.hints.budget, named.row.hints.places["budget"]
+
+    @property
+    def granted_tools(self) -> tuple[ScalarNode, ...]:
+        """Every tool that the program grants: to all roles, and in the rows of single ones."""
+        rows = (node for one in self.named if one.row for node in one.row.hints.tools or ())
+        return (*(self.program.fields.words("tools", comma_string=True) or ()), *rows)
 
     @cached_property
     def declared_servers(self) -> tuple[str, ...]:
@@ -158,7 +170,7 @@ class Facts:
                 yield key, node
 
     def species(self) -> Iterator[ScalarNode]:
-        """Every species that the org names, models of its own servers left out."""
+        """Every species that the program names, models of its own servers left out."""
         models = self.node("models")
         for _, value in models.entries if isinstance(models, MapNode) else ():
             inner = value.get("model") if isinstance(value, MapNode) and value.get("base_url") is None else value
@@ -166,9 +178,19 @@ class Facts:
                 yield inner
         entries = {model.name for model in self.program.models}
         for named in self.named:
-            if self.by_slug[named.ref.slug].kind is RoleKind.AGENT:
-                panel = panel_of(named, self.files[named.ref.slug], Findings())
-                yield from (node for node in panel.names if node.text.strip() not in entries)
+            if self.by_slug[named.ref.slug].kind is RoleKind.AGENT and named.row:
+                yield from (node for node in named.row.panel.names if node.text.strip() not in entries)
+
+    def agents(self) -> Iterator[tuple[Named, Role, RoleFile]]:
+        """The agents that the program names, with their files."""
+        for named in self.named:
+            role = self.by_slug[named.ref.slug]
+            if role.kind is RoleKind.AGENT:
+                yield named, role, self.files[named.ref.slug]
+
+    def served(self, name: str) -> str:
+        """The species behind a name by which a role is served."""
+        return species_behind(name, self.program.models)
 
     @cached_property
     def root(self) -> Path | None:

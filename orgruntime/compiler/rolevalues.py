@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import (
     ALL_TOOLS,
     DENIED_KEYS,
@@ -20,7 +21,7 @@ from orgruntime.compiler.dialects import (
     canonical_tool,
 )
 from orgruntime.compiler.fields import kind_of, split_commas
-from orgruntime.diagnostics.codes import FOREIGN_KEY, LIKELY_TYPO, UNREAD_VALUE
+from orgruntime.compiler.model_names import NONE_OF_ITS_OWN
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.nearest import edit_distance
@@ -36,16 +37,16 @@ def text_of(front: MapNode, key: str, findings: Findings) -> str:
         return ""
     if isinstance(node, ScalarNode):
         return node.text.strip()
-    findings.add(UNREAD_VALUE, node.span, f"`{key}` must be text, not {kind_of(node)}", "write it as words")
+    findings.put(node.span, reading_rules.unread_value.no_text(key, kind_of(node)))
     return ""
 
 
 def models_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
-    """The models that a file wishes for, in its order; `inherit` and an empty value wish for none."""
+    """The models that a file wishes for, in its order; `inherit` and an empty value wish for what the org has."""
     node = front.get("model")
     names = _flat(node, "model", findings) if node is not None else ()
     _report_odd(names, "model", findings)
-    return tuple(name for name in names if name.text.casefold() not in ("inherit", "default", "auto"))
+    return tuple(name for name in names if name.text.casefold() not in NONE_OF_ITS_OWN)
 
 
 def tools_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...] | None:
@@ -85,10 +86,9 @@ def report_keys(front: MapNode, findings: Findings) -> None:
             foreign.append(name)
             continue
         fix = Fix(f"write `{near}`", (Edit(name.span, near),), is_safe=False)
-        findings.add(LIKELY_TYPO, name.span, f"the key `{name.text}` is not read", f"did you mean `{near}`?", fix=fix)
+        findings.put(name.span, reading_rules.likely_typo.key(name.text, near, fix))
     if foreign:
-        names = ", ".join(f"`{name.text}`" for name in foreign)
-        findings.add(FOREIGN_KEY, foreign[0].span, f"not read here: {names}")
+        findings.put(foreign[0].span, reading_rules.foreign_key.not_read(name.text for name in foreign))
 
 
 def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
@@ -100,9 +100,8 @@ def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
         end = source.starts[node.span.line - 1] + node.span.end_column - 1
         cut = _CUT.match(source.text, end)
         if cut and node.text:
-            message = f"`{cut['words'][:40]}` is a comment to YAML and is not read as part of `{key}`"
-            help = "put the whole value in quotes, or a space behind the `#`"
-            findings.add(UNREAD_VALUE, source.span(cut.start("words"), cut.end("words")), message, help)
+            span = source.span(cut.start("words"), cut.end("words"))
+            findings.put(span, reading_rules.unread_value.comment(cut["words"], key))
 
 
 _CUT = pattern(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
@@ -138,7 +137,7 @@ def _flat(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...]:
         return () if node.is_null else tuple(part for one in split_commas(_unwrapped(node)) for part in _bare(one))
     if isinstance(node, ListNode):
         return tuple(name for item in node.items for name in _flat(item, key, findings))
-    findings.add(UNREAD_VALUE, node.span, f"this part of `{key}` is not read", "write a list of names")
+    findings.put(node.span, reading_rules.unread_value.part(key))
     return ()
 
 
@@ -171,8 +170,7 @@ def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> 
         text = _GROUP.sub("", name.text)
         words = text.split() if key != "model" else []
         if _ODD.search(text) or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
-            message = f"`{name.text[:40]}` is not a name in `{key}`: a comma, a bracket, a quote or a dash is missing"
-            findings.add(UNREAD_VALUE, name.span, message, "write a list such as `[Read, Grep]`")
+            findings.put(name.span, reading_rules.unread_value.no_name(name.text, key))
 
 
 def _report_table(node: MapNode, key: str, findings: Findings) -> None:
@@ -180,8 +178,7 @@ def _report_table(node: MapNode, key: str, findings: Findings) -> None:
     _report_odd(tuple(name for name, _ in node.entries), key, findings)
     for name, value in node.entries:
         if isinstance(value, ListNode) or (isinstance(value, ScalarNode) and value.text.casefold() not in _DECISIONS):
-            message = f"`{name.text[:40]}` in `{key}` is neither allowed nor denied"
-            findings.add(UNREAD_VALUE, name.span, message, "write `true`, `false`, `allow`, `ask` or `deny`")
+            findings.put(name.span, reading_rules.unread_value.undecided(name.text, key))
 
 
 _DECISIONS = ("true", "false", "yes", "no", "on", "off", "allow", "ask", "deny")
@@ -214,6 +211,5 @@ def _report_near_tool(name: ScalarNode, findings: Findings) -> None:
         return
     for known in TOOL_NAMES:
         if len(known) > 3 and edit_distance(text.casefold(), known.casefold()) == 1:
-            message = f"`{text}` is the name of no tool that is known here"
-            findings.add(LIKELY_TYPO, name.span, message, f"did you mean `{known}`?")
+            findings.put(name.span, reading_rules.likely_typo.tool(text, known))
             return

@@ -148,6 +148,15 @@ def share(text: str) -> float:
     raise Unclear(f"`{text}` is not a share", "write a share such as `40%`, `1 in 20` or `0.4`")
 
 
+def yes_no(text: str) -> bool:
+    """`yes`, `no`, `true`, `false`, `on`, `off`, in any case."""
+    if text.casefold() in ("yes", "true", "on"):
+        return True
+    if text.casefold() in ("no", "false", "off"):
+        return False
+    raise Unclear(f"`{text}` is neither `yes` nor `no`", "write `yes` or `no`")
+
+
 def times_noise(text: str) -> float:
     """A multiple of the noise floor: `0.5`, `0.5x`, `0.5 × noise`."""
     match = re.fullmatch(rf"({NUMBER})\s*[x×]?\s*(?:noise)?", text)

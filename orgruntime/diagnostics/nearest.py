@@ -10,6 +10,8 @@ from difflib import SequenceMatcher
 
 _CLOSE = 0.7
 """Similarity from which a candidate is offered: one slip in four letters passes, a different word does not."""
+_MOST_LISTED = 16
+"""Candidates that are listed where none is near: all hints of a role."""
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -28,7 +30,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     near = nearest(word, known)
     if near is not None:
         return f"did you mean `{near}`?"
-    if not known or len(known) > 12:
+    if not known or len(known) > _MOST_LISTED:
         return ""
     return "known: " + ", ".join(f"`{name}`" for name in known)
 

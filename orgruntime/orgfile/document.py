@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from orgruntime.diagnostics.codes import UNREADABLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
 from orgruntime.orgfile.memory import recall
@@ -129,9 +129,8 @@ def parse_document(source: Source, findings: Findings, *, tolerance: Tolerance |
     """Reads a file. Faults of the front matter go to `findings`; `tolerance` as in `frontmatter.cut`."""
     front = cut(source, findings, tolerance=tolerance)
     if tolerance is None and len(source.text) > MAX_STRICT:
-        message = f"`{source.file}` is longer than {MAX_STRICT:,} characters; what follows is not read"
         span = source.span(MAX_STRICT, MAX_STRICT + 1)
-        findings.add(UNREADABLE_FILE, span, message, "keep data out of markdown files")
+        findings.put(span, reading_rules.unreadable_file.too_long(source.file, MAX_STRICT))
         return Document(source, front.tree, front.broken, min(front.body, MAX_STRICT), MAX_STRICT)
     return Document(source, front.tree, front.broken, front.body, front.end, front.indent)
 

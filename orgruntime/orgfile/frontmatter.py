@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from orgruntime.diagnostics.codes import MISPLACED_FRONT_MATTER, UNTERMINATED_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.diagnostics.fixes import Edit
 from orgruntime.diagnostics.pattern import pattern
+from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.repair import Tolerance, misparted, read_by_keys
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode, compose
@@ -83,8 +83,7 @@ def _strict(source: Source, findings: Findings) -> FrontMatter:
 
 
 def _unterminated(source: Source, opening: int, findings: Findings) -> FrontMatter:
-    span = source.span(opening, opening + 3)
-    findings.add(UNTERMINATED_FRONT_MATTER, span, "front matter has no end", "close it with a line `---`")
+    findings.put(source.span(opening, opening + 3), reading_rules.unterminated_front_matter.never_closed())
     return FrontMatter(None, len(source.text), len(source.text), broken=True)
 
 
@@ -165,16 +164,13 @@ def _report_place(source: Source, frame: _Frame, code: re.Match[str] | None, fin
     text = source.text
     before = text[: code.start() if code else frame.opening]
     if before.strip():
-        message = "text that is skipped stands before the front matter"
         first = len(before) - len(before.lstrip())
         move = (Edit(source.span(0, len(before)), ""), Edit(source.span(frame.body, frame.body), before))
-        fix = Fix("move it below the front matter", move, is_safe=False) if not code and not frame.indent else None
-        span = source.span(first, source.line_end(first))
-        findings.add(MISPLACED_FRONT_MATTER, span, message, "begin the file with `---`", fix=fix)
+        fault = reading_rules.misplaced_front_matter.below_text(None if code or frame.indent else move)
+        findings.put(source.span(first, source.line_end(first)), fault)
     elif before:
-        fix = Fix("delete blank lines at the top", (Edit(source.span(0, len(before)), ""),))
-        message = "blank lines stand before the front matter"
-        findings.add(MISPLACED_FRONT_MATTER, source.span(0, 1), message, "begin the file with `---`", fix=fix)
+        cut_off = Edit(source.span(0, len(before)), "")
+        findings.put(source.span(0, 1), reading_rules.misplaced_front_matter.below_blanks(cut_off))
     if code:
         _report_code(source, frame, code, findings)
         return
@@ -185,9 +181,8 @@ def _report_place(source: Source, frame: _Frame, code: re.Match[str] | None, fin
         end = source.line_end(start)
         line = text[start:end].rstrip()
         if line not in ("---", "..."):
-            fix = Fix("write `---`", (Edit(source.span(start, end), "---"),))
-            message = f"`{line[:20]}` is read as `---`"
-            findings.add(MISPLACED_FRONT_MATTER, source.span(start, end), message, "write `---`", fix=fix)
+            span = source.span(start, end)
+            findings.put(span, reading_rules.misplaced_front_matter.odd_line(line, Edit(span, "---")))
 
 
 def _report_code(source: Source, frame: _Frame, code: re.Match[str], findings: Findings) -> None:
@@ -201,19 +196,16 @@ def _report_code(source: Source, frame: _Frame, code: re.Match[str], findings: F
     edits = [Edit(source.span(code.start(), code.end()), "---\n" if bare else "")]
     if bare or code["fence"] in text[closing[0] : closing[1]]:
         edits.append(Edit(source.span(*closing), "---" if bare else ""))
-    fix = Fix("delete the code fence around it", tuple(edits)) if not text[: code.start()].strip() else None
-    message = "the front matter stands in a code block"
-    findings.add(MISPLACED_FRONT_MATTER, span, message, "delete the lines with the code fence", fix=fix)
+    fault = reading_rules.misplaced_front_matter.in_code(None if text[: code.start()].strip() else tuple(edits))
+    findings.put(span, fault)
 
 
 def _report_indent(source: Source, frame: _Frame, findings: Findings) -> None:
     text = source.text
     depth = _depth(text, frame)
     starts = [at for at in source.starts if frame.opening <= at < frame.end and text.startswith(frame.indent, at)]
-    fix = None
+    edits = None
     if depth and len(starts) <= _MOST_INDENTED:
         edits = tuple(Edit(source.span(at, at + depth), "") for at in starts)
-        fix = Fix("move every line to the left", edits)
     span = source.span(frame.opening, frame.opening + len(frame.indent))
-    message = "the front matter is indented"
-    findings.add(MISPLACED_FRONT_MATTER, span, message, "begin each line at the left margin", fix=fix)
+    findings.put(span, reading_rules.misplaced_front_matter.indented(edits))

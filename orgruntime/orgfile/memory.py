@@ -18,7 +18,6 @@ from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.orgfile.source import Source
 
 T = TypeVar("T")
-_FINDINGS = "findings"
 _ROOMS = ("orgruntime.diagnostics.", "orgruntime.model.", "orgruntime.orgfile.", "orgruntime.compiler.")
 _LONG = 200
 """Characters from which a part of the file's text is stored as its place in the file."""
@@ -50,7 +49,7 @@ class Memory:
 
     def recall(self, key: str, source: Source, findings: Findings, make: Callable[[Findings], T]) -> T:
         entry = self.used.get(key) or self._known.get(key)
-        stored = _load(entry, source, findings) if entry is not None else None
+        stored = _load(entry, source) if entry is not None else None
         if entry is None or stored is None:
             own = Findings()
             token = _CURRENT.set(None)
@@ -58,7 +57,7 @@ class Memory:
             _CURRENT.reset(token)
             entry = _dump(value, own, source)
             self.made += 1
-            stored = _load(entry, source, findings) if entry is not None else None
+            stored = _load(entry, source) if entry is not None else None
             if entry is None or stored is None:
                 return make(findings)
         self.used[key] = entry
@@ -85,15 +84,15 @@ def recall(kind: str, source: Source, findings: Findings, make: Callable[[Findin
 def _dump(value: object, own: Findings, source: Source) -> bytes | None:
     out = io.BytesIO()
     try:
-        _Writer(out, source.text, own).dump((tuple(own), value))
+        _Writer(out, source.text).dump((tuple(own), value))
     except _FAULTS:
         return None
     return out.getvalue()
 
 
-def _load(entry: bytes, source: Source, findings: Findings) -> tuple[tuple[Diagnostic, ...], Any] | None:
+def _load(entry: bytes, source: Source) -> tuple[tuple[Diagnostic, ...], Any] | None:
     try:
-        stored = _Reader(io.BytesIO(entry), source.text, findings).load()
+        stored = _Reader(io.BytesIO(entry), source.text).load()
     except _FAULTS:
         return None
     is_pair = isinstance(stored, tuple) and len(stored) == 2 and isinstance(stored[0], tuple)
@@ -101,28 +100,24 @@ def _load(entry: bytes, source: Source, findings: Findings) -> tuple[tuple[Diagn
 
 
 class _Writer(pickle.Pickler):
-    """Leaves out what the reader has: the collector of findings, and the text of the file."""
+    """Leaves out what the reader has: the text of the file."""
 
-    def __init__(self, out: io.BytesIO, text: str, own: Findings) -> None:
+    def __init__(self, out: io.BytesIO, text: str) -> None:
         super().__init__(out, protocol=5)
-        self._text, self._own = text, own
+        self._text = text
 
     def persistent_id(self, value: Any) -> Any:
-        if value is self._own:
-            return _FINDINGS
         if type(value) is str and len(value) >= _LONG and (at := self._text.find(value)) >= 0:
             return at, at + len(value)
         return None
 
 
 class _Reader(pickle.Unpickler):
-    def __init__(self, entry: io.BytesIO, text: str, findings: Findings) -> None:
+    def __init__(self, entry: io.BytesIO, text: str) -> None:
         super().__init__(entry)
-        self._text, self._findings = text, findings
+        self._text = text
 
     def persistent_load(self, place: Any) -> Any:
-        if place == _FINDINGS:
-            return self._findings
         start, end = place
         return self._text[start:end]
 

@@ -14,18 +14,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.diagnostics.codes import (
-    BIDI_CONTROL,
-    BYTE_ORDER_MARK,
-    CARRIAGE_RETURNS,
-    HIDDEN_CHARACTER,
-    NOT_UTF8,
-    UNREADABLE_FILE,
-)
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile import reading_rules
 
 MAX_FILE_BYTES = 1 << 20
 """The largest of 2,089 role files in the wild has 41,000 characters."""
@@ -89,16 +81,14 @@ def read_source(path: Path, shown: str, findings: Findings) -> Source | None:
     here = Span(shown)
     try:
         if not path.is_file():
-            findings.add(UNREADABLE_FILE, here, f"`{shown}` is not a regular file", "replace it with a text file")
+            findings.put(here, reading_rules.unreadable_file.not_regular(shown))
             return None
         if path.stat().st_size > MAX_FILE_BYTES:
-            findings.add(UNREADABLE_FILE, here, f"`{shown}` is larger than 1 MiB", "keep data out of markdown files")
+            findings.put(here, reading_rules.unreadable_file.too_large(shown))
             return None
         data = path.read_bytes()
     except OSError as error:
-        findings.add(
-            UNREADABLE_FILE, here, f"cannot read `{shown}`: {error.strerror or error}", "check its permissions"
-        )
+        findings.put(here, reading_rules.unreadable_file.failed(shown, error.strerror or str(error)))
         return None
     return decode(data, shown, findings)
 
@@ -110,17 +100,14 @@ def decode(data: bytes, shown: str, findings: Findings) -> Source | None:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         good = Source(shown, data[: error.start].decode("utf-8", errors="replace").lstrip("\ufeff"))
-        message = f"byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8"
-        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        help = "save the file as UTF-8; it looks like UTF-16" if wide else "save the file as UTF-8"
-        findings.add(NOT_UTF8, good.span(len(good.text)), message, help)
+        looks_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        fault = reading_rules.not_utf8.bad_byte(data[error.start], error.start, looks_wide=looks_wide)
+        findings.put(good.span(len(good.text)), fault)
         return None
     if data.startswith(b"\xef\xbb\xbf"):
-        fix = Fix("delete the byte-order mark", (Edit(Span(shown, 1, 0, 1, 1), ""),))
-        message = "the file begins with a byte-order mark, which is skipped"
-        findings.add(BYTE_ORDER_MARK, Span(shown), message, fix=fix)
+        findings.put(Span(shown), reading_rules.byte_order_mark.skipped(shown))
     if "\r" in text:
-        findings.add(CARRIAGE_RETURNS, Span(shown), "the file has carriage returns, which are read as line ends")
+        findings.put(Span(shown), reading_rules.carriage_returns.read_as_line_ends())
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     source = Source(shown, text, digest)
     if may_hide(data):
@@ -152,10 +139,7 @@ def _first_astray(text: str, char: str) -> int | None:
 
 def _report_one(source: Source, at: int, findings: Findings) -> None:
     char = source.text[at]
-    point = f"U+{ord(char):04X}"
     if char in _BIDI:
-        message = f"direction control {point} makes the text read differently from what is in the file"
-        findings.add(BIDI_CONTROL, source.span(at), message, "delete the character")
+        findings.put(source.span(at), reading_rules.bidi_control.control(char))
     else:
-        message = f"invisible character {point}: what people see is not what a model reads"
-        findings.add(HIDDEN_CHARACTER, source.span(at), message, "delete the character")
+        findings.put(source.span(at), reading_rules.hidden_character.invisible(char))

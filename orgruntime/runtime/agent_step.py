@@ -14,7 +14,7 @@ from typing import Any
 
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import PayloadId, ProposalId, RoleSlug
-from orgruntime.model.manifest import Choice, Role
+from orgruntime.model.manifest import Choice, Memory, Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal, RiskClass
 from orgruntime.model.species import is_language_model
@@ -151,16 +151,20 @@ def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
         files=editable_files(lab, base),
         seed=lab.seed_for("step", call.address.inquiry, call.address.visit, attempt),
         scene=scene(lab),
-        past=() if species.startswith(_FORGETFUL) else _past(lab),
-        history=() if species.startswith(_WORDLESS) else lab.history,
+        past=() if species.startswith(_FORGETFUL) else _past(lab, call.role),
+        history=() if species.startswith(_WORDLESS) or call.role.memory is not Memory.ORG else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
 
 
-def _past(lab: Lab) -> tuple[PastTrial, ...]:
-    """What the ledger tells, and after it what is about to be written there, so that no desk proposes it again."""
-    unwritten = tuple(lab.unwritten.values())
-    return (*lab.ledger.past(max(0, PAST_WINDOW - len(unwritten))), *unwritten)
+def _past(lab: Lab, role: Role) -> tuple[PastTrial, ...]:
+    """What the ledger tells, and after it what is about to be written there, so that no desk proposes it again: of all
+    roles, of this one, or nothing, as the role may remember."""
+    if role.memory is Memory.NONE:
+        return ()
+    whose = role.slug if role.memory is Memory.OWN else None
+    unwritten = tuple(past for author, past in lab.unwritten.values() if whose in (None, author))
+    return (*lab.ledger.past(max(0, PAST_WINDOW - len(unwritten)), whose), *unwritten)
 
 
 def _problems(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> list[str]:
@@ -228,13 +232,9 @@ async def _failed(lab: Lab, call: Call, model: str, reason: str, reply: StepRepl
 async def _accepted(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> Handed:
     payload_id = PayloadId(f"{call.address.inquiry}.{call.address.visit}")
     if reply.type == "proposal":
-        lab.unwritten[payload_id] = PastTrial(
-            settings=reply.settings,
-            metric=None,
-            running=True,
-            species=request.species,
-            text=shortened(str(reply.body["hypothesis"])),
-        )
+        said = shortened(str(reply.body["hypothesis"]))
+        past = PastTrial(settings=reply.settings, metric=None, running=True, species=request.species, text=said)
+        lab.unwritten[payload_id] = (call.role.slug, past)
     try:
         return await _written(lab, call, request, reply, payload_id)
     finally:

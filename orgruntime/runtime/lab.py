@@ -89,7 +89,7 @@ class Lab:
     """Of the steps of language models."""
     thinking: set[InquiryId] = field(default_factory=set)
     """Inquiries at the desk of a language model."""
-    unwritten: dict[PayloadId, PastTrial] = field(default_factory=dict)
+    unwritten: dict[PayloadId, tuple[RoleSlug, PastTrial]] = field(default_factory=dict)
     """Proposals that were accepted from a desk and are not in the ledger yet."""
 
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)

@@ -155,6 +155,21 @@ def test_definitions(editor: Editor, home: Path, program: Path) -> None:
     assert editor.at("definition", uri, place(text, "Balanced, with")) is None
 
 
+def test_hints_of_a_role_lead_to_what_they_name(editor: Editor, home: Path, program: Path) -> None:
+    text = program.read_text(encoding="utf-8") + "\n## Payloads\n\n| payload | field |\n|---|---|\n| survey | done |\n"
+    editor.open(program, text)
+    role = "---\norg:\n  hands_off_to: [trainer, nobody]\n  produces: survey\n---\nWords.\n"
+    uri = editor.open(program.parent / "roles" / "researcher.md", role)
+
+    assert editor.at("definition", uri, (2, 18))["uri"] == (home / "roles" / "trainer.md").as_uri()
+    assert editor.at("definition", uri, (2, 28)) is None
+    assert covered(text, editor.at("definition", uri, (3, 14))["range"]) == "survey"
+    assert editor.at("definition", uri, (5, 2)) is None
+    offered = editor.at("completion", uri, (3, 12), context={"triggerKind": 1})
+    assert "survey" in {one["label"] for one in offered}
+    assert "`orgrun import --adopt`" in editor.at("hover", uri, (2, 4))["contents"]["value"]
+
+
 def test_references(editor: Editor, home: Path, program: Path) -> None:
     text = program.read_text(encoding="utf-8")
     uri = editor.open(program)

@@ -13,7 +13,7 @@ CODE = UNKNOWN_TOOL_SERVER
 
 def check(facts: Facts, findings: Findings) -> None:
     declared = facts.declared_servers
-    for node in facts.program.fields.words("tools", comma_string=True) or ():
+    for node in facts.granted_tools:
         name = server_of(node.text.strip())
         if name is None or name in declared:
             continue
