@@ -6,7 +6,7 @@ Invariant: every role that the program names is there, with the slug of its file
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.authority import asked, given, granted, held_back
@@ -29,8 +29,7 @@ from orgruntime.orgfile.source import Reader
 from orgruntime.orgfile.tree import ScalarNode
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """A role that the program names: where it was named first, and its row if it has one."""
 
     ref: RoleRef

@@ -85,7 +85,7 @@ def bind_hints(fields: Fields, findings: Findings) -> Hints:
 
 def names_of(nodes: Names | None) -> Names | None:
     """Names without the backticks and blanks around them."""
-    return None if nodes is None else tuple(replace(node, text=node.text.strip().strip("`").strip()) for node in nodes)
+    return None if nodes is None else tuple(node._replace(text=node.text.strip().strip("`").strip()) for node in nodes)
 
 
 def memory_of(text: str) -> Memory:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orgruntime.model.appetite import Preset
 from orgruntime.model.manifest import Direction, Effort
@@ -57,8 +58,7 @@ OPEN = (Kind.MODELS, Kind.SERVERS, Kind.INPUTS)
 """Mappings whose names are the author's own; `keys` are those of each entry."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """Where a number may lie; None is no bound."""
 
     low: float | None = None
@@ -78,8 +78,7 @@ class Range:
         return " and ".join(part for part in (left, right) if part)
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """`choices` beside `keys` are words that may stand in place of the mapping. `meaning`, `default`: for people."""
 
     name: str

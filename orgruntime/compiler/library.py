@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import orgruntime
@@ -19,8 +19,7 @@ from orgruntime.diagnostics.diagnostic import Fault
 from orgruntime.diagnostics.nearest import nearest
 
 
-@dataclass(frozen=True)
-class RoleRef:
+class RoleRef(NamedTuple):
     """A role file that a link leads to. `source` is its path relative to the org, with `/`."""
 
     slug: str

@@ -5,9 +5,8 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import TOLERANCE
@@ -17,6 +16,7 @@ from orgruntime.compiler.hints import Hints, bind_hints
 from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, report_keys, text_of, tools_of
 from orgruntime.compiler.text_rules import judge_text
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
@@ -25,14 +25,13 @@ from orgruntime.orgfile.memory import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
-_EXAMPLES = re.compile(r"<example>|\\n(?![a-z])")
+_EXAMPLES = pattern(r"<example>|\\n(?![a-z])")
 """Where the words for people end. The second is a line end that was written as two characters, not a `C:\\new`."""
 _OPENING = 4_096
 """Characters in which the first heading and paragraph are looked for: markdown costs 2 s a megabyte."""
 
 
-@dataclass(frozen=True)
-class FileReport:
+class FileReport(NamedTuple):
     """What a markdown file of the org is: `program`, `role` or `not-a-role`, and why."""
 
     path: str
@@ -41,8 +40,7 @@ class FileReport:
     why: str
 
 
-@dataclass(frozen=True)
-class RoleFile:
+class RoleFile(NamedTuple):
     slug: str
     shown: str
     """Path as it is shown in diagnostics."""
@@ -62,7 +60,7 @@ class RoleFile:
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    document: Document | None = field(default=None, repr=False, compare=False)
+    document: Document | None = None
     """The whole file; None where its bytes are no text."""
     keys: tuple[str, ...] = ()
     """Of the front matter, as they are written."""

@@ -25,6 +25,7 @@ from orgruntime.compiler.model_names import NONE_OF_ITS_OWN
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -103,7 +104,7 @@ def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
             findings.put(span, reading_rules.unread_value.comment(cut["words"], key))
 
 
-_CUT = re.compile(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
+_CUT = pattern(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
 
 
 def _near_key(key: str) -> str | None:
@@ -140,7 +141,7 @@ def _flat(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...]:
     return ()
 
 
-_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
+_BRACKETS = pattern(r"\[(.*)\]", re.DOTALL)
 
 
 def _unwrapped(node: ScalarNode) -> ScalarNode:
@@ -156,8 +157,8 @@ def _bare(node: ScalarNode) -> tuple[ScalarNode, ...]:
     return (ScalarNode(node.span, text, node.plain, node.inner if text == node.text else None),) if text else ()
 
 
-_ODD = re.compile(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
-_GROUP = re.compile(r"\([^)]*\)?")
+_ODD = pattern(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
+_GROUP = pattern(r"\([^)]*\)?")
 
 
 def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> None:
@@ -183,7 +184,7 @@ def _report_table(node: MapNode, key: str, findings: Findings) -> None:
 _DECISIONS = ("true", "false", "yes", "no", "on", "off", "allow", "ask", "deny")
 
 
-_WORD = re.compile(r"[^\s(]+(?:\([^)]*\))?")
+_WORD = pattern(r"[^\s(]+(?:\([^)]*\))?")
 
 
 def _spaced(names: tuple[ScalarNode, ...], node: Node) -> tuple[ScalarNode, ...]:

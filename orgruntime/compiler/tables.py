@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.fields import Fields, convert, one_of, split_commas
@@ -18,6 +17,7 @@ from orgruntime.compiler.needs import Needs, desks, pairs, read_budget, read_nee
 from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
@@ -30,12 +30,11 @@ ROLE_COLUMNS = (
     "memory", "was",
 )  # fmt: skip
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = pattern(r"[a-z][a-z0-9_]*")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class RoleRow:
+class RoleRow(NamedTuple):
     """`hints`: what the cells say. `values`: name and value of each input that they fill in."""
 
     ref: RoleRef

@@ -39,7 +39,7 @@ def role(tmp_path: Path) -> Path:
 
 
 def same(left: RoleFile, right: RoleFile) -> bool:
-    return vars(left) == vars(right)
+    return left == right
 
 
 def test_recalled_and_made_are_equal_and_nothing_is_read_twice(role: Path, monkeypatch: pytest.MonkeyPatch) -> None:
