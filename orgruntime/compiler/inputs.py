@@ -6,23 +6,22 @@ nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.hint_keys import INPUT, INPUT_TYPES
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.payload import FieldType
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
-_PLACE = re.compile(r"\{\{[ \t]*([A-Za-z_]\w*)[ \t]*\}\}")
-_NAME = re.compile(r"[A-Za-z_]\w*")
+_PLACE = pattern(r"\{\{[ \t]*([A-Za-z_]\w*)[ \t]*\}\}")
+_NAME = pattern(r"[A-Za-z_]\w*")
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """`default` None: the program must give a value."""
 
     name: ScalarNode

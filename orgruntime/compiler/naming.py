@@ -6,7 +6,7 @@ Invariant: a former slug leads to one role that is called otherwise now, and nev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.hints import Names
@@ -15,12 +15,11 @@ from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.orgfile.tree import ScalarNode
 
 
-@dataclass(frozen=True)
-class SlugNames:
+class SlugNames(NamedTuple):
     """`former`: former slug → the slug of now."""
 
     slugs: tuple[str, ...]
-    former: Mapping[str, str] = field(default_factory=dict)
+    former: Mapping[str, str] = {}
 
     def find(self, node: ScalarNode, findings: Findings) -> str | None:
         """The slug that a name means: `referee`, `roles/referee.md`, a former one. None, with an error, for no role."""

@@ -5,7 +5,7 @@ Invariant: an amount that cannot be read is a finding and counts as absent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import convert, split_commas
@@ -19,8 +19,7 @@ from orgruntime.orgfile.tree import ScalarNode
 MOST_DESKS = 1000
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(NamedTuple):
     """What a trial of a role reserves. Absent parts are None."""
 
     resources: Resources = Resources()

@@ -5,10 +5,9 @@ Invariant: what is not set comes from the preset, and no dial leaves the range i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import Fields, one_of
@@ -23,13 +22,12 @@ from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
 _READERS: dict[Kind, Callable[[str], float]] = {Kind.SHARE: words.share, Kind.NOISE: words.times_noise}
 
 
-@dataclass(frozen=True)
-class RadiusWish:
+class RadiusWish(NamedTuple):
     """A blast radius for the proposals of one role: a preset's, else the org's, with some of its numbers changed."""
 
     span: Span
     preset: Preset | None = None
-    changed: dict[str, float] = field(default_factory=dict)
+    changed: Mapping[str, float] = {}
 
     def of(self, org: BlastRadius) -> BlastRadius:
         """The radius that is asked for, in an org with this one."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.fields import Fields, convert, one_of, split_commas
@@ -35,8 +34,7 @@ _NAME = pattern(r"[a-z][a-z0-9_]*")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class RoleRow:
+class RoleRow(NamedTuple):
     """`hints`: what the cells say. `values`: name and value of each input that they fill in."""
 
     ref: RoleRef

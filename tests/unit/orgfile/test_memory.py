@@ -39,10 +39,7 @@ def role(tmp_path: Path) -> Path:
 
 
 def same(left: RoleFile, right: RoleFile) -> bool:
-    def plain(file: RoleFile) -> dict[str, object]:
-        return {**file._asdict(), "hints": file.hints.node if file.hints else None}
-
-    return plain(left) == plain(right)
+    return left == right
 
 
 def test_recalled_and_made_are_equal_and_nothing_is_read_twice(role: Path, monkeypatch: pytest.MonkeyPatch) -> None:
