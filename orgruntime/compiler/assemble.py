@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
-from orgruntime.compiler.authority import asked, given, granted, held_back
+from orgruntime.compiler.authority import asked, given, granted_to, held_back
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.inputs import defaults, filled, read_value
 from orgruntime.compiler.library import RoleRef
@@ -78,7 +78,7 @@ def bind_role(named: Named, file: RoleFile, program: Program, names: SlugNames, 
         choice=panel.choice,
         shares=panel.shares,
         budget=hints.budget,
-        tools=_tools(named, file, program) if is_agent else (),
+        tools=_tools(named, kind, file, program),
         resources=hints.needs.resources,
         minutes=hints.needs.minutes,
         source=named.ref.source,
@@ -104,10 +104,11 @@ def _panel(named: Named, file: RoleFile, program: Program) -> Panel:
     return Panel((ScalarNode(named.span, "default"),))
 
 
-def _tools(named: Named, file: RoleFile, program: Program) -> tuple[str, ...]:
-    """What the row gives; else what the file asks for and the program grants. What it denies itself is held back."""
-    row = named.row.hints.tools if named.row else None
-    tools = granted(asked(file), program.tools) if row is None else given(row)
+def _tools(named: Named, kind: RoleKind, file: RoleFile, program: Program) -> tuple[str, ...]:
+    """What the row gives an agent; else what the file asks for and the program grants. What it denies itself is held
+    back."""
+    row = named.row.hints.tools if named.row and kind is RoleKind.AGENT else None
+    tools = granted_to(kind, asked(file), program.tools) if row is None else given(row)
     return held_back(tools, file.denied)
 
 
