@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from typing import Any
 
 COMPARED = 2**20
@@ -62,7 +61,7 @@ def remove_shared(folder: str, keep: bool) -> None:
         os.rmdir(folder)
     except OSError:
         return
-    shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+    remove_tree(os.path.dirname(folder))
 
 
 def remove_tree(top: str) -> None:
@@ -105,16 +104,3 @@ def _done(function: Any, *arguments: Any) -> bool:
     except OSError:
         return False
     return True
-
-
-def insist(function: Any, path: str, _error: object) -> None:
-    """Folders that a trial has closed to us are opened, then removed; what is left after that is left."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, 0o700)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            function(path)
-    except OSError:
-        return
