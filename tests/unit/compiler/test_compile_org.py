@@ -89,7 +89,11 @@ def test_the_library_is_the_nearest_roles_folder_of_the_repository(org: Path) ->
     (shared / "referee.md").write_text("---\nname: Shared referee\n---\n\nYou certify.\n")
     assert library_root(org) == shared
     program = org / "program.md"
-    text = program.read_text().replace("budget:", "imports: [lib/critic]\nbudget:")
+    text = (
+        program.read_text()
+        .replace("budget:", "imports: [lib/critic]\nbudget:")
+        .replace("trials: 100", "trials: 100, usd: 5")
+    )
     text = text.replace("default: search/tpe", "default: claude-opus-5-5").replace(
         "roles/referee.md", "../roles/referee.md"
     )
@@ -162,7 +166,7 @@ def test_a_huge_workflow_is_no_problem(org: Path) -> None:
     pairs = zip(names, [*names[1:], names[0]], strict=True)
     text += "".join(f"3. [x](roles/{a}.md) → [x](roles/{b}.md): `note`\n" for a, b in pairs)
     program.write_text(text + "4. [x](roles/researcher.md) → [x](roles/r0.md): `note`\n")
-    assert codes(org) == ["ORG205"]
+    assert codes(org) == ["ORG424", "ORG205"]
 
 
 def test_check_needs_none_of_the_heavy_packages() -> None:
