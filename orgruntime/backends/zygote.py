@@ -27,8 +27,9 @@ from orgruntime.backends.processes import SUBREAPER, drain, kill, pidfd, prctl, 
 from orgruntime.backends.shepherd import ENDINGS, PATIENCE_S, Order, Shepherd
 from orgruntime.backends.trial_files import remove_shared, remove_tree, write_whole
 
-IDLE = 8
-"""Shepherds at most that wait for a next trial: more would only hold memory, 3 MB each."""
+IDLE = 32
+"""Shepherds at most that wait for a next trial: 3 MB each, most of them shared. Trials come in bursts, and each that
+finds nobody waiting costs a fork."""
 MARKS, MARKS_PROMISED = "started-", "every-start-is-marked"
 """Files of the spool: `<attempt> <UTC seconds>` a line, and the word that no attempt can start without one."""
 MOST_MARKS = 10_000
