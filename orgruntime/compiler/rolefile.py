@@ -20,7 +20,7 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.frontmatter import missed
-from orgruntime.orgfile.memory import recall
+from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orgruntime.compiler import words
@@ -40,15 +39,14 @@ class Needs(NamedTuple):
     given: bool = False
 
 
-@dataclass(frozen=True)
-class RoleRow:
+class RoleRow(NamedTuple):
     ref: RoleRef
     span: Span
     label: str
     kind: RoleKind | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # it hides a method of tuples
     model: tuple[ScalarNode, ...] = ()
-    needs: Needs = field(default_factory=Needs)
+    needs: Needs = Needs()
     count_span: Span | None = None
 
 
