@@ -153,7 +153,8 @@ def _description(front: MapNode, document: Document, findings: Findings) -> str:
     """Text before the first example or literal `\\n`; else the title, else the first paragraph."""
     text = text_of(front, "description", findings)
     if text:
-        return " ".join((_EXAMPLES.split(text)[0].strip() or text).split())
+        has_more = "<example>" in text or "\\n" in text
+        return " ".join((_EXAMPLES.split(text)[0].strip() or text if has_more else text).split())
     title = text_of(front, "title", findings)
     node = front.get("title")
     if title and node is not None:
