@@ -150,7 +150,7 @@ def schema(kind: str) -> str:
 
 
 def _compiled(path: Path) -> Compilation:
-    return compile_org(path) if is_org(path) else read_role_files([path])
+    return compile_org(path, seal=False) if is_org(path) else read_role_files([path])
 
 
 def _unset(one: Compilation, models: Mapping[str, str], environ: Mapping[str, str]) -> list[Diagnostic]:

@@ -45,10 +45,11 @@ class Compilation(NamedTuple):
     texts: Mapping[str, str] = {}
 
 
-def compile_org(path: Path, read: Reader = read_source) -> Compilation:
+def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) -> Compilation:
     """Compiles the org in the folder `path` (or whose `program.md` is `path`). Paths in spans begin as `path` does.
 
-    `read` gives the text of each file, so that an editor's buffers can stand before the disk.
+    `read` gives the text of each file, so that an editor's buffers can stand before the disk. Whoever looks at the
+    findings alone need not `seal` the manifest: its hash takes a seventh of the time of an org of 1,000 roles.
     """
     findings = Findings()
     org = path.parent if path.name == PROGRAM and not path.is_dir() else path
@@ -64,6 +65,7 @@ def compile_org(path: Path, read: Reader = read_source) -> Compilation:
     program = bind_program(document, Path(os.path.abspath(org)), findings)
     draft = _draft(document, program, links, findings, read)
     manifest = _manifest(org, document, program, draft, findings) if program else None
+    manifest = manifest.sealed() if manifest and seal else manifest
     files = list_files(shown, links, draft.files, findings, read)
     texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values() if file.text}}
     return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts)
@@ -140,8 +142,7 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
 def _manifest(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Manifest | None:
     facts = _facts(org, document, program, draft, findings)
     judge(facts, findings)
-    made = None if findings.has_errors else manifest_of(facts)
-    return made.sealed() if made else None
+    return None if findings.has_errors else manifest_of(facts)
 
 
 def _facts(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Facts:

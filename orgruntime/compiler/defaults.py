@@ -6,7 +6,6 @@ Pure. Invariant: nothing is added without an info, and nothing that the program 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +46,7 @@ def implied_agent(title: str, body: str, models: tuple[ModelSpec, ...]) -> Role:
     )  # fmt: skip
 
 
-@dataclass
-class _Maker:
+class _Maker(NamedTuple):
     roles: list[Role]
     edges: list[Edge]
     models: tuple[ModelSpec, ...]

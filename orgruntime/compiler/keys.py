@@ -9,7 +9,6 @@ is an error wherever it stands.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -92,11 +91,11 @@ class Key(NamedTuple):
     example: str = ""
 
 
-@dataclass(frozen=True)
 class Table:
     """The closed set of keys of one mapping. Iterates over their names."""
 
-    keys: tuple[Key, ...]
+    def __init__(self, keys: tuple[Key, ...]) -> None:
+        self.keys = keys
 
     def __iter__(self) -> Iterator[str]:
         return iter(key.name for key in self.keys)

@@ -33,8 +33,8 @@ def library_root(org: Path) -> Path | None:
     else the copy that is installed with the package; else None."""
     folder = Path(os.path.abspath(org))
     for parent in folder.parents:
-        if (parent / "roles").is_dir() and any((parent / "roles").glob("*.md")):
-            return parent / "roles"
+        if _holds_roles(shared := parent / "roles"):
+            return shared
         if (parent / ".git").exists():
             break
     package = Path(orgruntime.__file__).parent
@@ -42,6 +42,13 @@ def library_root(org: Path) -> Path | None:
         if copy.is_dir() and ((package.parent / "pyproject.toml").is_file() or copy.parent == package):
             return copy
     return None
+
+
+def _holds_roles(folder: Path) -> bool:
+    try:
+        return any(name.endswith(".md") for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 class RoleLinks:

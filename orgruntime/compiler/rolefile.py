@@ -21,7 +21,7 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.frontmatter import missed
-from orgruntime.orgfile.memory import recall
+from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
@@ -157,7 +157,7 @@ def _description(front: MapNode, document: Document, findings: Findings) -> tupl
     """Text before the first example or literal `\\n`, and the rest; else the title, else the first paragraph."""
     text = text_of(front, "description", findings)
     if text:
-        first = _EXAMPLES.search(text)
+        first = _EXAMPLES.search(text) if "<example>" in text or "\\n" in text else None
         cut = first.start() if first and text[: first.start()].strip() else len(text)
         return " ".join(text[:cut].split()), text[cut:].strip()
     title = text_of(front, "title", findings)

@@ -98,7 +98,7 @@ def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
         if not isinstance(node, ScalarNode) or not node.plain or node.span.end_line != node.span.line:
             continue
         end = source.starts[node.span.line - 1] + node.span.end_column - 1
-        cut = _CUT.match(source.text, end)
+        cut = _CUT.match(source.text, end) if source.text[end : end + 1] in (" ", "\t") else None
         if cut and node.text:
             span = source.span(cut.start("words"), cut.end("words"))
             findings.put(span, reading_rules.unread_value.comment(cut["words"], key))
@@ -147,7 +147,7 @@ _BRACKETS = pattern(r"\[(.*)\]", re.DOTALL)
 def _unwrapped(node: ScalarNode) -> ScalarNode:
     """`"[Read, Grep]"`, a list that was put in quotes."""
     text = node.text.strip()
-    if not _BRACKETS.fullmatch(text):
+    if not text.startswith("[") or not _BRACKETS.fullmatch(text):
         return node
     return ScalarNode(node.span, text[1:-1], node.plain)
 
@@ -167,9 +167,10 @@ def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> 
     A name may have spaces (`Microsoft Docs` is a tool of an extension), but not around the name of another tool.
     """
     for name in names:
-        text = _GROUP.sub("", name.text)
+        text = _GROUP.sub("", name.text) if "(" in name.text else name.text
         words = text.split() if key != "model" else []
-        if _ODD.search(text) or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
+        is_odd = not text.isalnum() and _ODD.search(text)
+        if is_odd or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
             findings.put(name.span, reading_rules.unread_value.no_name(name.text, key))
 
 

@@ -136,13 +136,17 @@ def mebibytes(text: str) -> int:
 
 def share(text: str) -> float:
     """A part of one: `40%`, `30 %`, `1 in 20`, `1/3`, `0.3`."""
-    if match := re.fullmatch(rf"({NUMBER})\s*(?:%|percent|per cent)", text):
-        return number(match[1]) / 100
-    if match := re.fullmatch(rf"({NUMBER})\s*(?:in|/|of)\s*({NUMBER})", text):
-        below = number(match[2])
-        if below == 0:
-            raise OutOfRange(f"`{text}` divides by 0", "write a share such as `1 in 20`")
-        return number(match[1]) / below
+    for unit in ("%", "percent", "per cent"):
+        hundredths = text.removesuffix(unit).rstrip()
+        if text.endswith(unit) and _PLAIN.fullmatch(hundredths):
+            return number(hundredths) / 100
+    for sign in ("in", "/", "of"):
+        part, found, whole = text.partition(sign)
+        if found and _PLAIN.fullmatch(part.rstrip()) and _PLAIN.fullmatch(whole.lstrip()):
+            below = number(whole.lstrip())
+            if below == 0:
+                raise OutOfRange(f"`{text}` divides by 0", "write a share such as `1 in 20`")
+            return number(part.rstrip()) / below
     if _is_not_finite(text) or _PLAIN.fullmatch(text):
         return number(text)
     raise Unclear(f"`{text}` is not a share", "write a share such as `40%`, `1 in 20` or `0.4`")

@@ -6,7 +6,6 @@ Invariant: deterministic; of equally near candidates the first in the given orde
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 
 _CLOSE = 0.7
 """Similarity from which a candidate is offered: one slip in four letters passes, a different word does not."""
@@ -53,6 +52,8 @@ def _similarity(left: str, right: str) -> float:
     """1 for equal words; at least 0.75 within two edits of a word of 8 letters or one of 4."""
     if left == right:
         return 1.0
+    from difflib import SequenceMatcher  # noqa: PLC0415  # most runs have no slip to mend, and pay 2 ms less
+
     longest = max(len(left), len(right))
     if longest > 60:
         return SequenceMatcher(None, left, right, autojunk=False).quick_ratio() if longest < 400 else 0.0

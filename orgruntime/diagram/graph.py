@@ -24,14 +24,13 @@ class EdgeStyle(StrEnum):
     """A schedule of one role: source and target are the same."""
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     slug: str
     name: str
     kind: str
     """A value of `RoleKind`."""
     species: str = ""
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # it hides a method of tuples
 
 
 class Edge(NamedTuple):

@@ -16,7 +16,7 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
-from orgruntime.orgfile.memory import recall
+from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.repair import Tolerance
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode

@@ -43,6 +43,8 @@ class _Frame(NamedTuple):
 _FENCE = pattern(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
 _OPEN = pattern(r"---[ \t]*(?:\n|$)")
 
+_PLAIN = "---\n"
+"""How nearly every front matter begins, so that the patterns below are seldom asked."""
 _LEADING = pattern(r"(?:\s|<!--.*?-->)*", re.DOTALL)
 _LOOSE_OPEN = pattern(
     r"^(?P<indent>[ \t]*)(?P<rule>-{3,})[ \t]*\n(?P<next>[ \t\n]*[A-Za-z_][\w.-]*[ \t]*:)?", re.MULTILINE
@@ -89,9 +91,11 @@ def _unterminated(source: Source, opening: int, findings: Findings) -> FrontMatt
 
 def _tolerant(source: Source, findings: Findings, tolerance: Tolerance) -> FrontMatter:
     text = source.text
-    lead = _LEADING.match(text)
-    at = text.rfind("\n", 0, lead.end() if lead else 0) + 1
-    code = _CODE.match(text, at)
+    at, code = 0, None
+    if not text.startswith(_PLAIN):
+        lead = _LEADING.match(text)
+        at = text.rfind("\n", 0, lead.end() if lead else 0) + 1
+        code = _CODE.match(text, at)
     frame = _in_code(source, code) if code else _frame(source, at)
     if frame is None:
         return FrontMatter(None, 0, len(text))
@@ -109,15 +113,18 @@ def _frame(source: Source, at: int, end: int | None = None) -> _Frame | None:
     """Front matter that opens in the line at `at`; `stop` before `start` where it has no end."""
     text = source.text
     end = len(text) if end is None else end
-    first = _LOOSE_OPEN.match(text, at, end)
-    if first is None or (len(first["rule"]) > 3 and not first["next"]):
-        return _Frame(at, at + 3, 0, end, end) if text[at:end].strip() == "---" else None
+    indent = ""
+    if not text.startswith(_PLAIN, at, end):
+        first = _LOOSE_OPEN.match(text, at, end)
+        if first is None or (len(first["rule"]) > 3 and not first["next"]):
+            return _Frame(at, at + 3, 0, end, end) if text[at:end].strip() == "---" else None
+        indent = first["indent"]
     start = text.index("\n", at) + 1
-    rule = rf"^[ \t]{{0,{len(first['indent'])}}}(?:-{{3,}}|\.\.\.)[ \t]*$"
+    rule = rf"^[ \t]{{0,{len(indent)}}}(?:-{{3,}}|\.\.\.)[ \t]*$"
     closing = re.compile(rule, re.MULTILINE).search(text, start, end)
     if closing is None:
-        return _Frame(at, start, 0, end, end, first["indent"])
-    return _Frame(at, start, closing.start(), min(end, closing.end() + 1), end, first["indent"])
+        return _Frame(at, start, 0, end, end, indent)
+    return _Frame(at, start, closing.start(), min(end, closing.end() + 1), end, indent)
 
 
 def _in_code(source: Source, code: re.Match[str]) -> _Frame | None:

@@ -1,4 +1,4 @@
-"""What was made of a file before, by the file's content, so that an unchanged one is not read again.
+"""What was made of a file before, by the file's content, as bytes.
 
 Works on values that are functions of one `Source` alone, and on bytes: where those are kept is the caller's business.
 Knows no roles. Invariant: recalled and made anew, a value and its findings are equal; bytes that were not stored here
@@ -11,10 +11,10 @@ import io
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
+from orgruntime.orgfile.recall import asking
 from orgruntime.orgfile.source import Source
 
 T = TypeVar("T")
@@ -38,13 +38,12 @@ class Memory:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, `recall` asks this memory. `used` and `made` begin anew."""
+        """Inside, this memory is asked. `used` and `made` begin anew."""
         self.used, self.made = {}, 0
-        token = _CURRENT.set(self)
         try:
-            yield
+            with asking(self):
+                yield
         finally:
-            _CURRENT.reset(token)
             self._known.update(self.used)
 
     def recall(self, key: str, source: Source, findings: Findings, make: Callable[[Findings], T]) -> T:
@@ -52,9 +51,8 @@ class Memory:
         stored = _load(entry, source) if entry is not None else None
         if entry is None or stored is None:
             own = Findings()
-            token = _CURRENT.set(None)
-            value = make(own)
-            _CURRENT.reset(token)
+            with asking(None):
+                value = make(own)
             entry = _dump(value, own, source)
             self.made += 1
             stored = _load(entry, source) if entry is not None else None
@@ -65,20 +63,6 @@ class Memory:
         for one in found:
             findings.keep(one)
         return value
-
-
-_CURRENT: ContextVar[Memory | None] = ContextVar("memory", default=None)
-
-
-def recall(kind: str, source: Source, findings: Findings, make: Callable[[Findings], T]) -> T:
-    """`make(findings)`, or what it gave and found before for the same file. `kind` names what it makes of the file.
-
-    A memory is no part of what is compiled, so it is not handed through: `Memory.in_use` sets it for a while.
-    """
-    memory = _CURRENT.get()
-    if memory is None or not source.sha256:
-        return make(findings)
-    return memory.recall("\0".join((kind, source.sha256, source.file)), source, findings, make)
 
 
 def _dump(value: object, own: Findings, source: Source) -> bytes | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from orgruntime.diagnostics.diagnostic import Findings
@@ -39,19 +38,17 @@ class Tolerance(NamedTuple):
         return self.texts | self.names | self.opaque | self.strict
 
 
-@dataclass
 class _Chunk:
-    """A key and what stands up to the next one, as offsets. `tree` is what YAML makes of it by itself."""
+    """A key and what stands from `start` to `stop`, as offsets. `tree` is what YAML makes of it by itself.
 
-    key: str
-    start: int
-    colon: int
-    """Behind the colon."""
-    value: int
-    """Where the value begins on the line of the key."""
-    stop: int = 0
-    tree: MapNode | None = None
-    findings: Findings | None = None
+    `colon` is behind the colon, `value` where the value begins on the line of the key.
+    """
+
+    def __init__(self, key: str, start: int, colon: int, value: int) -> None:
+        self.key, self.start, self.colon, self.value = key, start, colon, value
+        self.stop = 0
+        self.tree: MapNode | None = None
+        self.findings: Findings | None = None
 
 
 _MOST_KEYS = 1_000

@@ -40,19 +40,29 @@ _MOST = 20_000
 """Characters of a section that are read for numbers."""
 _SHARE = pattern(rf"{_N}\s*(?:%|percent|per cent)|{_N}\s*(?:in|/)\s*{_N}|(?<![\w.])(0?\.[0-9]+)|{_N}th percentile")
 _NOISE = pattern(rf"{_N}\s*(?:[x×]|times)?\s*(?:the )?noise")
-_DIALS: dict[str, tuple[str, re.Pattern[str]]] = {
-    "false_champions": (r"\bproof\b|false[ _]champions?|champions? may be false", _SHARE),
-    "smallest_win": (r"smallest[ _]win", _NOISE),
-    "exploration": (r"\bexplor(?:ation|e)\b|long shots?", _SHARE),
-    "optimism": (r"\boptimis[mt]\w*", _SHARE),
-    "keep_per_rung": (r"\bpatience\b|keep[ _]per[ _]rung", _SHARE),
-    "largest_stake": (r"\bstake\b|largest_stake", _SHARE),
-    "dry_spell": (r"dry[ _]spell", _SHARE),
+
+
+class _Dial(NamedTuple):
+    """`signs`: small letters of which a sentence has some wherever it names the dial."""
+
+    signs: tuple[str, ...]
+    name: str
+    amount: re.Pattern[str]
+
+
+_DIALS: dict[str, _Dial] = {
+    "false_champions": _Dial(("proof", "champion"), r"\bproof\b|false[ _]champions?|champions? may be false", _SHARE),
+    "smallest_win": _Dial(("smallest",), r"smallest[ _]win", _NOISE),
+    "exploration": _Dial(("explor", "long shot"), r"\bexplor(?:ation|e)\b|long shots?", _SHARE),
+    "optimism": _Dial(("optimis",), r"\boptimis[mt]\w*", _SHARE),
+    "keep_per_rung": _Dial(("patience", "keep"), r"\bpatience\b|keep[ _]per[ _]rung", _SHARE),
+    "largest_stake": _Dial(("stake",), r"\bstake\b|largest_stake", _SHARE),
+    "dry_spell": _Dial(("dry",), r"dry[ _]spell", _SHARE),
 }
 
 
 class _Bound(NamedTuple):
-    """`signs`: small letters of which a sentence has one wherever it gives the bound."""
+    """`signs`: as of a dial."""
 
     signs: tuple[str, ...]
     amount: str
@@ -135,11 +145,17 @@ def _like(text: str, value: float) -> str:
 def _dials(facts: Facts, start: int, end: int) -> Iterator[_Said]:
     """The shares and multiples of a sentence that names exactly one dial."""
     source = facts.document.source
-    named = [key for key, (name, _) in _DIALS.items() if re.search(name, source.text[start:end], re.IGNORECASE)]
+    sentence = source.text[start:end]
+    small = sentence.lower()
+    named = [
+        key
+        for key, dial in _DIALS.items()
+        if any(sign in small for sign in dial.signs) and re.search(dial.name, sentence, re.IGNORECASE)
+    ]
     if len(named) != 1:
         return
     key = named[0]
-    for match in _DIALS[key][1].finditer(source.text, start, end):
+    for match in _DIALS[key].amount.finditer(source.text, start, end):
         value = _value(match)
         if value is not None:
             stated = float(getattr(facts.program.appetite, key))

@@ -34,11 +34,11 @@ def check(facts: Facts, findings: Findings) -> None:
     files = set(facts.workspace_files)
     for start, end in sentences(source.text, begin, min(len(source.text), begin + _MOST)):
         sentence = source.text[start:end]
-        if not _FROZEN.search(sentence) or _EXCEPT.search(sentence):
+        named = [match for match in _FILE.finditer(sentence) if match[0] in patterns or match[0] in files]
+        if not named or not _FROZEN.search(sentence) or _EXCEPT.search(sentence):
             continue
-        for match in _FILE.finditer(sentence):
-            name = match[0]
-            if (name in patterns or name in files) and is_editable(name, patterns):
-                message = f"this calls `{name}` frozen, and `workspace.editable` lets proposals change it"
+        for match in named:
+            if is_editable(match[0], patterns):
+                message = f"this calls `{match[0]}` frozen, and `workspace.editable` lets proposals change it"
                 help = "take it out of `editable`, or mend the sentence"
                 findings.add(CODE, source.span(start + match.start(), start + match.end()), message, help)

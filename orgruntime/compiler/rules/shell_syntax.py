@@ -22,6 +22,6 @@ def check(facts: Facts, findings: Findings) -> None:
         words = split(text)
         if words is None:
             findings.add(CODE, node.span, f"`{path}` has a quote that is not closed", "close the quote")
-        elif words and _ASSIGNMENT.match(words[0]):
+        elif words and "=" in words[0] and _ASSIGNMENT.match(words[0]):
             span = node.part(0, len(words[0]))
             findings.add(CODE, span, f"`{path}` sets a variable before the program", NO_SHELL)

@@ -16,7 +16,8 @@ _DATED = pattern(r"-20\d{6}$")
 def check(facts: Facts, findings: Findings) -> None:
     for node in facts.species():
         text = node.text.strip()
-        if _OLD.match(text) or (text.startswith("claude-") and _DATED.search(text)):
+        is_dated = text.startswith("claude-") and _DATED.search(text)
+        if is_dated or (text.startswith(("claude-", "gpt-3", "text-davinci")) and _OLD.match(text)):
             message = f"`{text}` is the name of an old model, which may no longer be served"
             help = "use a current name without a date, such as `claude-opus-5-5`"
             findings.add(CODE, node.span, message, help)
