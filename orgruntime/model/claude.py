@@ -26,8 +26,8 @@ _M, _K = 1_000_000, 1_000
 class _Known(NamedTuple):
     price: tuple[float, float, float, float]
     """Input, output, cache read, cache write."""
-    context: int | None
-    max_output: int | None
+    context: int
+    max_output: int
     long_price: tuple[float, float, float, float] | None = None
     """With a prompt above LONG_PROMPT; of every token of the call."""
 
@@ -42,17 +42,18 @@ _KNOWN = {
     "claude-fable-5": _Known((10.0, 50.0, 1.0, 12.5), _M, 128 * _K),
     "claude-opus-5": _Known((5.0, 25.0, 0.50, 6.25), _M, 128 * _K),
     "claude-sonnet-5": _Known((2.0, 10.0, 0.20, 2.5), _M, 128 * _K),
-    "claude-opus-4-8": _Known(_OPUS_4, None, None),
+    "claude-opus-4-8": _Known(_OPUS_4, _M, 128 * _K),
     "claude-opus-4-7": _Known(_OPUS_4, _M, 128 * _K),
-    "claude-opus-4-6": _Known(_OPUS_4, None, None),
-    "claude-opus-4-5": _Known(_OPUS_4, None, None),
-    "claude-sonnet-4-6": _Known((3.0, 15.0, 0.30, 3.75), _M, 64 * _K),
-    "claude-sonnet-4-5": _Known((3.0, 15.0, 0.30, 3.75), None, None),
+    "claude-opus-4-6": _Known(_OPUS_4, _M, 128 * _K),
+    "claude-opus-4-5": _Known(_OPUS_4, 200 * _K, 64 * _K),
+    "claude-sonnet-4-6": _Known((3.0, 15.0, 0.30, 3.75), _M, 128 * _K),
     "claude-haiku-4-5": _Known((1.0, 5.0, 0.10, 1.25), 200 * _K, 64 * _K),
 }
 
 KNOWN = tuple(_KNOWN)
 """Ids, the newest first."""
+CURRENT = KNOWN[:5]
+"""Those that are not called old by their own pages."""
 
 
 def price_of(species: str, prompt: int | None = None) -> Price | None:
