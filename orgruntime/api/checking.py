@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.api.errors import UserError
 from orgruntime.api.orgs import with_models
@@ -58,8 +58,7 @@ orgrun run my-lab --model researcher=search/tpe   # needs: an org called my-lab
 """
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """What was found in all paths. `texts` is for excerpts."""
 
     files: tuple[FileReport, ...]

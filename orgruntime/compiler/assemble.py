@@ -6,7 +6,7 @@ Invariant: every role that the program names is there, with the slug of its file
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.compiler.authority import asked, granted, held_back
 from orgruntime.compiler.fields import Fields
@@ -26,8 +26,7 @@ from orgruntime.orgfile.source import Reader
 from orgruntime.orgfile.tree import ListNode, MapNode, ScalarNode
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """A role that the program names: where it was named first, and its row if it has one."""
 
     ref: RoleRef

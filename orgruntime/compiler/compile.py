@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.compiler.assemble import Named, bind_role, named_roles, read_named
 from orgruntime.compiler.defaults import complete, implied_agent
@@ -34,14 +34,13 @@ from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.source import Reader, read_source
 
 
-@dataclass(frozen=True)
-class Compilation:
+class Compilation(NamedTuple):
     """`texts` maps the shown path of each file that was read to its text, for excerpts."""
 
     manifest: Manifest | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[FileReport, ...]
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = {}
 
 
 def compile_org(path: Path, read: Reader = read_source) -> Compilation:
@@ -68,8 +67,7 @@ def compile_org(path: Path, read: Reader = read_source) -> Compilation:
     return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts)
 
 
-@dataclass(frozen=True)
-class _Draft:
+class _Draft(NamedTuple):
     """What the sections say, resolved but not yet bound. `complete`: every row and item could be read."""
 
     parts: Parts

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.compiler.library import RoleRef
 from orgruntime.compiler.payloads import can_propose
@@ -20,8 +21,7 @@ from orgruntime.model.manifest import ModelSpec, Resources, Role, RoleKind
 from orgruntime.model.species import reference_to
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     roles: tuple[Role, ...]
     edges: tuple[Edge, ...]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orgruntime.model.appetite import Preset
 from orgruntime.model.manifest import Direction, Effort, RoleKind
@@ -54,8 +55,7 @@ OPEN = (Kind.MODELS, Kind.SERVERS)
 """Mappings whose names are the org's own; `keys` are those of each entry."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """Where a number may lie; None is no bound."""
 
     low: float | None = None
@@ -75,8 +75,7 @@ class Range:
         return " and ".join(part for part in (left, right) if part)
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """`choices` beside `keys` are words that may stand in place of the mapping. `meaning`, `default`: for people."""
 
     name: str

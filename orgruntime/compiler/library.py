@@ -6,9 +6,9 @@ Invariant: a link that resolves points at a markdown file below one of the two r
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import orgruntime
@@ -18,8 +18,7 @@ from orgruntime.diagnostics.diagnostic import Code
 from orgruntime.diagnostics.nearest import nearest
 
 
-@dataclass(frozen=True)
-class RoleRef:
+class RoleRef(NamedTuple):
     """A role file that a link leads to. `source` is its path relative to the org, with `/`."""
 
     slug: str
@@ -28,8 +27,7 @@ class RoleRef:
     source: str
 
 
-@dataclass(frozen=True)
-class Unresolved:
+class Unresolved(NamedTuple):
     code: Code
     message: str
     help: str = ""

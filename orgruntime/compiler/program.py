@@ -5,8 +5,8 @@ Invariant: a value that is there and good is bound even where its neighbours are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.authority import bind_tools
@@ -25,8 +25,7 @@ from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ScalarNode
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """The bound front matter. None is a part that has errors."""
 
     fields: Fields

@@ -5,9 +5,8 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.compiler.dialects import TOLERANCE
 from orgruntime.compiler.fields import Fields
@@ -16,6 +15,7 @@ from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, rep
 from orgruntime.compiler.text_rules import judge_text
 from orgruntime.diagnostics.codes import EMPTY_ROLE, LIKELY_TYPO, STAND_IN, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
@@ -24,14 +24,13 @@ from orgruntime.orgfile.memory import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
-_EXAMPLES = re.compile(r"<example>|\\n(?![a-z])")
+_EXAMPLES = pattern(r"<example>|\\n(?![a-z])")
 """Where the words for people end. The second is a line end that was written as two characters, not a `C:\\new`."""
 _OPENING = 4_096
 """Characters in which the first heading and paragraph are looked for: markdown costs 2 s a megabyte."""
 
 
-@dataclass(frozen=True)
-class FileReport:
+class FileReport(NamedTuple):
     """What a markdown file of the org is: `program`, `role` or `not-a-role`, and why."""
 
     path: str
@@ -40,8 +39,7 @@ class FileReport:
     why: str
 
 
-@dataclass(frozen=True)
-class RoleFile:
+class RoleFile(NamedTuple):
     slug: str
     shown: str
     """Path as it is shown in diagnostics."""
@@ -60,7 +58,7 @@ class RoleFile:
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    document: Document | None = field(default=None, repr=False, compare=False)
+    document: Document | None = None
     """The whole file; None where its bytes are no text."""
     keys: tuple[str, ...] = ()
     """Of the front matter, as they are written."""

@@ -24,6 +24,7 @@ from orgruntime.diagnostics.codes import FOREIGN_KEY, LIKELY_TYPO, UNREAD_VALUE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -104,7 +105,7 @@ def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
             findings.add(UNREAD_VALUE, source.span(cut.start("words"), cut.end("words")), message, help)
 
 
-_CUT = re.compile(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
+_CUT = pattern(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
 
 
 def _near_key(key: str) -> str | None:
@@ -141,7 +142,7 @@ def _flat(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...]:
     return ()
 
 
-_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
+_BRACKETS = pattern(r"\[(.*)\]", re.DOTALL)
 
 
 def _unwrapped(node: ScalarNode) -> ScalarNode:
@@ -157,8 +158,8 @@ def _bare(node: ScalarNode) -> tuple[ScalarNode, ...]:
     return (ScalarNode(node.span, text, node.plain, node.inner if text == node.text else None),) if text else ()
 
 
-_ODD = re.compile(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
-_GROUP = re.compile(r"\([^)]*\)?")
+_ODD = pattern(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
+_GROUP = pattern(r"\([^)]*\)?")
 
 
 def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> None:
@@ -186,7 +187,7 @@ def _report_table(node: MapNode, key: str, findings: Findings) -> None:
 _DECISIONS = ("true", "false", "yes", "no", "on", "off", "allow", "ask", "deny")
 
 
-_WORD = re.compile(r"[^\s(]+(?:\([^)]*\))?")
+_WORD = pattern(r"[^\s(]+(?:\([^)]*\))?")
 
 
 def _spaced(names: tuple[ScalarNode, ...], node: Node) -> tuple[ScalarNode, ...]:

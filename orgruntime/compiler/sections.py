@@ -5,22 +5,21 @@ Invariant: each second-level section is one or the other, and a near miss of a r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import DUPLICATE_SECTION, LIKELY_TYPO
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.document import Document, Section
 from orgruntime.orgfile.inline import links
 
 READ = ("roles", "workflow", "payloads")
-_SENTENCE_END = re.compile(r"[.;!?](?=\s)|\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)]|#+|\|)[ \t])")
+_SENTENCE_END = pattern(r"[.;!?](?=\s)|\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)]|#+|\|)[ \t])")
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     mission: str
     guidance: dict[str, str]
     roles: Section | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import convert, one_of, split_commas
@@ -17,6 +18,7 @@ from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.diagnostics.codes import BAD_PAYLOAD, BAD_TABLE, BAD_VALUE, DUPLICATE_ROLE, UNKNOWN_KEY
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.manifest import Resources, RoleKind
@@ -28,11 +30,10 @@ from orgruntime.orgfile.tree import ScalarNode
 ROLE_COLUMNS = ("role", "kind", "count", "model", "resources", "budget")
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
 MOST_DESKS = 1000
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = pattern(r"[a-z][a-z0-9_]*")
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(NamedTuple):
     """What a trial of a role reserves. Absent parts are None."""
 
     resources: Resources = Resources()

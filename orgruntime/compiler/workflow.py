@@ -10,21 +10,21 @@ Invariant: an item gives an edge or exactly one fault, at the word where the rea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.diagnostics.codes import WORKFLOW_SYNTAX
 from orgruntime.diagnostics.diagnostic import Code, Findings
 from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import HandoffKind
 from orgruntime.orgfile.document import Cell, Document, Section
 from orgruntime.orgfile.inline import PieceKind, links, pieces
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """One item of the list. `number` counts from 1. A cadence has no target."""
 
     number: int
@@ -45,8 +45,7 @@ class Edge:
     every_s: float | None = None
 
 
-@dataclass(frozen=True)
-class Workflow:
+class Workflow(NamedTuple):
     edges: tuple[Edge, ...]
     complete: bool
     """Whether every item could be read, so that rules over the whole graph mean something."""
@@ -73,8 +72,7 @@ def read_workflow(document: Document, section: Section, role_links: RoleLinks, f
     return Workflow(tuple(edges), complete)
 
 
-@dataclass(frozen=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     """link, code, arrow, times, punct, word, end"""
     text: str
@@ -90,7 +88,7 @@ class _Stopped(Exception):
         self.code, self.span, self.message, self.help = code, span, message, help
 
 
-_TOKEN = re.compile(
+_TOKEN = pattern(
     r"(?P<arrow>→|⟶|⇒|->|-->|=>)|(?P<times>[×xX]\s*\d+(?![\w.]))|(?P<punct>[:,;.])(?=\s|$)"
     r"|(?P<word>[^\s:,;→⟶⇒×]+?)(?=\.?(?:[\s:,;→⟶⇒×]|$))|(?P<other>\S)"
 )
@@ -129,7 +127,7 @@ class _Reader:
         fan_out = 1
         if self._peek().kind == "times":
             token = self._next()
-            fan_out = self._count(replace(token, text=token.text[1:].strip()))
+            fan_out = self._count(token._replace(text=token.text[1:].strip()))
         payload, payload_span = self._payload()
         made = Edge(
             number, self._item_span(), source, source_span, payload, payload_span, target, target_span, kind, fan_out
@@ -153,18 +151,18 @@ class _Reader:
             seconds = self._time(token, text)
         payload, payload_span = self._payload()
         made = Edge(number, self._item_span(), source, source_span, payload, payload_span)
-        return replace(made, every_trials=trials, every_s=seconds)
+        return made._replace(every_trials=trials, every_s=seconds)
 
     def _clause(self, made: Edge) -> Edge:
         token = self._next()
         word = token.text.casefold() if token.kind == "word" else ""
         if word == "when" and made.when is None and not made.otherwise:
             when, span = self._condition()
-            return replace(made, when=when, when_span=span)
+            return made._replace(when=when, when_span=span)
         if word == "otherwise" and made.when is None and not made.otherwise:
-            return replace(made, otherwise=True, when_span=self._span(token))
+            return made._replace(otherwise=True, when_span=self._span(token))
         if word == "at" and made.at_most is None:
-            return replace(made, at_most=self._bound())
+            return made._replace(at_most=self._bound())
         if word in ("when", "otherwise", "at"):
             raise self._stop(token, f"`{token.text}` does not fit a second condition", "write a second item")
         raise self._stop(token, f"`{token.text}` is not a condition", did_you_mean(token.text, _CLAUSES))

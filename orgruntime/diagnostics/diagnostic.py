@@ -7,8 +7,8 @@ sentence that reads without the excerpt; `help` says what to write instead.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orgruntime.diagnostics.fixes import Fix
 from orgruntime.diagnostics.span import Span
@@ -23,8 +23,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """A rule: `id` is never reused, `name` is for reading."""
 
     id: str
@@ -32,8 +31,7 @@ class Code:
     severity: Severity
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     code: str
     name: str
     severity: Severity

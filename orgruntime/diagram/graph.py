@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orgruntime.diagram.wording import clip, duration, plain
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
@@ -33,8 +34,7 @@ class Node:
     count: int = 1
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     source: str
     target: str
     label: str = ""

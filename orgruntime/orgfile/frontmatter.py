@@ -7,18 +7,18 @@ makes the strict reading the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import MISPLACED_FRONT_MATTER, UNTERMINATED_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.repair import Tolerance, misparted, read_by_keys
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode, compose
 
 
-@dataclass(frozen=True)
-class FrontMatter:
+class FrontMatter(NamedTuple):
     """`tree` is None where there is none, or where it could not be read (`broken`). The body is [body, end)."""
 
     tree: MapNode | None
@@ -29,8 +29,7 @@ class FrontMatter:
     """Columns by which every line of the file is indented."""
 
 
-@dataclass(frozen=True)
-class _Frame:
+class _Frame(NamedTuple):
     """Offsets: the line that opens the front matter, its text [start, stop), the body [body, end)."""
 
     opening: int
@@ -41,14 +40,14 @@ class _Frame:
     indent: str = ""
 
 
-_FENCE = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
-_OPEN = re.compile(r"---[ \t]*(?:\n|$)")
+_FENCE = pattern(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
+_OPEN = pattern(r"---[ \t]*(?:\n|$)")
 
-_LEADING = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
-_LOOSE_OPEN = re.compile(
+_LEADING = pattern(r"(?:\s|<!--.*?-->)*", re.DOTALL)
+_LOOSE_OPEN = pattern(
     r"^(?P<indent>[ \t]*)(?P<rule>-{3,})[ \t]*\n(?P<next>[ \t\n]*[A-Za-z_][\w.-]*[ \t]*:)?", re.MULTILINE
 )
-_CODE = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<lang>[\w-]*)[ \t]*\n", re.MULTILINE)
+_CODE = pattern(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<lang>[\w-]*)[ \t]*\n", re.MULTILINE)
 _MOST_INDENTED = 2_000
 """Lines of an indented file that a fix moves to the left."""
 
@@ -68,7 +67,7 @@ def missed(source: Source, tolerance: Tolerance) -> int | None:
     return found[0] if len(found) > 1 and source.place(found[0])[0] <= 8 else None
 
 
-_NEAR_TOP = re.compile(r"^[ \t]*(?P<key>[a-z][\w-]*)[ \t]*:[ \t]*\S", re.MULTILINE)
+_NEAR_TOP = pattern(r"^[ \t]*(?P<key>[a-z][\w-]*)[ \t]*:[ \t]*\S", re.MULTILINE)
 
 
 def _strict(source: Source, findings: Findings) -> FrontMatter:

@@ -10,16 +10,17 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.diagnostics.codes import DOUBTFUL_REPAIR, DUPLICATE_KEY, REPAIRED_FRONT_MATTER, YAML_FEATURE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode, compose
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(NamedTuple):
     """The keys of a tolerant reading, by what may be made of a broken value of theirs."""
 
     texts: frozenset[str]
@@ -56,7 +57,7 @@ class _Chunk:
 _MOST_KEYS = 1_000
 """Keys of a front matter that is repaired. The richest of 2,089 in the wild has 16; each costs a parser of its own."""
 
-_KEY = re.compile(r"^(?P<indent>[ \t]*)(?P<key>[A-Za-z_][\w.-]*)[ \t]*:(?P<gap>[ \t]*)(?P<value>[^\n]*)", re.MULTILINE)
+_KEY = pattern(r"^(?P<indent>[ \t]*)(?P<key>[A-Za-z_][\w.-]*)[ \t]*:(?P<gap>[ \t]*)(?P<value>[^\n]*)", re.MULTILINE)
 
 
 def read_by_keys(
@@ -247,8 +248,8 @@ def _names(source: Source, chunk: _Chunk) -> tuple[ListNode, str, bool]:
     return ListNode(source.span(chunk.value, chunk.stop), tuple(items)), new, sure
 
 
-_NAME = re.compile(r"(?:[^,\[\]{}\"'()\n-]|(?<=\S)-|\([^()\n]*\)?)+")
-_PLAIN = re.compile(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_][\w./-]*", re.IGNORECASE)
+_NAME = pattern(r"(?:[^,\[\]{}\"'()\n-]|(?<=\S)-|\([^()\n]*\)?)+")
+_PLAIN = pattern(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_][\w./-]*", re.IGNORECASE)
 
 
 def _proven(source: Source, chunk: _Chunk, new: str, node: Node) -> Fix | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import yaml
 
@@ -21,8 +22,7 @@ MAX_BYTES = 64 * 1024
 MAX_DEPTH = 12
 
 
-@dataclass(frozen=True)
-class ScalarNode:
+class ScalarNode(NamedTuple):
     span: Span
     text: str
     plain: bool = True
@@ -39,8 +39,7 @@ class ScalarNode:
         return self.span if self.inner is None else self.span.part(start + self.inner, end + self.inner)
 
 
-@dataclass(frozen=True)
-class ListNode:
+class ListNode(NamedTuple):
     span: Span
     items: tuple[Node, ...]
 

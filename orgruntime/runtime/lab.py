@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.editable import is_editable
 from orgruntime.model.fleet import Node
-from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId
+from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, ProposalId
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise, Proposal
+from orgruntime.model.step import PastTrial
 from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
 from orgruntime.runtime.board import Board, Order
 from orgruntime.runtime.commands import filled_command
@@ -63,6 +64,9 @@ class Lab:
     """Role or desk → what it is doing, for people."""
     idle: set[str] = field(default_factory=set)
     """Desks whose species has nothing left to propose."""
+
+    unwritten: dict[PayloadId, PastTrial] = field(default_factory=dict)
+    """Proposals that were accepted from a desk and are not in the ledger yet."""
 
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
     """The editable files of the commit that was asked for last."""

@@ -9,20 +9,21 @@ from orgruntime.compiler.sections import sentences
 from orgruntime.compiler.workspace import plain
 from orgruntime.diagnostics.codes import EDITABLE_AND_FROZEN
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.editable import is_editable
 
 CODE = EDITABLE_AND_FROZEN
 
-_FROZEN = re.compile(
+_FROZEN = pattern(
     r"\b(?:frozen|read-only|off[ -]limits"
     r"|(?:do not|don't|never|must not|may not|cannot) (?:be )?(?:edit|chang|modif|touch)\w*)\b",
     re.IGNORECASE,
 )
-_EXCEPT = re.compile(r"\b(?:except|but|other than|besides|apart from|else|only)\b", re.IGNORECASE)
+_EXCEPT = pattern(r"\b(?:except|but|other than|besides|apart from|else|only)\b", re.IGNORECASE)
 """`Do not edit anything except X` says the opposite of X."""
 
 
-_FILE = re.compile(r"(?<![\w./-])[\w-][\w./-]*\.\w+")
+_FILE = pattern(r"(?<![\w./-])[\w-][\w./-]*\.\w+")
 _MOST, _MOST_NAMES = 100_000, 100
 """Characters of the program, and entries of `editable`, that are looked at."""
 

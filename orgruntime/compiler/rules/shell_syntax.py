@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from orgruntime.compiler.command import NO_SHELL, shell_signs, split
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import SHELL_SYNTAX
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 
 CODE = SHELL_SYNTAX
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_ASSIGNMENT = pattern(r"[A-Za-z_]\w*=")
 
 
 def check(facts: Facts, findings: Findings) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import STALE_MODEL
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 
 CODE = STALE_MODEL
 
-_OLD = re.compile(r"claude-(?:instant|[123](?:[.-]|$)|(?:opus|sonnet|haiku)-[34](?:-0|-20\d{6}|$))|gpt-3|text-davinci")
-_DATED = re.compile(r"-20\d{6}$")
+_OLD = pattern(r"claude-(?:instant|[123](?:[.-]|$)|(?:opus|sonnet|haiku)-[34](?:-0|-20\d{6}|$))|gpt-3|text-davinci")
+_DATED = pattern(r"-20\d{6}$")
 
 
 def check(facts: Facts, findings: Findings) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from orgruntime.diagnostics.codes import SECRET_IN_FILE
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.source import Source
 
 CODE = SECRET_IN_FILE
 
-_SECRET = re.compile(r"\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{12,}|xox[abp]-[\w-]{10,})")
+_SECRET = pattern(r"\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{12,}|xox[abp]-[\w-]{10,})")
 
 
 def check(source: Source, findings: Findings) -> None:

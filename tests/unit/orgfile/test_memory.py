@@ -39,7 +39,7 @@ def role(tmp_path: Path) -> Path:
 
 def same(left: RoleFile, right: RoleFile) -> bool:
     def plain(file: RoleFile) -> dict[str, object]:
-        return {**vars(file), "hints": file.hints.node if file.hints else None}
+        return {**file._asdict(), "hints": file.hints.node if file.hints else None}
 
     return plain(left) == plain(right)
 
