@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import select
-import shutil
 import signal
 import time
 from typing import Any
@@ -29,7 +28,7 @@ from orgruntime.backends.processes import (
     prctl,
     start,
 )
-from orgruntime.backends.trial_files import copy, insist, signature, unchanged, write_whole
+from orgruntime.backends.trial_files import copy, remove_tree, signature, unchanged, write_whole
 
 PATIENCE_S = 10.0
 """How long killed processes may take to vanish (uninterruptible disk waits)."""
@@ -151,7 +150,7 @@ class Attempt:
             self._end_tree()
             ending, detail = "infrastructure", f"the node could not run it: {error.strerror}: {error.filename or ''}"
         if not self.setup:
-            shutil.rmtree(self.work, onerror=insist)
+            remove_tree(self.work)
         for fd in self.fds:
             os.close(fd)
         self._report(ending, wall_s, detail)

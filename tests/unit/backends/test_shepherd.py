@@ -212,6 +212,14 @@ def test_a_daemon_that_left_its_session_does_not_outlive_its_trial(node: Node) -
     assert node.left() == []
 
 
+def test_folders_without_bottom_are_removed(node: Node) -> None:
+    """Deeper than a call can nest: they must not pass for a fault of the node."""
+    outcome = node.run("import os\nfor _ in range(1500):\n    os.mkdir('d'); os.chdir('d')")
+    assert (outcome["ending"], outcome["exit_code"]) == ("exited", 0)
+    assert not any((node.root / "work").iterdir())
+    assert node.run("print('next')")["output"] == "next\n"
+
+
 def test_a_fork_bomb_is_ended(node: Node) -> None:
     bomb = """
         import os, time
