@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from orgruntime.compiler.authority import asked, granted, held_back
+from orgruntime.compiler.authority import asked, granted_to, held_back
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.library import RoleRef
@@ -69,7 +69,7 @@ def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings
         choice=panel.choice,
         shares=panel.shares,
         budget=row.budget if row else None,
-        tools=held_back(granted(asked(file), program.tools), file.denied) if kind is RoleKind.AGENT else (),
+        tools=held_back(granted_to(kind, asked(file), program.tools), file.denied),
         resources=needs.resources if needs else Resources(),
         minutes=needs.minutes if needs else None,
         source=named.ref.source,

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from orgruntime.compiler.dialects import canonical_tool, grant_for
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.rolefile import RoleFile
-from orgruntime.model.tools import BUILT_IN, SERVER_PREFIX, plain_name, server_of
+from orgruntime.model.manifest import RoleKind
+from orgruntime.model.tools import ABLATE, BUILT_IN, SERVER_PREFIX, plain_name, server_of
 from orgruntime.orgfile.tree import ScalarNode
 
 DEFAULT_TOOLS = ("Read", "Grep", "Edit", "Ledger")
@@ -34,6 +35,14 @@ def asked(file: RoleFile) -> tuple[ScalarNode, ...] | None:
     """The tools that a role file asks for, `org.tools` before `tools`; None where it does not say."""
     hinted = file.hints.words("tools", comma_string=True) if file.hints else None
     return file.tools if hinted is None else hinted
+
+
+def granted_to(kind: RoleKind, asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tuple[str, ...]:
+    """As `granted`, for an agent. A verifier is code: it gets what it can use, and only where it asks for it."""
+    if kind is RoleKind.AGENT:
+        return granted(asked, grants)
+    usable = kind is RoleKind.VERIFIER and asked is not None and any(node.text.strip() == ABLATE for node in asked)
+    return (ABLATE,) if usable and ABLATE in grants else ()
 
 
 def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from orgruntime.compiler.workflow import Edge
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, CONDITIONS, FieldType, PayloadType
 
-_GIVES = {RoleKind.EXPERIMENT: "result", RoleKind.VERIFIER: "verdict", RoleKind.HUMAN: "note"}
+_GIVES = {RoleKind.EXPERIMENT: "result", RoleKind.VERIFIER: "verdict"}
 _TAKES = {RoleKind.EXPERIMENT: "proposal", RoleKind.VERIFIER: "result"}
 _FAMILY_GIVES = {"search": "proposal", "control": "proposal", "digest": "memo"}
 
