@@ -60,7 +60,7 @@ def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tu
 def held_back(tools: tuple[str, ...], denied: tuple[ScalarNode, ...]) -> tuple[str, ...]:
     """The tools of a role without those that its own file denies it."""
     names = {canonical_tool(node.text.strip()) for node in denied}
-    return tuple(tool for tool in tools if not _is_denied(tool, names))
+    return tuple(tool for tool in tools if not _is_denied(tool, names)) if names else tools
 
 
 def _is_denied(tool: str, names: Collection[str]) -> bool:

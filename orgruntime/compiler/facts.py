@@ -28,7 +28,7 @@ from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
-from orgruntime.model.species import chain, is_language_model
+from orgruntime.model.species import by_name, chain, is_language_model
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -101,9 +101,12 @@ class Facts:
 
     def language_models(self, role: Role) -> tuple[ModelSpec, ...]:
         """The language models of a role's panel, fallbacks with them, each once."""
-        models = self.program.models
-        found = [one for name in role.species for one in chain(models, name) if is_language_model(one.species)]
+        found = [one for name in role.species for one in chain(self._entries, name) if is_language_model(one.species)]
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def _entries(self) -> Mapping[str, ModelSpec]:
+        return by_name(self.program.models)
 
     @property
     def role_budgets(self) -> Iterator[tuple[Budget, Span]]:
@@ -124,14 +127,18 @@ class Facts:
         node = self.node("mcp_servers")
         return tuple(name.text for name, _ in node.entries) if isinstance(node, MapNode) else ()
 
-    def model_span(self, name: str) -> Span:
-        """Where a model, an entry or a species, is named first: in `models:`, else by a role; else the top."""
+    @cached_property
+    def model_places(self) -> Mapping[str, Span]:
+        """Where each model, an entry or a species, is named first: in `models:`, else by a role."""
+        found: dict[str, Span] = {}
         for model in self.program.models:
             fallback = self.node_at("models", model.name, "fallback")
-            for word, node in ((model.name, self.node_at("models", model.name)), (model.fallback, fallback)):
-                if word == name and node is not None:
-                    return node.span
-        return next((node.span for node in self.species() if node.text.strip() == name), self.top)
+            for name, node in ((model.name, self.node_at("models", model.name)), (model.fallback, fallback)):
+                if name is not None and node is not None:
+                    found.setdefault(name, node.span)
+        for word in self.species():
+            found.setdefault(word.text.strip(), word.span)
+        return found
 
     def node(self, path: str) -> Node | None:
         """What stands in the front matter at `workspace.run`, say."""

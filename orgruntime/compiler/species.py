@@ -24,6 +24,8 @@ from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
 FAMILIES = tuple(prefix.removesuffix("/") for prefix in PREFIXES)
+_MOST_NEAR = 50
+"""Entries that a name of a cell is compared with."""
 
 
 def bind_models(parent: Fields, findings: Findings) -> tuple[ModelSpec, ...]:
@@ -122,6 +124,6 @@ def species_behind(name: str, models: tuple[ModelSpec, ...]) -> str:
 
 def _report_near_name(node: ScalarNode, known: tuple[str, ...], findings: Findings) -> None:
     text = node.text.strip()
-    near = nearest(text, known)
+    near = nearest(text, known[:_MOST_NEAR])
     if near and "/" not in text and len(text) > 3 and edit_distance(text.casefold(), near.casefold()) <= 2:
         findings.put(node.span, reading_rules.likely_typo.model(text, near))
