@@ -24,7 +24,7 @@ from orgruntime.orgfile.source import Source, decode, read_source
 PROGRAM = (LAB / "program.md").read_text(encoding="utf-8")
 RESEARCHER, TRAINER = "[Researcher](roles/researcher.md)", "[Trainer](../../roles/trainer.md)"
 REFEREE, SCRIBE = "[Referee](../../roles/referee.md)", "[Scribe](../../roles/scribe.md)"
-ROLES = ["Researcher", "Trainer", "Referee", "Scribe", "Director", "Simplifier"]
+ROLES = ["Researcher", "Trainer", "Referee", "Scribe", "Critic", "Director", "Simplifier"]
 OUTCOMES = ["promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate", "unmeasured"]
 
 
@@ -80,7 +80,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
         ("preset: balanced", "preset: b‸", ["cautious", "balanced", "bold"], "b"),
         ("preset: balanced", "blast_radius: {‸}", ["files", "lines", "gpus", "time"], ""),
         ("risk:", "imports: [lib/ref‸]\nrisk:", [f"lib/{name}" for name in (
-            "director", "referee", "researcher", "scribe", "simplifier", "trainer")], "lib/ref"),
+            "critic", "director", "referee", "researcher", "scribe", "simplifier", "trainer")], "lib/ref"),
         ("risk:", "models:\n  tuner: ‸\nrisk:", [*keys.SPECIES, *keys.CLAUDE], ""),
         ("risk:", "models:\n  tuner:\n    ‸\nrisk:", list(keys.MODEL), ""),
         ("risk:", "models:\n  deep: {model: x, fallback: ‸}\n  wide: {model: y}\nrisk:", ["wide", *keys.CLAUDE], ""),
