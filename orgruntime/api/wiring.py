@@ -161,7 +161,8 @@ async def close_lab(lab: Lab) -> None:
 def language_models(manifest: Manifest) -> list[ModelSpec]:
     """Those that serve some role, by themselves or when another cannot answer."""
     names = dict.fromkeys(name for role in manifest.roles for name in role.species)
-    found = {spec.name: spec for name in names for spec in chain(manifest.models, name)}
+    entries = {one.name: one for one in manifest.models}
+    found = {spec.name: spec for name in names for spec in chain(entries, name)}
     return [spec for spec in found.values() if is_language_model(spec.species)]
 
 

@@ -124,7 +124,7 @@ class Gateway:
         Raises GatewayError when every model of the chain failed, or a budget refuses the next attempt.
         """
         asking = _Asking(id, role, call)
-        for spec in chain(self._manifest.models, model):
+        for spec in chain({one.name: one for one in self._manifest.models}, model):
             try:
                 reply = await self._ask_one(spec, asking)
             except _GaveUp as failure:
