@@ -22,7 +22,7 @@ from orgruntime.model.call_limits import UNKNOWN_CONTEXT
 from orgruntime.model.claude import context_of, max_output_of
 from orgruntime.model.dialogue import ModelCall, ModelReply, Usage
 from orgruntime.model.manifest import Manifest, ModelSpec, Role
-from orgruntime.model.species import chain
+from orgruntime.model.species import by_name, chain
 from orgruntime.runtime.ports import Clock, ModelCancelled, ModelError, ModelFault, Models
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class Gateway:
         Raises GatewayError when every model of the chain failed, or a budget refuses the next attempt.
         """
         asking = _Asking(id, role, call)
-        for spec in chain({one.name: one for one in self._manifest.models}, model):
+        for spec in chain(by_name(self._manifest.models), model):
             try:
                 reply = await self._ask_one(spec, asking)
             except _GaveUp as failure:
