@@ -52,7 +52,7 @@ def test_a_person_cannot_make_what_does_not_arrive(org: Path) -> None:
     [
         ("[Ablate]", "[Read, Edit, Ablate]", ("Ablate",), []),
         ("[Ablate, Bash]", "[Read, Edit, Ablate, Bash]", ("Ablate",), []),
-        ("[Ablate]", "[Read, Edit]", (), ["ORG503"]),
+        ("[Ablate]", "[Read, Edit]", (), ["ORG501"]),
         ("'*'", "[Read, Edit, Ablate]", (), []),
         ("[]", "[Read, Edit, Ablate]", (), []),
     ],
