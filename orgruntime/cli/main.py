@@ -12,7 +12,7 @@ import click
 from orgruntime import __version__
 from orgruntime.cli.group import LazyGroup, debug_option
 
-# Pydantic looks for plugins in every installed distribution: a fifth of the time of `orgrun check`.
+# Pydantic looks for plugins in every installed distribution: a tenth of the time of `orgrun check`.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 VERBS = {
