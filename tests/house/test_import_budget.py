@@ -31,8 +31,8 @@ NEEDLESS = {
     "multiprocessing", "pickle", "socket", "sqlite3", "subprocess", "tempfile", "traceback", "zipfile",
 }  # fmt: skip
 """Of the standard library: a clean check of a small org has no use for them, and each costs milliseconds."""
-MOST_MODULES, MOST_DATACLASSES = 160, 8
-"""Of the package, in a check: 130 and 5 as this is written."""
+MOST_MODULES, MOST_DATACLASSES = 175, 8
+"""Of the package, in a check: 166 and at most 8 as this is written."""
 
 _PROBE = """\
 import atexit, json, re, sys
