@@ -42,7 +42,8 @@ def test_what_the_server_says_it_can(home: Path) -> None:
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in ROOT.glob("orgs/*/program.md")))
 def test_findings_are_those_of_check(editor: Editor, home: Path, name: str) -> None:
     path = home / "orgs" / name / "program.md"
-    checked = json.loads(orgrun("check", path.parent, "--json").out)["diagnostics"]
+    # Which keys this machine holds is no fault of the text.
+    checked = json.loads(orgrun("check", path.parent, "--json", "--severity", "ORG504=off").out)["diagnostics"]
 
     found = editor.findings(editor.open(path))
 
