@@ -185,7 +185,8 @@ def test_references(editor: Editor, home: Path, program: Path) -> None:
     shared = editor.at(
         "references", editor.open(home / "roles" / "trainer.md"), (0, 0), context={"includeDeclaration": False}
     )
-    assert {one["uri"] for one in shared} == {uri}
+    users = [path for path in home.glob("orgs/*/program.md") if "roles/trainer.md" in path.read_text(encoding="utf-8")]
+    assert {one["uri"] for one in shared} == {path.as_uri() for path in users} > {uri}
     carried = editor.at("references", uri, place(text, "`result`", 3), context={"includeDeclaration": True})
     assert [covered(text, one["range"]) for one in carried] == ["result"] * 3
 
