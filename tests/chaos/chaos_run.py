@@ -50,7 +50,7 @@ Make loss small.
 
 | role | kind | count |
 |---|---|---|
-| [Seeker](roles/seeker.md) | agent | 3 |
+| [Seeker](roles/seeker.md) | agent | 2 |
 """
 
 TRAIN = """\
