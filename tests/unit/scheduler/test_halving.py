@@ -1,0 +1,89 @@
+"""Patience: rungs, curves, and who goes on."""
+
+from __future__ import annotations
+
+import random
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgruntime.model.manifest import Direction
+from orgruntime.scheduler.halving import (
+    FEWEST_AT_A_RUNG,
+    cost_bound,
+    newly_reached,
+    rungs,
+    survives,
+    value_at,
+)
+
+KEEPS = st.sampled_from([2 / 3, 1 / 2, 1 / 3, 1 / 4])
+VALUES = st.floats(-10, 10)
+
+
+def test_the_rungs_of_a_half():
+    assert rungs(1 / 2) == (1 / 8, 1 / 4, 1 / 2)
+    assert rungs(1.0) == ()
+
+
+@given(KEEPS)
+def test_rungs_ascend_and_leave_the_last_stretch_to_the_survivors(keep: float):
+    found = rungs(keep)
+    assert list(found) == sorted(found)
+    assert all(0.1 <= rung < 1 for rung in found)
+
+
+def test_a_value_between_two_points_lies_on_their_line():
+    curve = ((0.2, 3.0), (0.4, 2.0))
+    assert value_at(curve, 0.25) == pytest.approx(2.75)
+    assert value_at(curve, 0.2) == 3.0
+    assert value_at(curve, 0.4) == 2.0
+    assert value_at(curve, 0.1) is None, "its first point lies beyond"
+    assert value_at(curve, 0.5) is None, "it has not come so far"
+    assert value_at((), 0.5) is None
+
+
+def test_a_trial_is_judged_at_each_rung_once():
+    curve = ((0.1, 3.0), (0.2, 2.5), (0.3, 2.2))
+    assert newly_reached(curve, 0.0, 1 / 2) == 1 / 8
+    assert newly_reached(curve, 1 / 8, 1 / 2) == 1 / 4
+    assert newly_reached(curve, 1 / 4, 1 / 2) is None
+
+
+@given(VALUES, st.lists(VALUES, max_size=FEWEST_AT_A_RUNG - 2), KEEPS)
+def test_nobody_is_ended_by_few(value: float, others: list[float], keep: float):
+    assert survives(value, others, keep, Direction.MINIMIZE)
+
+
+@given(st.lists(VALUES, min_size=FEWEST_AT_A_RUNG, max_size=40, unique=True), KEEPS, st.sampled_from(list(Direction)))
+def test_the_best_part_goes_on_and_the_rest_does_not(values: list[float], keep: float, direction: Direction):
+    going = [v for n, v in enumerate(values) if survives(v, values[:n] + values[n + 1 :], keep, direction)]
+    best = sorted(values, reverse=direction is Direction.MAXIMIZE)[: ceil(keep * len(values) - 1e-9)]
+    assert sorted(going) == sorted(best)
+
+
+@given(VALUES, st.lists(VALUES, min_size=FEWEST_AT_A_RUNG, max_size=30))
+def test_more_patience_never_ends_whom_less_lets_go_on(value: float, others: list[float]):
+    verdicts = [survives(value, others, keep, Direction.MINIMIZE) for keep in (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1.0)]
+    assert verdicts == sorted(verdicts)
+
+
+@given(st.integers(8, 300), KEEPS, st.integers(0, 2**16))
+def test_the_cost_stays_below_its_bound(count: int, keep: float, seed: int):
+    """Claim C9: trials that arrive one after another, each with an end that it shows from its first point on."""
+    rng = random.Random(seed)
+    seen: dict[float, list[float]] = {rung: [] for rung in rungs(keep)}
+    cost = 0.0
+    for quality in (rng.random() for _ in range(count)):
+        spent = 1.0
+        for rung in rungs(keep):
+            ends = not survives(quality, seen[rung], keep, Direction.MINIMIZE)
+            seen[rung].append(quality)
+            if ends:
+                spent = rung
+                break
+        cost += spent
+    # Those that arrive early are judged by few: asynchronous halving promotes some that a later look would not.
+    assert cost <= 1.35 * cost_bound(count, keep)
