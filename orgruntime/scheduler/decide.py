@@ -7,6 +7,7 @@ fits the free slots and what is left of every bound at worst case.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -15,8 +16,10 @@ from orgruntime.model.amounts import UNITS, Amounts
 from orgruntime.model.appetite import Dial
 from orgruntime.model.ids import TrialKey
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
+from orgruntime.scheduler.sleeves import Sleeves, share_of_long_shots, turn, wanted_next
 
 CLIMB = (Purpose.SCREEN, Purpose.PROBE)
 """What exploration is made of: held and given up with it."""
@@ -34,6 +37,12 @@ class Wanted:
     shape: str
     wall_ms: int
     """Its time limit."""
+    sleeve: RiskClass = RiskClass.EXPLOIT
+
+    @property
+    def device_ms(self) -> int:
+        """What it takes of a sleeve, at worst: GPU time, or CPU time where it holds no GPU."""
+        return self.cap.gpu_ms or self.cap.cpu_ms
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,9 @@ class Snapshot:
     """A last test was asked for since the last trial."""
     standups: bool = False
     """A stand-up is due or under way, and may still end before the run does."""
+    sleeves: Sleeves = Sleeves()
+    since_kept: int = 0
+    """Settled proposals since the last one that moved the lead."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
 
@@ -125,20 +137,71 @@ def decide(now: Snapshot) -> list[Decision]:
 
 def _start_trials(now: Snapshot, dropped: set[str], *, screens: bool) -> list[Decision]:
     """Noise before certification before screening; within a purpose first come, first served."""
-    free, left = dict(now.free), dict(now.left)
+    room = _Room(dict(now.free), dict(now.left))
     started: list[Decision] = []
     for wanted in sorted(now.wanted, key=lambda w: _ORDER[w.purpose]):
-        if wanted.key in dropped or (wanted.purpose in CLIMB and not screens):
-            continue
-        if free.get(wanted.shape, 0) < 1 or not _fits(wanted, left):
-            continue
-        free[wanted.shape] -= 1
+        if wanted.purpose not in CLIMB and wanted.key not in dropped and room.takes(wanted):
+            dial, reason = _WHY[wanted.purpose]
+            started.append(Decision(Verb.START_TRIAL, dial, reason, subject=wanted.key))
+    return [*started, *(_climb(now, dropped, room) if screens else [])]
+
+
+@dataclass
+class _Room:
+    """What one tick may still start."""
+
+    free: dict[str, int]
+    left: dict[str, int]
+
+    def holds(self, wanted: Wanted) -> bool:
+        return self.free.get(wanted.shape, 0) >= 1 and _fits(wanted, self.left)
+
+    def takes(self, wanted: Wanted) -> bool:
+        """Whether it fits; then its place and its worst case are gone."""
+        if not self.holds(wanted):
+            return False
+        self.free[wanted.shape] -= 1
         for unit, cost in _costs(wanted).items():
-            if unit in left and unit != "wall_ms":
-                left[unit] -= cost
-        dial, reason = _WHY[wanted.purpose]
-        started.append(Decision(Verb.START_TRIAL, dial, reason, subject=wanted.key))
-    return started
+            if unit in self.left and unit != "wall_ms":
+                self.left[unit] -= cost
+        return True
+
+
+def _climb(now: Snapshot, dropped: set[str], room: _Room) -> list[Decision]:
+    """Screens before probes, and between long shots and the rest whose turn it is; a sleeve that has nothing which fits
+    leaves its turn to the other."""
+    waiting = sorted((w for w in now.wanted if w.purpose in CLIMB and w.key not in dropped), key=_by_purpose)
+    queues = {sleeve: deque(w for w in waiting if w.sleeve is sleeve) for sleeve in RiskClass}
+    share, sleeves = share_of_long_shots(now.numbers.exploration, now.since_kept), now.sleeves
+    started: list[Decision] = []
+    while True:
+        for queue in queues.values():
+            while queue and not room.holds(queue[0]):
+                queue.popleft()
+        costs = {sleeve: float(queue[0].device_ms) for sleeve, queue in queues.items() if queue}
+        if not costs:
+            return started
+        sleeve = turn(sleeves, share, costs)
+        wanted = queues[sleeve].popleft()
+        room.takes(wanted)
+        sleeves = sleeves.given(sleeve, wanted.device_ms)
+        started.append(_started(wanted, sleeves, share, contested=len(costs) > 1))
+
+
+def _started(wanted: Wanted, sleeves: Sleeves, share: float, *, contested: bool) -> Decision:
+    """Names the dial that decided: where both sleeves had a trial, the share of long shots did."""
+    dial, reason = _WHY[wanted.purpose]
+    if not contested:
+        return Decision(Verb.START_TRIAL, dial, reason, subject=wanted.key)
+    kind = "long shots" if wanted.sleeve is RiskClass.EXPLORE else "safe bets"
+    now = sleeves.explore / sleeves.total if sleeves.total else 0.0
+    facts = {"share": round(share, 4), "long_shots": round(now, 4)}
+    reason = f"it is the turn of {kind}: long shots are to have {share:.0%} of the device time"
+    return Decision(Verb.START_TRIAL, Dial.EXPLORATION, reason, subject=wanted.key, numbers=facts)
+
+
+def _by_purpose(wanted: Wanted) -> int:
+    return _ORDER[wanted.purpose]
 
 
 def _drop(now: Snapshot, over: Over | None) -> list[Decision]:
@@ -330,7 +393,12 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
     room = now.slots + LOOKAHEAD - now.exploring
     if room <= 0 or not now.proposers:
         return []
-    return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, "a slot will fall free", count=room)]
+    share = share_of_long_shots(now.numbers.exploration, now.since_kept)
+    cost = 1.0 if now.screen is None else float(max(1, now.screen.device_ms))
+    explore = wanted_next(now.sleeves, share, cost, room)
+    facts = {"share": round(share, 4), "long_shots": explore}
+    reason = "a slot will fall free"
+    return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, reason, count=room, numbers=facts)]
 
 
 def _finish(now: Snapshot, over: Over) -> list[Decision]:

@@ -4,7 +4,7 @@ Works on milliseconds of device time. Does not know trials or ideas. Source: def
 1995) over a two-part portfolio of exploration and exploitation (March 1991).
 
 Invariants: while both sleeves have work, neither is ever further from its share than what one trial costs; while one of
-them has none, the other gets everything and owes nothing for it.
+them has none, the other gets everything.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MOST = 0.8
 
 @dataclass(frozen=True)
 class Sleeves:
-    """Device time that each sleeve was given since both of them have had work. Reserved worst cases count as given, and
-    are corrected when they are settled."""
+    """Device time that each sleeve was given since its share last changed. Reserved worst cases count as given, and are
+    corrected when they are settled."""
 
     explore: float = 0.0
     exploit: float = 0.0
@@ -64,8 +64,11 @@ def turn(sleeves: Sleeves, share: float, costs: Mapping[RiskClass, float]) -> Ri
     return RiskClass.EXPLORE if explore > exploit else RiskClass.EXPLOIT
 
 
-def level(sleeves: Sleeves, share: float, backlogged: bool) -> Sleeves:
-    """The accounts as they go on: once one sleeve has had no work, nobody owes anybody for that time."""
-    if backlogged:
-        return sleeves
-    return Sleeves(explore=share * sleeves.total, exploit=(1.0 - share) * sleeves.total)
+def wanted_next(sleeves: Sleeves, share: float, cost: float, count: int) -> int:
+    """Of the next `count` trials of equal cost, how many must be long shots for the shares to hold."""
+    explore = 0
+    for _ in range(count):
+        chosen = turn(sleeves, share, {RiskClass.EXPLORE: cost, RiskClass.EXPLOIT: cost})
+        explore += chosen is RiskClass.EXPLORE
+        sleeves = sleeves.given(chosen, cost)
+    return explore

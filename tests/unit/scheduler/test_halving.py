@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from math import ceil
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -70,20 +71,32 @@ def test_more_patience_never_ends_whom_less_lets_go_on(value: float, others: lis
     assert verdicts == sorted(verdicts)
 
 
-@given(st.integers(8, 300), KEEPS, st.integers(0, 2**16))
-def test_the_cost_stays_below_its_bound(count: int, keep: float, seed: int):
-    """Claim C9: trials that arrive one after another, each with an end that it shows from its first point on."""
-    rng = random.Random(seed)
+@pytest.mark.parametrize("keep", [2 / 3, 1 / 2, 1 / 3, 1 / 4])
+def test_the_cost_stays_near_its_bound(keep: float):
+    """Claim C9: trials that come in any order, each with an end that it shows from its first point on. Judged as they
+    come, more go on than when all are there, so a quarter is allowed for that."""
+    assert _mean_cost(keep) <= 1.25 * cost_bound(150, keep)
+
+
+def test_the_presets_cost_less_with_less_patience():
+    cautious, balanced, bold = map(_mean_cost, (2 / 3, 1 / 2, 1 / 3))
+    assert cautious > balanced > bold
+
+
+def _mean_cost(keep: float) -> float:
+    return fmean(_cost_of(random.Random(seed), 150, keep) for seed in range(12))
+
+
+def _cost_of(rng: random.Random, count: int, keep: float) -> float:
+    """In whole trials."""
     seen: dict[float, list[float]] = {rung: [] for rung in rungs(keep)}
-    cost = 0.0
-    for quality in (rng.random() for _ in range(count)):
-        spent = 1.0
-        for rung in rungs(keep):
-            ends = not survives(quality, seen[rung], keep, Direction.MINIMIZE)
-            seen[rung].append(quality)
-            if ends:
-                spent = rung
-                break
-        cost += spent
-    # Those that arrive early are judged by few: asynchronous halving promotes some that a later look would not.
-    assert cost <= 1.35 * cost_bound(count, keep)
+    return sum(_spent(rng.random(), seen, keep) for _ in range(count))
+
+
+def _spent(quality: float, seen: dict[float, list[float]], keep: float) -> float:
+    for rung in rungs(keep):
+        goes_on = survives(quality, seen[rung], keep, Direction.MINIMIZE)
+        seen[rung].append(quality)
+        if not goes_on:
+            return rung
+    return 1.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgruntime.model.research import RiskClass
-from orgruntime.scheduler.sleeves import MOST, STUCK_AFTER, Sleeves, deficit, level, share_of_long_shots, turn
+from orgruntime.scheduler.sleeves import MOST, STUCK_AFTER, Sleeves, share_of_long_shots, turn, wanted_next
 
 COSTS = st.floats(1.0, 100.0)
 BOTH = (RiskClass.EXPLORE, RiskClass.EXPLOIT)
@@ -34,12 +34,9 @@ def test_nothing_waits():
         turn(Sleeves(), 0.3, {})
 
 
-@given(st.floats(0.0, MOST), st.floats(0, 1e6), st.floats(0, 1e6), COSTS)
-def test_nobody_owes_for_a_time_without_work(share: float, explore: float, exploit: float, cost: float):
-    levelled = level(Sleeves(explore, exploit), share, backlogged=False)
-    assert levelled.total == pytest.approx(explore + exploit)
-    for sleeve, part in zip(BOTH, (share, 1 - share), strict=True):
-        assert deficit(levelled, share, sleeve, cost) == pytest.approx(part * cost, abs=1e-3)
+@given(st.floats(0.0, MOST), st.integers(1, 300), COSTS)
+def test_the_next_trials_hold_the_shares_to_within_one(share: float, count: int, cost: float):
+    assert abs(wanted_next(Sleeves(), share, cost, count) - share * count) <= 1
 
 
 @pytest.mark.parametrize(
