@@ -41,7 +41,8 @@ class Sleeves:
 
 def share_of_long_shots(exploration: float, since_kept: int) -> float:
     """The dial's share now. `since_kept`: settled proposals since the last one that was kept."""
-    return min(max(MOST, exploration), exploration * 2.0 ** (since_kept // STUCK_AFTER))
+    doubled = exploration * 2.0 ** min(since_kept // STUCK_AFTER, 30)
+    return min(max(MOST, exploration), doubled)
 
 
 def deficit(sleeves: Sleeves, share: float, sleeve: RiskClass, cost: float) -> float:
