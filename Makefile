@@ -15,11 +15,12 @@ RUN := $(VENV)/.run-ready
 DEV := $(VENV)/.dev-ready
 WANTED := pyproject.toml constraints.txt
 
-.PHONY: help demo setup setup-dev test check format lint contracts types orgs lock clean
+.PHONY: help demo setup setup-dev test test-models check format lint contracts types orgs lock clean
 
 help:
 	@echo "make demo   set up $(VENV), run orgs/microgpt-lab on this machine, say where the report is"
 	@echo "make test   set up $(VENV), run the tests"
+	@echo "make test-models  fetch a small language model (130 MB), run the tests that ask a real one"
 	@echo "make check  format, lint, contracts, types, shipped orgs, tests: what CI runs"
 	@echo "make lock   write constraints.txt again from the newest versions that pyproject.toml allows"
 	@echo "make clean  remove $(VENV), caches and builds; runs stay in .orgrun/"
@@ -36,6 +37,11 @@ setup-dev: $(DEV)
 
 test: $(DEV)
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+# Not part of `check`: a real model on a real server, fetched once into build/models.
+test-models: $(DEV)
+	@VENV="$(VENV)" bash .ci/model
+	REAL_MODEL=build/models $(BIN)/pytest tests/models -m models $(ARGS)
 
 check: format lint contracts types orgs test
 

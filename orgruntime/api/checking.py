@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgruntime.api.errors import UserError
-from orgruntime.api.orgs import KEY_REMEDY, with_models
+from orgruntime.api.orgs import with_models
 from orgruntime.api.settings import Asked, Settings
 from orgruntime.compiler import Compilation, FileReport, compile_org, page, read_role_files
 from orgruntime.compiler.compile import PROGRAM
@@ -162,8 +162,7 @@ def _unset(one: Compilation, models: Mapping[str, str], environ: Mapping[str, st
     return [
         Diagnostic(
             KEY_NOT_SET.id, KEY_NOT_SET.name, KEY_NOT_SET.severity, _place(manifest, key, program, one.texts[program]),
-            f"role `{key.role}` is served by `{key.species}`, which needs {key.env}, and that is not set",
-            f"set {key.env}, or use a species without a key, e.g. `--model {key.role}=search/tpe`",
+            *_unset_words(key),
         )
         for key in missing_keys(manifest, environ)
     ]  # fmt: skip
@@ -181,5 +180,10 @@ def _place(manifest: Manifest, key: Key, program: str, text: str) -> Span:
     return Span(program)
 
 
-def _remedy(key: Key) -> str:
-    return KEY_REMEDY.format(role=key.role, species=key.species, env=key.env)
+def _unset_words(key: Key) -> tuple[str, str]:
+    """(message, help)."""
+    if key.server is not None:
+        message = f"role `{key.role}` may use the tools of `{key.server}`, which needs {key.env}, and that is not set"
+        return message, f"set {key.env}, or take its tools out of `tools:`"
+    message = f"role `{key.role}` is served by `{key.species}`, which needs {key.env}, and that is not set"
+    return message, f"set {key.env}, or use a species without a key, e.g. `--model {key.role}=search/tpe`"

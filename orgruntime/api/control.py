@@ -77,7 +77,7 @@ def stop_run(runs: Path, name: str | None, timeout_s: float) -> Stopped:
         rest = "" if before.state.is_final else f"; go on with `orgrun resume {folder.id}`"
         return Stopped(before, f"run {folder.id} has no driver: nothing to stop (it is {before.state.value}){rest}")
     with folder.ledger(write=True) as ledger:
-        ledger.request("stop", {"reason": f"stopped by {_person()}"})
+        ledger.request("stop", {"reason": f"stopped by {person()}"})
     deadline = time.monotonic() + timeout_s
     while folder.has_driver():
         if time.monotonic() >= deadline:
@@ -99,7 +99,7 @@ def add_idea(runs: Path, name: str, text: str) -> AddedIdea:
         raise UserError(f"run {folder.id} is over ({status.state.value}), nobody would take the idea up", FINDINGS)
     with folder.ledger(write=True) as ledger:
         try:
-            id = ledger.submit_idea(text.strip(), f"person:{_person()}")
+            id = ledger.submit_idea(text.strip(), f"person:{person()}")
         except LedgerError as error:
             raise UserError(f"the idea was not taken: {error}", FINDINGS) from error
     live = folder.has_driver()
@@ -133,16 +133,24 @@ def event_line(event: EventRow, *, as_json: bool = False) -> str:
 
 
 def find_log(runs: Path, run: str | None, trial: str | None) -> tuple[RunFolder, str | None]:
-    """The run and the trial that are meant: one word that names no run, but could name a trial, is a trial of the
-    newest run. Raises UserError."""
+    """The run, and the trial or role that is meant: one word that names no run, but could name a trial or names a role
+    of the newest run, is that one's. Raises UserError."""
     if run is None or trial is not None:
         return find_run(runs, run), trial
     try:
         return find_run(runs, run), None
     except UserError:
-        if not _KEY.fullmatch(run) or not list_runs(runs):
+        if not list_runs(runs):
             raise
-        return find_run(runs, None), run
+        newest = find_run(runs, None)
+        if not _KEY.fullmatch(run) and run.partition("#")[0] not in {role.slug for role in newest.manifest().roles}:
+            raise
+        return newest, run
+
+
+def is_trial(folder: RunFolder, word: str) -> bool:
+    """Whether a word names a trial of the run and not one of its roles."""
+    return bool(_KEY.fullmatch(word)) and word not in {role.slug for role in folder.manifest().roles}
 
 
 def trial_text(folder: RunFolder, trial: str) -> str:
@@ -174,7 +182,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= _WIDEST_VALUE else text[: _WIDEST_VALUE - 1] + "…"
 
 
-def _person() -> str:
+def person() -> str:
     """The user's name, where the machine knows one."""
     try:
         return getpass.getuser()

@@ -1,5 +1,5 @@
 """Where runs live: `<runs>/<id>/` with manifest.json, plan.json, ledger.db, graph.db, workspace.git, certificates/,
-logs/ and report/.
+logs/, steps/ and report/.
 
 Invariant: a folder is a run when it holds a manifest and a ledger; anything else is named as what it is.
 """
@@ -70,6 +70,11 @@ class RunFolder:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
+
+    @property
+    def steps(self) -> Path:
+        """Transcripts of the steps of language models."""
+        return self.path / "steps"
 
     @property
     def report(self) -> Path:

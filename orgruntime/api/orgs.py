@@ -9,21 +9,27 @@ from pathlib import Path
 
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.compiler import Compilation, compile_org
-from orgruntime.compiler.overrides import budget_entry
+from orgruntime.compiler.overrides import budget_entry, panel_entry
 from orgruntime.compiler.species import KEY_FREE as KNOWN_SPECIES
 from orgruntime.diagnostics.diagnostic import Severity
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.render import full
 from orgruntime.model.manifest import Manifest, Role, RoleKind
-from orgruntime.plan.keys import KEY_FREE, missing_keys
+from orgruntime.model.species import is_language_model, reference_to
+from orgruntime.plan.keys import Key, missing_keys
+from orgruntime.plan.spend import unpriced_models
 
 KEY_REMEDY = (
     "role {role} is served by {species}, which needs {env}, and that is not set: set it, "
     "or use a species without a key, e.g. `--model {role}=search/tpe`"
 )
-UNSERVED = (
-    "role {role} is served by {species}, and this release answers for search/…, digest/… and control/… only: "
-    "use e.g. `--model {role}=search/tpe`"
+TOKEN_REMEDY = (
+    "role {role} may use the tools of {server}, which needs {env}, and that is not set: set it, "
+    "or take its tools out of `tools:`"
+)
+UNPRICED = (
+    "role {role} has a bound in dollars and is served by {species}, whose price is not known: say it in `models:`, "
+    "e.g. `mine: {{model: {species}, price: {{input: 4, output: 20}}}}`, or bound `tokens` instead"
 )
 
 
@@ -40,18 +46,23 @@ def load_org(
 
 
 def with_models(manifest: Manifest, models: Mapping[str, str]) -> Manifest:
-    """`--model ROLE=SPECIES[,SPECIES]`. Raises UserError for a role that is not there or takes no model."""
+    """`--model ROLE=MODELS`, in the words of the column `model`. Raises UserError for a role that is not there or
+    takes no model, and for words that are no panel."""
     agents = {str(role.slug): role for role in manifest.roles if role.kind is RoleKind.AGENT}
     replaced: dict[str, Role] = {}
-    for slug, names in models.items():
+    for slug, text in models.items():
         if slug not in agents:
-            raise UserError(f"--model {slug}={names}: there is no agent role {slug!r} (there are: {', '.join(agents)})")
-        species = tuple(name.strip() for name in names.split(",") if name.strip())
-        if not species:
+            raise UserError(f"--model {slug}={text}: there is no agent role {slug!r} (there are: {', '.join(agents)})")
+        try:
+            names, choice, shares = panel_entry(text)
+        except ValueError as error:
+            raise UserError(f"--model {slug}={text}: {error}") from error
+        if not names:
             raise UserError(f"--model {slug}=: name a species, e.g. --model {slug}=search/tpe")
-        known = tuple(manifest.species_of(name).species for name in species)
-        _refuse_unknown(slug, known)
-        replaced[slug] = agents[slug].model_copy(update={"species": known})
+        specs = [manifest.species_of(name) for name in names]
+        _refuse_unknown(slug, [spec.species for spec in specs])
+        known = tuple(map(reference_to, specs))
+        replaced[slug] = agents[slug].model_copy(update={"species": known, "choice": choice, "shares": shares})
     if not replaced:
         return manifest
     return manifest.model_copy(update={"roles": tuple(replaced.get(role.slug, role) for role in manifest.roles)})
@@ -59,7 +70,7 @@ def with_models(manifest: Manifest, models: Mapping[str, str]) -> Manifest:
 
 def _refuse_unknown(slug: str, species: Sequence[str]) -> None:
     for name in species:
-        if name.startswith(KEY_FREE) and name not in KNOWN_SPECIES:
+        if not is_language_model(name) and name not in KNOWN_SPECIES:
             near = nearest(name, KNOWN_SPECIES)
             hint = f"did you mean {near}?" if near else f"there are: {', '.join(KNOWN_SPECIES)}"
             raise UserError(f"--model {slug}={name}: there is no species {name!r}; {hint}")
@@ -93,16 +104,17 @@ def refuse_unready(manifest: Manifest, environ: Mapping[str, str] | None = None)
 
 
 def species_lacks(manifest: Manifest, environ: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each role that nothing can answer for: its key is not set, or this release has no such species."""
+    """A sentence for each role that cannot be served: no key, or no price that its bound needs."""
     keys = missing_keys(manifest, os.environ if environ is None else environ)
-    keyless = {(key.role, key.species) for key in keys}
-    unserved = [
-        UNSERVED.format(role=role.slug, species=species)
-        for role in manifest.roles
-        for species in dict.fromkeys(role.species)
-        if not species.startswith(KEY_FREE) and (role.slug, species) not in keyless
-    ]
-    return [KEY_REMEDY.format(role=key.role, species=key.species, env=key.env) for key in keys] + unserved
+    unpriced = [UNPRICED.format(role=role, species=model.species) for role, model in unpriced_models(manifest)]
+    return [key_lack(key) for key in keys] + unpriced
+
+
+def key_lack(key: Key) -> str:
+    """What is missing, and what to do."""
+    if key.server is not None:
+        return TOKEN_REMEDY.format(role=key.role, server=key.server, env=key.env)
+    return KEY_REMEDY.format(role=key.role, species=key.species, env=key.env)
 
 
 def is_plan(path: Path) -> bool:

@@ -23,7 +23,15 @@ from orgruntime.api.orgs import is_plan, load_org, refuse_unready
 from orgruntime.api.planning import numbers_of, plan_file_manifest, plan_file_org
 from orgruntime.api.reports import export_certificates, write_report
 from orgruntime.api.statuses import run_status
-from orgruntime.api.wiring import ClusterChoice, begin_marks, build_lab, open_desks, open_workspace, recovered
+from orgruntime.api.wiring import (
+    ClusterChoice,
+    begin_marks,
+    build_lab,
+    close_lab,
+    open_desks,
+    open_workspace,
+    recovered,
+)
 from orgruntime.ledger.store import Ledger, LedgerError
 from orgruntime.model.history import PastResult
 from orgruntime.model.ids import RunId
@@ -31,6 +39,7 @@ from orgruntime.model.manifest import Manifest
 from orgruntime.model.status import RoleActivity, RunState, RunStatus
 from orgruntime.plan.make import make_plan
 from orgruntime.runtime.events import EventKind, RunEvent
+from orgruntime.runtime.gateway import settle_orphans
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import ExecutorError, WorkspaceError
 from orgruntime.runtime.settlement import settle
@@ -197,8 +206,7 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
         finally:
             if shown is not None:
                 shown.cancel()
-            await lab.ports.desks.close()
-            await lab.ports.executor.close()
+            await close_lab(lab)
 
 
 @contextmanager
@@ -229,9 +237,13 @@ async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool) -> None:
         tx.set_isolation(fleet.isolation)
         for outcome in leftover:
             settle(lab, tx, outcome)
+        cut_off = settle_orphans(tx)
     begin_marks(folder, embedded=embedded)
     if leftover:
         lab.tell(EventKind.NOTICE, f"{len(leftover)} attempts of an earlier driver are settled", count=len(leftover))
+    if cut_off:
+        text = f"{cut_off} model calls of an earlier driver were cut off; each is charged at its worst case"
+        lab.tell(EventKind.NOTICE, text, count=cut_off)
     if fleet.isolation != "strict":
         lab.tell(
             EventKind.NOTICE,

@@ -8,9 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 from orgruntime.api.folders import RunFolder
+from orgruntime.ledger.rows import SpendRow
 from orgruntime.ledger.store import Ledger
+from orgruntime.ledger.tried import Tried
+from orgruntime.model.amounts import Amounts
 from orgruntime.model.manifest import Manifest
-from orgruntime.model.status import ChampionStatus, Measured, NoiseStatus, RoleActivity, RunState, RunStatus
+from orgruntime.model.research import Certificate
+from orgruntime.model.status import (
+    ChampionStatus,
+    Credit,
+    Measured,
+    NoiseStatus,
+    QuestionStatus,
+    RoleActivity,
+    RunState,
+    RunStatus,
+    SpendBy,
+)
 
 STALE = "its driver is gone; go on with `orgrun resume {id}`"
 
@@ -61,7 +75,65 @@ def run_status(
         folder=str(folder.path),
         roles=roles,
         driver_alive=run.state is RunState.RUNNING,
+        spend_by=tuple(map(_spend_by, ledger.spend_by())),
+        questions=open_questions(ledger),
+        findings=ledger.finding_counts(),
     )
+
+
+def open_questions(ledger: Ledger) -> tuple[QuestionStatus, ...]:
+    """Oldest first."""
+    return tuple(
+        QuestionStatus(
+            id=one.id,
+            role=one.role,
+            inquiry=one.inquiry,
+            kind=one.kind.value,
+            text=one.text,
+            choices=one.choices,
+            wants=one.wants,
+        )
+        for one in ledger.open_questions()
+    )
+
+
+def credits_of(ledger: Ledger, certificate: Certificate) -> tuple[Credit, ...]:
+    """What a champion is made of, oldest first."""
+    tried = (ledger.tried(id) for id in certificate.proposals)
+    return tuple(_credit(ledger, one) for one in tried if one is not None)
+
+
+def _credit(ledger: Ledger, one: Tried) -> Credit:
+    proposal, idea = one.proposal, ledger.idea(one.proposal.idea)
+    return Credit(
+        proposal=proposal.id,
+        hypothesis=proposal.hypothesis,
+        idea=idea.text if idea is not None else "",
+        author=idea.author if idea is not None else "",
+        role=proposal.role,
+        species=proposal.species,
+        gain=one.gain,
+        **_readable(ledger.spent_on(proposal)),
+    )
+
+
+def _spend_by(row: SpendRow) -> SpendBy:
+    return SpendBy(
+        role=row.role,
+        species=row.species,
+        trials=row.amounts.trials,
+        gain=row.gain,
+        **_readable(row.amounts),
+    )
+
+
+def _readable(amounts: Amounts) -> dict[str, Any]:
+    return {
+        "tokens": amounts.tokens,
+        "usd": amounts.usd_micro / 1e6,
+        "gpu_seconds": amounts.gpu_ms / 1000,
+        "cpu_seconds": amounts.cpu_ms / 1000,
+    }
 
 
 def _champion(ledger: Ledger) -> ChampionStatus | None:
@@ -77,6 +149,7 @@ def _champion(ledger: Ledger) -> ChampionStatus | None:
         gain_percent=certificate.total_gain_percent,
         e_value=certificate.e_value,
         certificate=f"certificates/{certificate.id}.json",
+        made_of=ledger.kept_while_it_stands("credits", lambda: credits_of(ledger, certificate)),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from orgruntime.api.folders import RunFolder
-from orgruntime.api.statuses import readable_budget
+from orgruntime.api.statuses import credits_of, readable_budget
 from orgruntime.ledger.rows import ChampionRow, TrialRow
 from orgruntime.ledger.rows import SpendRow as LedgerSpendRow
 from orgruntime.ledger.store import Ledger
@@ -22,6 +22,7 @@ from orgruntime.report.story import (
     HonestRow,
     LeadStep,
     Memo,
+    PartRow,
     Point,
     PointStatus,
     RunStory,
@@ -38,7 +39,7 @@ def story_of(
     run, noise = ledger.run(), ledger.noise()
     proposals = {proposal.id: proposal for proposal in ledger.proposals()}
     verdicts = {id: ledger.verdict(id) for id in proposals}
-    champions = tuple(_champion(row, proposals) for row in ledger.champion_history() if row.certificate)
+    champions = tuple(_champion(ledger, row) for row in ledger.champion_history() if row.certificate)
     newest = champions[-1].certificate if champions else ""
     return RunStory(
         run=run.id,
@@ -52,7 +53,7 @@ def story_of(
         noise=noise,
         baseline=noise.baseline if noise else None,
         baseline_commit=run.base_commit or "",
-        points=tuple(_point(row, proposals, verdicts) for row in ledger.trials()),
+        points=tuple(_point(row, proposals, verdicts) for row in ledger.trials() if not _is_short(row)),
         lead=_lead(ledger),
         champions=champions,
         memos=tuple(Memo(role=memo.role, text=memo.text, trial=memo.upto_trials) for memo in ledger.memos()),
@@ -67,6 +68,8 @@ def story_of(
         appetite=manifest.appetite.preset.value,
         verify_command=f"orgrun verify {folder.path / newest}" if newest else "",
         history=tuple(ledger.history()),
+        findings=tuple(ledger.findings(active=False)),
+        parts=tuple(_parts(ledger, proposals, verdicts)),
         held_out=manifest.workspace.verify is not None,
     )
 
@@ -93,9 +96,16 @@ def _point(row: TrialRow, proposals: dict[ProposalId, Proposal], verdicts: dict[
     )
 
 
+def _is_short(row: TrialRow) -> bool:
+    """A probe of a part of a trial: its metric is on another scale."""
+    return row.purpose is Purpose.PROBE and row.identity.rung < 1
+
+
 def _status(row: TrialRow, verdict: Verdict | None) -> PointStatus:
     if row.purpose.is_verification:
         return PointStatus.VERIFY
+    if row.purpose is Purpose.PROBE:
+        return PointStatus.PROBE
     if row.proposal is None:
         return PointStatus.NOISE if row.purpose is Purpose.NOISE else PointStatus.LEAD
     return PointStatus(verdict.word.value) if verdict else PointStatus.INCONCLUSIVE
@@ -110,7 +120,16 @@ def _lead(ledger: Ledger) -> tuple[LeadStep, ...]:
     return tuple(steps)
 
 
-def _champion(row: ChampionRow, proposals: dict[ProposalId, Proposal]) -> Champion:
+def _parts(
+    ledger: Ledger, proposals: dict[ProposalId, Proposal], verdicts: dict[ProposalId, Verdict | None]
+) -> Iterator[PartRow]:
+    for row in ledger.all_ablations():
+        done = verdicts.get(row.proposal) if row.proposal else None
+        taken_back = row.proposal is not None and proposals[row.proposal].base == proposals[row.parent].commit
+        yield PartRow(row.parent, row.part, taken_back, done.gain if done else None, row.role)
+
+
+def _champion(ledger: Ledger, row: ChampionRow) -> Champion:
     certificate = row.certificate
     assert certificate is not None
     return Champion(
@@ -127,7 +146,7 @@ def _champion(row: ChampionRow, proposals: dict[ProposalId, Proposal]) -> Champi
         threshold=certificate.threshold,
         wins=certificate.wins,
         pairs=len(certificate.pairs),
-        hypotheses=tuple(proposals[id].hypothesis for id in certificate.proposals if id in proposals),
+        made_of=credits_of(ledger, certificate),
     )
 
 

@@ -6,21 +6,27 @@ Invariant: the same run folder always yields the same lab, whoever drives it.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orgruntime.api.folders import RunFolder
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.ids import AttemptId
-from orgruntime.model.manifest import Manifest, RoleKind
+from orgruntime.model.manifest import Choice, Manifest, ModelSpec, RoleKind
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.species import chain, is_language_model
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.model.trial import Ending, TrialOutcome
+from orgruntime.plan.keys import DEFAULT_KEY
 from orgruntime.runtime.board import Board
-from orgruntime.runtime.events import Listener
+from orgruntime.runtime.events import EventKind, Listener
+from orgruntime.runtime.gateway import Gateway
 from orgruntime.runtime.lab import Lab, Ports, evaluator_hash
 from orgruntime.runtime.logs import TrialLogs
-from orgruntime.runtime.ports import Desks, Serve, Workspace
+from orgruntime.runtime.ports import Desks, PackTree, Serve, Workspace
+from orgruntime.runtime.transcripts import Transcripts
 
 RECOVERY_S = 3.0
 """How long a resuming driver waits for outcomes that dying supervisors are still writing."""
@@ -83,9 +89,12 @@ def build_lab(
         spool=folder.outcomes,
     )
     executor = RayExecutor(cluster, workspace.pack, trials)
-    engine = LangGraphEngine(manifest, folder.graph_file)
     ports = Ports(
-        clock=SystemClock(), workspace=workspace, desks=_LateDesks(manifest), executor=executor, engine=engine
+        clock=SystemClock(),
+        workspace=workspace,
+        desks=_LateDesks(manifest, workspace.pack, sandbox=choice.sandbox),
+        executor=executor,
+        engine=LangGraphEngine(manifest, folder.graph_file),
     )
     lab = Lab(
         manifest=manifest,
@@ -100,26 +109,75 @@ def build_lab(
     )
     editable = {path: lab.is_editable(path) for path in workspace.paths(workspace.base().id)}
     lab.evaluator = evaluator_hash(workspace, editable, manifest.workspace.setup)
+    if language_models(manifest):
+        _give_thought(lab, folder)
     return lab
+
+
+def _give_thought(lab: Lab, folder: RunFolder) -> None:
+    """What steps of language models need beside a desk: a door to the models, and a place for what was said."""
+    from orgruntime.backends.anthropic_model import AnthropicModels
+
+    models = AnthropicModels()
+
+    def tell(text: str) -> None:
+        lab.tell(EventKind.MODEL, text)
+
+    lab.ports.models = models
+    lab.gateway = Gateway(lab.manifest, models, lab.ports.clock, lab.board.write, lab.rng, tell=tell)
+    lab.transcripts = Transcripts(folder.steps, lambda: keys_of(lab.manifest, os.environ))
+
+
+async def close_lab(lab: Lab) -> None:
+    """Ends what the lab holds, in the order in which it depends on each other."""
+    await lab.ports.desks.close()
+    if lab.ports.models is not None:
+        await lab.ports.models.close()
+    if lab.ports.servers is not None:
+        await lab.ports.servers.close()
+    if lab.transcripts is not None:
+        lab.transcripts.close()
+    await lab.ports.executor.close()
+
+
+def language_models(manifest: Manifest) -> list[ModelSpec]:
+    """Those that serve some role, by themselves or when another cannot answer."""
+    names = dict.fromkeys(name for role in manifest.roles for name in role.species)
+    found = {spec.name: spec for name in names for spec in chain(manifest.models, name)}
+    return [spec for spec in found.values() if is_language_model(spec.species)]
+
+
+def key_names(manifest: Manifest) -> tuple[str, ...]:
+    """Environment variables that hold keys of this run."""
+    models = [spec.key_env or DEFAULT_KEY for spec in language_models(manifest)]
+    return tuple(dict.fromkeys([*models, *(server.key_env for server in manifest.servers if server.key_env)]))
+
+
+def keys_of(manifest: Manifest, environ: Mapping[str, str]) -> list[str]:
+    """The keys themselves: so that no file of the run ever holds one."""
+    return [environ[name] for name in key_names(manifest) if environ.get(name)]
 
 
 class _LateDesks:
     """Ray desks, made once the executor has joined the cluster."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        self._manifest = manifest
+    def __init__(self, manifest: Manifest, pack: PackTree, *, sandbox: bool) -> None:
+        self._manifest, self._pack, self._sandbox = manifest, pack, sandbox
         self._desks: Desks | None = None
 
     def open(self) -> None:
         """Starts every desk's actor without waiting for it: a second of work each that overlaps the baseline."""
+        from orgruntime.backends.office import DeskOptions
         from orgruntime.backends.ray_desks import RayDesks
 
-        desks = RayDesks()
+        options = DeskOptions(unsandboxed=not self._sandbox, keys=key_names(self._manifest))
+        desks = RayDesks(pack=self._pack, options=options)
         for role in self._manifest.roles:
             if role.kind is RoleKind.AGENT:
                 for desk in range(role.count):
-                    name = role.species[desk % len(role.species)]
-                    desks.warm(role.slug, desk, self._manifest.species_of(name).species)
+                    in_turn = role.choice is Choice.TURNS
+                    for name in (role.species[desk % len(role.species)],) if in_turn else role.species:
+                        desks.warm(role.slug, desk, self._manifest.species_of(name).species)
         self._desks = desks
 
     async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:

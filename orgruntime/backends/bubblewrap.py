@@ -25,10 +25,10 @@ TEMPORARY_MB = 512
 """Size of /tmp and of /dev/shm; both live in memory."""
 
 
-def words(folder: str) -> list[str]:
+def words(folder: str, temporary_mb: int = TEMPORARY_MB) -> list[str]:
     """bwrap and its options up to the trial's own mounts; `{work}` stands for the trial's tree. `folder` takes the few
     files of /etc that programs ask for."""
-    size = str(TEMPORARY_MB << 20)
+    size = str(temporary_mb << 20)
     return [
         shutil.which("bwrap") or "bwrap",
         # For root, --unshare-all alone makes no user namespace.

@@ -1,6 +1,7 @@
 """What crosses the border of a desk: JSON bytes in, JSON bytes out, nothing pickled.
 
-Works on one step at a time. Does not know whether the desk is a thread, an actor or a process.
+Works on one step at a time: of a species that answers in one go (`served`), or of a language model, whose desk asks in
+the middle (`perform`). Does not know whether the desk is a thread, an actor or a process.
 
 Invariant: `served` never raises. Whatever a species does ends as a reply or as an error with one sentence, so that a
 desk outlives the species' faults.
@@ -10,13 +11,17 @@ from __future__ import annotations
 
 import importlib
 import time
+import uuid
 from collections.abc import Callable
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from orgruntime.model.base import Noun
-from orgruntime.model.step import StepReply, StepRequest
-from orgruntime.runtime.ports import StepError
+from orgruntime.model.ids import TreeId
+from orgruntime.model.step import Answer as StepAnswer
+from orgruntime.model.step import Ask, StepReply, StepRequest
+from orgruntime.runtime.ports import Serve, StepError
 
 Species = Callable[[StepRequest], StepReply]
 Lookup = Callable[[str], Species]
@@ -33,13 +38,64 @@ class Answer(Noun):
     retry: bool = False
 
 
+class Said(Noun):
+    """What comes from the desk of a language model: an ask, or the end of the step, or neither yet."""
+
+    ask: Ask | None = None
+    reply: StepReply | None = None
+    error: str = ""
+    retry: bool = False
+    missing: bool = False
+    """The step cannot begin: the tree has to be sent along."""
+    working: bool = False
+    """A tool still runs; to be asked again."""
+
+
+class Door(Protocol):
+    """How the driver speaks to a seat. The seat's name is the driver's to choose, and good for one step."""
+
+    async def begin(self, seat: str, request: bytes, tree: TreeId | None) -> bytes:
+        """With a `tree`, it is sent along."""
+        ...
+
+    async def go_on(self, seat: str, answer: bytes) -> bytes:
+        """With no answer, waits for what the seat says next."""
+        ...
+
+    def leave(self, seat: str) -> None:
+        """Nobody waits for the step any more. Returns at once."""
+        ...
+
+
+async def perform(door: Door, request: StepRequest, serve: Serve) -> StepReply:
+    """The driver's side of a language model's step: answers what its seat asks until it ends. Raises StepError, what
+    `serve` raises, and what the door raises when there is nobody behind it."""
+    assert request.bench is not None
+    seat, data = uuid.uuid4().hex, packed(request)
+    over = False
+    try:
+        said = _read(await door.begin(seat, data, None))
+        if said.missing:
+            said = _read(await door.begin(seat, data, request.bench.tree))
+        while said.ask is not None or said.working:
+            answer = b"" if said.ask is None else _packed_answer(await serve(said.ask))
+            said = _read(await door.go_on(seat, answer))
+        over = True
+    finally:
+        if not over:
+            door.leave(seat)
+    if said.reply is None:
+        raise StepError(said.error or "the desk did not get the tree that it asked for", retry=said.retry)
+    return said.reply
+
+
 def resolved(where: str) -> Lookup:
     """The lookup at `module:function`. Raises StepError."""
     module, _, name = where.partition(":")
     try:
         found: Lookup = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise StepError(f"species cannot be looked up at {where!r}: {_sentence(error)}") from error
+        raise StepError(f"species cannot be looked up at {where!r}: {sentence(error)}") from error
     return found
 
 
@@ -48,7 +104,7 @@ def packed(request: StepRequest) -> bytes:
     try:
         return request.model_dump_json().encode()
     except ValueError as error:
-        raise StepError(f"the step cannot be sent to its desk: {_sentence(error)}") from error
+        raise StepError(f"the step cannot be sent to its desk: {sentence(error)}") from error
 
 
 def served(lookup: Lookup, data: bytes) -> bytes:
@@ -62,7 +118,7 @@ def served(lookup: Lookup, data: bytes) -> bytes:
     except StepError as error:
         answer = Answer(error=str(error), retry=error.retry)
     except Exception as error:
-        answer = Answer(error=f"the species failed: {_sentence(error)}")
+        answer = Answer(error=f"the species failed: {sentence(error)}")
     return answer.model_dump_json().encode()
 
 
@@ -77,6 +133,20 @@ def unpacked(data: bytes) -> StepReply:
     return answer.reply
 
 
-def _sentence(error: Exception) -> str:
+def _packed_answer(answer: StepAnswer) -> bytes:
+    try:
+        return answer.model_dump_json().encode()
+    except ValueError as error:
+        raise StepError(f"an answer cannot be sent to its desk: {sentence(error)}") from error
+
+
+def _read(data: bytes) -> Said:
+    try:
+        return Said.model_validate_json(data)
+    except ValidationError as error:
+        raise StepError("what the desk says cannot be read; update orgruntime on every node") from error
+
+
+def sentence(error: Exception) -> str:
     first = (str(error).splitlines() or [""])[0][:300]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

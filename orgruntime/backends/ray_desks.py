@@ -1,4 +1,5 @@
-"""Desks on a Ray cluster: one actor for each instance of a role, started on first use or ahead of it.
+"""Desks on a Ray cluster: one actor for each instance of a role, started on first use or ahead of it; for language
+models, which wait most of the time, an office for many (`ray_offices`).
 
 Works on a cluster that the caller has joined. Does not know what a species does, and gives it nothing but the request:
 no handle of the cluster, no key. An actor reserves no CPU: desks think while trials hold the machine.
@@ -19,9 +20,12 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, served, unpacked
+from orgruntime.backends.office import DeskOptions
+from orgruntime.backends.ray_offices import RayOffices
+from orgruntime.backends.species import is_key_free
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.step import StepReply, StepRequest
-from orgruntime.runtime.ports import ExecutorError, Serve, StepError
+from orgruntime.runtime.ports import ExecutorError, PackTree, Serve, StepError
 
 STEP_LIMIT_S = 600.0
 """A step of a key-free species takes milliseconds; one that takes longer than this hangs, and its actor is replaced."""
@@ -49,8 +53,13 @@ class RayDesks:
     StepError when it is not importable here. `step` raises ExecutorError when the cluster is gone. Belongs to one event
     loop."""
 
-    def __init__(self, species: str = BUILTIN_SPECIES, *, limit_s: float = STEP_LIMIT_S) -> None:
+    def __init__(
+        self, species: str = BUILTIN_SPECIES, *, limit_s: float = STEP_LIMIT_S, pack: PackTree | None = None,
+        options: DeskOptions | None = None,
+    ) -> None:  # fmt: skip
+        """Language models need `pack`, which gives the trees that they work on. It is called in the loop."""
         resolved(species)
+        self._offices = RayOffices(pack, options or DeskOptions(), _insist_on_cluster)
         self._species = species
         self._limit_s = limit_s
         self._desks: dict[tuple[RoleSlug, int], Any] = {}
@@ -59,9 +68,14 @@ class RayDesks:
 
     def warm(self, role: RoleSlug, desk: int, species: str) -> None:
         """Starts the actor (about a second of work) without waiting for it."""
+        if self._species == BUILTIN_SPECIES and not is_key_free(species):
+            self._offices.warm(role, desk)
+            return
         self._desk(role, desk).warm.remote(species)
 
     async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:
+        if request.bench is not None:
+            return await self._offices.step(request, serve)
         data = packed(request)
         # Waiting here and not in the actor's queue: a death fails one step only, and no limit counts others' time.
         async with self._turns.setdefault((request.role, request.desk), asyncio.Lock()):
@@ -82,6 +96,7 @@ class RayDesks:
         self._closed = True
         for role, desk in list(self._desks):
             self._bury(role, desk, self._desks[role, desk])
+        await self._offices.close()
 
     def _desk(self, role: RoleSlug, desk: int) -> Any:
         if self._closed:

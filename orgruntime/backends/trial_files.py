@@ -6,6 +6,7 @@ symbolic link that a trial made.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from typing import Any
@@ -62,6 +63,48 @@ def remove_shared(folder: str, keep: bool) -> None:
     except OSError:
         return
     shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+
+
+def remove_tree(top: str) -> None:
+    """Removes a folder however deep it is and whatever in it is closed to us; what cannot be removed is left. Folders
+    are moved up beside `top` before they are looked into, so that no path grows and no call nests."""
+    waiting, number = [top], 0
+    while waiting:
+        place, gone = waiting.pop(), 1
+        _open_up(place)
+        while gone:
+            gone = 0
+            for entry in _some(place):
+                fresh = f"{top}.{number}"
+                if entry.is_dir(follow_symlinks=False):
+                    _open_up(entry.path)
+                    if _done(os.rename, entry.path, fresh):
+                        waiting.append(fresh)
+                        gone, number = gone + 1, number + 1
+                else:
+                    gone += _done(os.unlink, entry.path)
+        _done(os.rmdir, place)
+
+
+def _some(folder: str) -> list[os.DirEntry[str]]:
+    """A folder may hold millions."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(itertools.islice(entries, 1000))
+    except OSError:
+        return []
+
+
+def _open_up(folder: str) -> None:
+    _done(os.chmod, folder, 0o700)
+
+
+def _done(function: Any, *arguments: Any) -> bool:
+    try:
+        function(*arguments)
+    except OSError:
+        return False
+    return True
 
 
 def insist(function: Any, path: str, _error: object) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from orgruntime.cli.group import FINDINGS, INTERRUPTED
 from orgruntime.diagnostics.render import printable
-from orgruntime.model.status import RunState, RunStatus
+from orgruntime.model.status import QuestionStatus, RunState, RunStatus
 
 SIGNALS = ("interrupted", "terminated")
 """Reasons of a run that a signal stopped."""
@@ -57,6 +57,7 @@ def _facts(status: RunStatus, folder: Path, runs: Path) -> list[tuple[str, str]]
         ("trials", f"{status.trials.total}, {status.spend.cpu_seconds:.0f} CPU s, {status.spend.wall_seconds:.0f} s"),
         ("report", str(report) if report.is_file() else ""),
         ("verify", f"orgrun verify {certificate}" if certificate else ""),
+        ("asks", "; ".join(f"{one.id} of {one.role}: {_line(one.text)}" for one in status.questions)),
         ("go on", "" if status.state.is_final else f"orgrun resume {status.run}{where}"),
     ]
 
@@ -80,12 +81,43 @@ def status_words(status: RunStatus) -> str:
             f"${spend.usd:.2f}, {spend.wall_seconds:.0f} s of wall clock",
         ),
         ("budget", _counts(status.budget) or "none"),
+        *[("spend by", text) for text in spend_lines(status)],
+        ("notebook", _counts({name: n for name, n in status.findings.items() if n})),
         ("isolation", status.isolation),
         ("folder", status.folder),
+        *[("asks", text) for text in question_lines(status.questions, status.run)],
         *[(activity.role, activity.doing) for activity in status.roles],
     ]
     width = max(len(label) for label, text in lines if text)
     return "\n".join(f"{label.ljust(width)}  {printable(text)}" for label, text in lines if text)
+
+
+def spend_lines(status: RunStatus) -> list[str]:
+    """One line for each role and species, what they brought included."""
+    lines = []
+    for row in status.spend_by:
+        parts = [f"{row.trials} trials"] if row.trials else []
+        parts += [f"{row.cpu_seconds:.1f} CPU s"] if row.cpu_seconds else []
+        parts += [f"{row.gpu_seconds:.1f} GPU s"] if row.gpu_seconds else []
+        parts += [f"{row.tokens} tokens, ${row.usd:.2f}"] if row.tokens or row.usd else []
+        parts += [f"kept gain {row.gain:.4g}"] if row.gain else []
+        lines.append(f"{row.role} ({row.species}): {', '.join(parts) or 'nothing'}")
+    return lines
+
+
+def question_lines(questions: Sequence[QuestionStatus], run: str, widest: int = 300) -> list[str]:
+    """Each question, and how to answer it."""
+    lines = []
+    for one in questions:
+        answer = " | ".join(one.choices) or "…"
+        how = f'orgrun answer {run} {one.id} "{answer}"'
+        lines.append(printable(f"{one.id} of {one.role}: {_line(one.text, widest)} → {how}"))
+    return lines
+
+
+def _line(text: str, widest: int = 120) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= widest else f"{line[: widest - 1]}…"
 
 
 def _driver(status: RunStatus) -> str:

@@ -28,6 +28,7 @@ from orgruntime.runtime.events import EventKind, RunEvent
 
 EVENTS = 6
 ROLES = 8
+QUESTIONS = 4
 EVENT_CHARS = 400
 BAR = 24
 """Columns of a bar."""
@@ -122,6 +123,8 @@ def summary(status: RunStatus) -> str:
     if status.lead and status.lead.metric is not None:
         parts.append(f"lead {number(status.lead.metric)}{_against_baseline(status, status.lead.metric)}")
     parts.append(f"champion {_champion(status)}" if status.champion else "no champion yet")
+    if status.questions:
+        parts.append(f"{count(len(status.questions), 'question')} open")
     return ", ".join(parts)
 
 
@@ -139,6 +142,9 @@ def _parts(status: RunStatus, evidence: dict[str, Any], events: list[tuple[str, 
     yield _verdicts(status)
     if evidence:
         yield _certification(evidence)
+    if status.questions:
+        yield Text()
+        yield _questions(status)
     if status.roles:
         yield Text()
         yield _roles(status)
@@ -242,6 +248,17 @@ def _certification(evidence: dict[str, Any]) -> Table:
     share = math.log(max(wealth, 1.0)) / math.log(threshold) if threshold > 1 else 0.0
     bar = ProgressBar(total=1.0, completed=min(1.0, share), width=BAR)
     return _grid([(Text("certifying", style="bold yellow"), bar, Text(str(evidence["text"])))])
+
+
+def _questions(status: RunStatus) -> Table:
+    """What people are asked, oldest first."""
+    rows = [
+        (Text(plain(one.id), style="bold yellow"), Text(clip(one.role, 24), style="magenta"), Text(clip(one.text, 200)))
+        for one in status.questions[:QUESTIONS]
+    ]
+    if len(status.questions) > QUESTIONS:
+        rows.append((Text(""), Text(""), Text(f"and {len(status.questions) - QUESTIONS} more", style="dim")))
+    return _grid(rows)
 
 
 def _roles(status: RunStatus) -> Table:

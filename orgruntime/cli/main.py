@@ -33,6 +33,7 @@ VERBS = {
     "logs": "Print a run's events, or what a trial printed.",
     "stop": "Ask a live run to stop; it can be resumed.",
     "idea": "Put an idea into the queue of a run.",
+    "answer": "Answer what a run asks people; list what it asks.",
     "report": "Write the report of a run and print where it is.",
     "verify": "Check a champion's certificate, and measure it again.",
     "fork": "Copy an org from a folder or a git repository, and make it your own.",
@@ -41,7 +42,7 @@ VERBS = {
 
 GROUPS = {
     "Write an org": ("init", "import", "check", "fix", "fmt", "explain", "schema", "lsp", "graph"),
-    "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea"),
+    "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea", "answer"),
     "Use what was found": ("report", "verify"),
     "Share it": ("fork", "diff"),
 }

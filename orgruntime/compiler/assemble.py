@@ -12,6 +12,7 @@ from orgruntime.compiler.authority import asked, granted, held_back
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.library import RoleRef
+from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
 from orgruntime.compiler.species import resolve
@@ -57,6 +58,7 @@ def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings
     kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
     needs = row.needs if row and row.needs.given else _hinted_needs(file.hints, findings)
     count = (row.count if row else None) or (file.hints.read("count", desks) if file.hints else None)
+    panel = _panel(named, file, program, findings) if kind is RoleKind.AGENT else Panel()
     role = Role(
         slug=RoleSlug(named.ref.slug),
         name=file.name,
@@ -64,7 +66,10 @@ def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings
         description=file.description,
         prompt=file.body,
         count=count or 1,
-        species=_species(named, file, program, findings) if kind is RoleKind.AGENT else (),
+        species=resolve(panel.names, program.models, findings),
+        choice=panel.choice,
+        shares=panel.shares,
+        budget=row.budget if row else None,
         tools=held_back(granted(asked(file), program.tools), file.denied) if kind is RoleKind.AGENT else (),
         resources=needs.resources if needs else Resources(),
         minutes=needs.minutes if needs else None,
@@ -75,22 +80,20 @@ def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings
     return role
 
 
-def _species(named: Named, file: RoleFile, program: Program, findings: Findings) -> tuple[str, ...]:
-    """The row's model; else the hint below `org:`; else `default`. A foreign `model:` is a wish, not a grant."""
-    cell = model_cell(named, file)
-    if cell:
-        return resolve(cell, program.models, findings)
-    default = ScalarNode(named.span, "default")
-    if any(model.name == "default" for model in program.models):
-        return resolve((default,), program.models, findings)
-    return ()
+def _panel(named: Named, file: RoleFile, program: Program, findings: Findings) -> Panel:
+    """The row's models; else the hint below `org:`; else `default`. A foreign `model:` is a wish, not a grant."""
+    given = panel_of(named, file, findings)
+    if given.names or not any(model.name == "default" for model in program.models):
+        return given
+    return Panel((ScalarNode(named.span, "default"),))
 
 
-def model_cell(named: Named, file: RoleFile) -> tuple[ScalarNode, ...]:
-    """The species that a row names, else those of the hint."""
-    if named.row and named.row.model:
-        return named.row.model
-    return (file.hints.words("model", comma_string=True) if file.hints else None) or ()
+def panel_of(named: Named, file: RoleFile, findings: Findings) -> Panel:
+    """The models that a row names, else those of the hint."""
+    if named.row and named.row.panel.names:
+        return named.row.panel
+    hinted = file.hints.words("model", comma_string=True) if file.hints else None
+    return read_panel(hinted or (), findings)
 
 
 def _hinted_needs(hints: Fields | None, findings: Findings) -> Needs | None:

@@ -5,19 +5,29 @@ Invariant: a role gets no tool that `program.md` does not name; absent `tools` m
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from orgruntime.compiler.dialects import canonical_tool, grant_for
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.rolefile import RoleFile
+from orgruntime.model.tools import BUILT_IN, SERVER_PREFIX, plain_name, server_of
 from orgruntime.orgfile.tree import ScalarNode
 
-DEFAULT_TOOLS = ("Read", "Grep", "Edit")
-"""Granted where the program has no `tools:`. None of them leaves the worktree or starts a process."""
+DEFAULT_TOOLS = ("Read", "Grep", "Edit", "Ledger")
+"""Granted where the program has no `tools:`. None of them leaves the worktree, starts a process or spends anything."""
 
 
 def bind_tools(parent: Fields) -> tuple[str, ...]:
-    """The org's set: what every role gets, and the most that a role can get."""
+    """The org's set: what every role gets, and the most that a role can get. By the names that tools have here."""
     nodes = parent.words("tools", comma_string=True)
-    return DEFAULT_TOOLS if nodes is None else tuple(dict.fromkeys(node.text.strip() for node in nodes))
+    return DEFAULT_TOOLS if nodes is None else tuple(dict.fromkeys(called_here(node.text.strip()) for node in nodes))
+
+
+def called_here(tool: str) -> str:
+    """A grant by its name here where another program's was written: `Bash(git log)` for `shell(git log)`."""
+    name = plain_name(tool)
+    known = canonical_tool(name)
+    return tool.replace(name, known, 1) if known in BUILT_IN else tool
 
 
 def asked(file: RoleFile) -> tuple[ScalarNode, ...] | None:
@@ -37,4 +47,15 @@ def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tu
 def held_back(tools: tuple[str, ...], denied: tuple[ScalarNode, ...]) -> tuple[str, ...]:
     """The tools of a role without those that its own file denies it."""
     names = {canonical_tool(node.text.strip()) for node in denied}
-    return tuple(tool for tool in tools if "*" not in names and canonical_tool(tool.split("(")[0]) not in names)
+    return tuple(tool for tool in tools if not _is_denied(tool, names))
+
+
+def _is_denied(tool: str, names: Collection[str]) -> bool:
+    """One tool of a server cannot be taken out of a grant of all of them, so that the whole grant is held back."""
+    if "*" in names or canonical_tool(plain_name(tool)) in names:
+        return True
+    server = server_of(tool)
+    whole = f"{SERVER_PREFIX}{server}"
+    return server is not None and (
+        whole in names or (tool == whole and any(server_of(name) == server for name in names))
+    )

@@ -17,6 +17,7 @@ from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import ModelSpec, Resources, Role, RoleKind
+from orgruntime.model.species import reference_to
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def complete(
 
 def implied_agent(title: str, body: str, models: tuple[ModelSpec, ...]) -> Role:
     """The one role of a program that names none: the program's own words are its prompt."""
-    species = tuple(model.name if model.base_url else model.species for model in models if model.name == "default")
+    species = tuple(reference_to(model) for model in models if model.name == "default")
     return Role(
         slug=RoleSlug("researcher"), name="Researcher", kind=RoleKind.AGENT, description=title, prompt=body,
         species=species, builtin=True,

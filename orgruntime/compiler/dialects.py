@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from orgruntime.model.tools import SERVER_PREFIX, server_of
 from orgruntime.orgfile.repair import Tolerance
 
 USED = ("name", "description", "tools", "model", "title", "org", "metadata")
@@ -80,14 +81,17 @@ _ALIASES = {
     "Write": ("write_file", "WriteFile", "create_file", "createFile"),
     "NotebookEdit": ("editNotebook",),
     "Grep": ("search", "grep_search", "search_file_content", "textSearch"),
-    "Glob": ("find", "file_search", "fileSearch", "glob_search"),
-    "LS": ("list", "ls", "list_directory", "listDirectory"),
+    "Glob": (
+        "find", "file_search", "fileSearch", "glob_search", "LS", "list", "ls", "list_directory", "listDirectory",
+    ),
+    "AskHuman": ("AskUserQuestion", "ask_user", "askQuestions"),
     "WebFetch": ("web", "web_fetch", "fetch", "fetch_url"),
     "WebSearch": ("web_search", "google_web_search"),
     "Task": ("agent", "custom-agent", "runSubagent", "subagent"),
     "TodoWrite": ("todo", "todos", "write_todos", "todoread"),
 }  # fmt: skip
-"""The name in Claude Code → those of Copilot, VS Code, OpenCode, Gemini CLI and deepagents."""
+"""The name here, which is Claude Code's where it has the tool → those of Claude Code, Copilot, VS Code, OpenCode,
+Gemini CLI and deepagents. Some are not built in (`model.tools`): they are known, so that a role may ask for them."""
 
 _CANONICAL = {alias.casefold(): name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
 KNOWN_TOOLS = frozenset(_CANONICAL)
@@ -106,11 +110,24 @@ def grant_for(asked: str, grants: tuple[str, ...]) -> str | None:
     """What a role gets that asks for this tool: the grant in the program's spelling, or None.
 
     A narrower request stays narrow: `Bash(git *)` of a granted `Bash` is `Bash(git *)`. A narrower grant is no grant
-    of the whole.
+    of the whole. Copilot's `papers/search` is `mcp__papers__search`.
     """
     by_name = {canonical_tool(grant): grant for grant in grants}
     if (whole := by_name.get(canonical_tool(asked))) is not None:
         return whole
     narrow = _PATTERN.fullmatch(asked)
     wide = by_name.get(canonical_tool(narrow["tool"].strip())) if narrow else None
-    return f"{wide}({narrow['pattern']})" if narrow and wide else None
+    return f"{wide}({narrow['pattern']})" if narrow and wide else _of_server(asked, grants)
+
+
+def _of_server(asked: str, grants: tuple[str, ...]) -> str | None:
+    """The grant of one tool of a server, or of all of them."""
+    if server_of(asked) is not None:
+        name, _, tool = asked.removeprefix(SERVER_PREFIX).partition("__")
+    else:
+        name, sign, tool = asked.partition("/")
+        if not sign:
+            return None
+    whole = f"{SERVER_PREFIX}{name}"
+    exact = whole if tool in ("", "*") else f"{whole}__{tool}"
+    return exact if exact in grants or whole in grants else None

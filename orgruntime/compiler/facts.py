@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.compiler.assemble import Named, model_cell
+from orgruntime.compiler.assemble import Named, panel_of
 from orgruntime.compiler.command import COMMANDS
 from orgruntime.compiler.graph import entries
 from orgruntime.compiler.limits import trial_seconds
@@ -21,10 +21,13 @@ from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import files_below, locate
+from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
+from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import Role, RoleKind
+from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
+from orgruntime.model.species import chain, is_language_model
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -90,10 +93,42 @@ class Facts:
         space = self.program.workspace
         return tuple((role, trial_seconds(role, space)) for role in self.measuring) if space else ()
 
+    def language_models(self, role: Role) -> tuple[ModelSpec, ...]:
+        """The language models of a role's panel, fallbacks with them, each once."""
+        models = self.program.models
+        found = [one for name in role.species for one in chain(models, name) if is_language_model(one.species)]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def role_budgets(self) -> Iterator[tuple[Budget, Span]]:
+        """The budgets of roles, each with its cell."""
+        for named in self.named:
+            if named.row and named.row.budget and named.row.budget_span:
+                yield named.row.budget, named.row.budget_span
+
+    @cached_property
+    def declared_servers(self) -> tuple[str, ...]:
+        """Names of `mcp_servers:`, faulty entries included."""
+        node = self.node("mcp_servers")
+        return tuple(name.text for name, _ in node.entries) if isinstance(node, MapNode) else ()
+
+    def model_span(self, name: str) -> Span:
+        """Where a model, an entry or a species, is named first: in `models:`, else by a role; else the top."""
+        for model in self.program.models:
+            fallback = self.node_at("models", model.name, "fallback")
+            for word, node in ((model.name, self.node_at("models", model.name)), (model.fallback, fallback)):
+                if word == name and node is not None:
+                    return node.span
+        return next((node.span for node in self.species() if node.text.strip() == name), self.top)
+
     def node(self, path: str) -> Node | None:
         """What stands in the front matter at `workspace.run`, say."""
+        return self.node_at(*path.split("."))
+
+    def node_at(self, *path: str) -> Node | None:
+        """The same where a key may have a point in it."""
         node: Node | None = self.program.fields.node
-        for key in path.split("."):
+        for key in path:
             node = node.get(key) if isinstance(node, MapNode) else None
         return node
 
@@ -132,8 +167,8 @@ class Facts:
         entries = {model.name for model in self.program.models}
         for named in self.named:
             if self.by_slug[named.ref.slug].kind is RoleKind.AGENT:
-                cell = model_cell(named, self.files[named.ref.slug])
-                yield from (node for node in cell if node.text.strip() not in entries)
+                panel = panel_of(named, self.files[named.ref.slug], Findings())
+                yield from (node for node in panel.names if node.text.strip() not in entries)
 
     @cached_property
     def root(self) -> Path | None:

@@ -202,7 +202,8 @@ def split_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:
             raw = node.text[begin:at]
             start = begin + len(raw) - len(raw.lstrip())
             if word := raw.strip():
-                parts.append(ScalarNode(node.part(start, start + len(word)), word, node.plain))
+                inner = None if node.inner is None else 0
+                parts.append(ScalarNode(node.part(start, start + len(word)), word, node.plain, inner))
             begin = at + 1
     return tuple(parts)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orgruntime.model.appetite import Preset
-from orgruntime.model.manifest import Direction, RoleKind
+from orgruntime.model.manifest import Direction, Effort, RoleKind
 
 FORMAT = "orgruntime/1"
 METRIC = r"[A-Za-z_][A-Za-z0-9_.@/-]*"
@@ -46,7 +46,12 @@ class Kind(StrEnum):
     COMMAS = "list of words, or words parted by commas"
     MAPPING = "mapping"
     MODELS = "mapping of names to models"
+    SERVERS = "mapping of names to tool servers"
     RESOURCES = "resources"
+
+
+OPEN = (Kind.MODELS, Kind.SERVERS)
+"""Mappings whose names are the org's own; `keys` are those of each entry."""
 
 
 @dataclass(frozen=True)
@@ -258,6 +263,15 @@ BUDGET = Table(
     )
 )
 
+PRICE = Table(
+    (
+        Key("input", Kind.NOT_NEGATIVE, "dollars for a million tokens of input", required=True, example="4"),
+        Key("output", Kind.NOT_NEGATIVE, "dollars for a million tokens of output", required=True, example="20"),
+        Key("cache_read", Kind.NOT_NEGATIVE, "the same for input read from a cache", "as `input`", example="0.2"),
+        Key("cache_write", Kind.NOT_NEGATIVE, "the same for input written to a cache", "as `input`", example="5"),
+    )
+)
+
 MODEL = Table(
     (
         Key("model", Kind.TEXT, "its name at the server", required=True, example="qwen3"),
@@ -274,6 +288,57 @@ MODEL = Table(
             "the environment variable that holds the key; never the key",
             "ANTHROPIC_API_KEY, none with a server of its own",
             example="LOCAL_KEY",
+        ),
+        Key(
+            "price",
+            Kind.MAPPING,
+            "what its tokens cost",
+            "the shipped price of a Claude model; nothing with a server of its own",
+            keys=PRICE,
+            example="{input: 4, output: 20}",
+        ),
+        Key("context", Kind.COUNT, "the most tokens of one call, answer included", "see below", example="64k"),
+        Key("max_output", Kind.COUNT, "the most tokens of one answer", "see below", example="8k"),
+        Key(
+            "effort",
+            Kind.CHOICE,
+            "how long it thinks, where it can",
+            "as the model does by itself",
+            choices=tuple(Effort),
+        ),
+        Key("concurrency", Kind.COUNT, "calls at once, over the run", "no bound", example="4"),
+        Key(
+            "fallback",
+            Kind.TEXT,
+            "the model that is asked when this one cannot answer: a name of `models`, or a Claude model",
+            "none",
+            example="local",
+        ),
+    )
+)
+
+SERVER = Table(
+    (
+        Key(
+            "command",
+            Kind.LIST,
+            "what starts a local server, in the sandbox of trials; paths below the org",
+            "none",
+            example="[python, tools/papers.py]",
+        ),
+        Key(
+            "url",
+            Kind.ADDRESS,
+            "a server that the driver reaches over HTTP",
+            "none",
+            example="https://tools.example.org/mcp",
+        ),
+        Key(
+            "key_env",
+            Kind.VARIABLE,
+            "the environment variable that holds the token of a `url`; never the token",
+            "none",
+            example="PAPERS_TOKEN",
         ),
     )
 )
@@ -301,7 +366,21 @@ PROGRAM = Table(
             keys=MODEL,
             example="{default: search/tpe}",
         ),
-        Key("tools", Kind.COMMAS, "what roles may get", "Read, Grep, Edit", example="[Read, Grep, Edit]"),
+        Key(
+            "tools",
+            Kind.COMMAS,
+            "what roles may get",
+            "Read, Grep, Edit, Ledger",
+            example="[Read, Grep, Edit, Ledger]",
+        ),
+        Key(
+            "mcp_servers",
+            Kind.SERVERS,
+            "servers of more tools, by name; granted in `tools` as `mcp__NAME` or `mcp__NAME__TOOL`",
+            "none",
+            keys=SERVER,
+            example="{papers: {command: [python, tools/papers.py]}}",
+        ),
         Key("imports", Kind.LIST, "roles of the shared library", "none", example="[lib/referee]"),
     )
 )
@@ -316,11 +395,18 @@ RESOURCES = Table(
     )
 )
 
+ROLE_BUDGET = Table(
+    (
+        Key("usd", Kind.NOT_NEGATIVE, "dollars for the models of a role", "the run's bound alone", example="5"),
+        Key("tokens", Kind.WHOLE, "tokens of the models of a role", "the run's bound alone", example="2M"),
+    )
+)
+
 HINTS = Table(
     (
         Key("kind", Kind.CHOICE, "what the role is", "agent", choices=tuple(RoleKind)),
         Key("count", Kind.DESKS, "desks of an agent", "1", range=Range(1, 1000), example="4"),
-        Key("model", Kind.COMMAS, "a species or a panel", "default", example="search/tpe"),
+        Key("model", Kind.COMMAS, "a model or a panel, as in the table of roles", "default", example="search/tpe"),
         Key(
             "tools", Kind.COMMAS, "what the role asks for; the program grants", "all that is granted", example="[Read]"
         ),
@@ -340,7 +426,10 @@ _MEANT = {
     "time_budget": "wall_clock", "hours": "wall_clock", "runs": "trials", "experiments": "trials", "model": "models",
     "api_key": "key_env", "key": "key_env", "url": "base_url", "mode": "direction", "version": "format",
     "desks": "count", "replicas": "count", "verify": "verifier", "judge": "verifier", "trainer": "experiment",
-    "person": "human", "llm": "agent",
+    "person": "human", "llm": "agent", "mcpServers": "mcp_servers", "mcp-servers": "mcp_servers", "mcp": "mcp_servers",
+    "mcpservers": "mcp_servers", "max_tokens": "max_output", "context_window": "context", "context_length": "context",
+    "reasoning_effort": "effort", "thinking": "effort", "max_concurrency": "concurrency", "fallbacks": "fallback",
+    "cost_per_token": "price", "prices": "price", "pricing": "price",
 }  # fmt: skip
 """Words that people write for one of ours, from the formats and command lines that they come from."""
 
@@ -366,4 +455,4 @@ def _below(where: str, table: Table) -> Iterator[tuple[str, Key]]:
     for key in table.keys:
         if key.keys is not None:
             inner = f"{where}.{key.name}" if where else key.name
-            yield from _below(f"{inner}.NAME" if key.kind is Kind.MODELS else inner, key.keys)
+            yield from _below(f"{inner}.NAME" if key.kind in OPEN else inner, key.keys)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orgruntime.compiler import words
+from orgruntime.compiler.fields import split_commas
+from orgruntime.compiler.panel import read_panel
+from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import nearest
+from orgruntime.diagnostics.span import Span
+from orgruntime.model.manifest import Choice
+from orgruntime.orgfile.tree import ScalarNode
 
 _READERS: dict[str, tuple[str, Callable[[str], float], float]] = {
     "trials": ("trials", words.count, 1),
@@ -25,3 +31,12 @@ def budget_entry(key: str, value: str) -> tuple[str, int]:
         raise ValueError(f"there is no budget key {key!r}{hint}")
     field, reader, factor = _READERS[key]
     return field, max(0 if key in ("gpu_hours", "usd", "tokens") else 1, round(reader(value) * factor))
+
+
+def panel_entry(text: str) -> tuple[tuple[str, ...], Choice, tuple[float, ...]]:
+    """Names, choice and shares of a panel as in the table of roles. Raises ValueError with a sentence."""
+    findings = Findings()
+    panel = read_panel(split_commas(ScalarNode(Span("--model"), text)), findings)
+    for fault in findings:
+        raise ValueError(f"{fault.message}; {fault.help}".rstrip("; "))
+    return tuple(node.text for node in panel.names), panel.choice, panel.shares

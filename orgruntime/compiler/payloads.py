@@ -6,7 +6,7 @@ be taken at run time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
@@ -53,7 +53,7 @@ def conditions(payload: PayloadType) -> tuple[str, ...]:
 
 
 def cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
-    """(why, help) where the role cannot hand this payload off."""
+    """(why, help) where the role cannot hand this payload off: of a panel, none of its species can."""
     gives = _GIVES.get(role.kind)
     if gives is not None and gives != payload:
         return f"`{role.slug}` is of kind `{role.kind}` and cannot hand off `{payload}`", f"it hands off `{gives}`"
@@ -63,10 +63,25 @@ def cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tupl
         if payload == measured:
             help = f"only a role of kind `{owner}` measures one; let the agent hand off a `note`"
             return f"an agent such as `{role.slug}` cannot hand off a `{payload}`", help
+    served = [_gives_only(name, models) for name in role.species]
+    return _made_by_others(role, payload, models) if served and payload not in served and None not in served else None
+
+
+def cannot_make_any(role: Role, payloads: Sequence[str], models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
+    """(why, help) where one species of a panel can make none of these payloads."""
     for name in role.species:
-        family = species_behind(name, models).split("/")[0]
-        gives = _FAMILY_GIVES.get(family)
-        if gives is not None and gives != payload:
-            help = f"let it hand off a `{gives}`, or give the role another model"
-            return f"`{role.slug}` is served by `{species_behind(name, models)}`, which makes no `{payload}`", help
+        gives = _gives_only(name, models)
+        if gives is not None and payloads and gives not in payloads:
+            return _made_by_others(role.model_copy(update={"species": (name,)}), payloads[0], models)
     return None
+
+
+def _gives_only(name: str, models: tuple[ModelSpec, ...]) -> str | None:
+    return _FAMILY_GIVES.get(species_behind(name, models).split("/")[0])
+
+
+def _made_by_others(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str]:
+    """(why, help) of a payload that the first species of a role does not make."""
+    name = role.species[0]
+    help = f"let it hand off a `{_gives_only(name, models)}`, or give the role another model"
+    return f"`{role.slug}` is served by `{species_behind(name, models)}`, which makes no `{payload}`", help

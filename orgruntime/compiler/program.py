@@ -13,13 +13,14 @@ from orgruntime.compiler.authority import bind_tools
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM
 from orgruntime.compiler.risk import bind_risk
+from orgruntime.compiler.servers import bind_servers
 from orgruntime.compiler.species import bind_models
 from orgruntime.compiler.workspace import bind_workspace
 from orgruntime.diagnostics.codes import MISSING_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Appetite
-from orgruntime.model.manifest import Direction, ModelSpec, Objective, WorkspaceSpec
+from orgruntime.model.manifest import Direction, ModelSpec, Objective, ToolServer, WorkspaceSpec
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ScalarNode
 
@@ -34,6 +35,7 @@ class Program:
     appetite: Appetite
     budget: Budget
     models: tuple[ModelSpec, ...]
+    servers: tuple[ToolServer, ...]
     tools: tuple[str, ...]
     imports: tuple[ScalarNode, ...]
 
@@ -58,6 +60,7 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
         appetite=bind_risk(fields, findings),
         budget=_budget(fields),
         models=bind_models(fields, findings),
+        servers=bind_servers(fields, findings),
         tools=bind_tools(fields),
         imports=fields.words("imports") or (),
     )

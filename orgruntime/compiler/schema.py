@@ -118,6 +118,11 @@ def _models(key: Key) -> Schema:
     return {"type": "object", "additionalProperties": {"anyOf": [_WORD, _mapping(key.keys)]}}
 
 
+def _servers(key: Key) -> Schema:
+    assert key.keys is not None
+    return {"type": "object", "additionalProperties": _mapping(key.keys)}
+
+
 def _resources(key: Key) -> Schema:
     assert key.keys is not None
     return {"anyOf": [{"type": "string"}, _mapping(key.keys)]}
@@ -148,5 +153,6 @@ _KINDS: dict[Kind, Callable[[Key], Schema]] = {
     Kind.COMMAS: _list,
     Kind.MAPPING: _either,
     Kind.MODELS: _models,
+    Kind.SERVERS: _servers,
     Kind.RESOURCES: _resources,
 }

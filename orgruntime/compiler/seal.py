@@ -28,6 +28,7 @@ def manifest_of(facts: Facts) -> Manifest | None:
         appetite=program.appetite,
         budget=program.budget,
         models=program.models,
+        servers=program.servers,
         roles=facts.roles,
         payloads=tuple(facts.payloads.values()),
         graph=_graph(facts.sound, facts.entries),

@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import convert, one_of, split_commas
-from orgruntime.compiler.keys import RESOURCES
+from orgruntime.compiler.keys import BUDGET, RESOURCES, ROLE_BUDGET, Table
 from orgruntime.compiler.library import RoleLinks, RoleRef
+from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.diagnostics.codes import BAD_PAYLOAD, BAD_TABLE, BAD_VALUE, DUPLICATE_ROLE, UNKNOWN_KEY
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
 from orgruntime.diagnostics.span import Span
+from orgruntime.model.amounts import Budget
 from orgruntime.model.manifest import Resources, RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
 from orgruntime.orgfile.document import Cell, Document, Section
 from orgruntime.orgfile.inline import links
 from orgruntime.orgfile.tree import ScalarNode
 
-ROLE_COLUMNS = ("role", "kind", "count", "model", "resources")
+ROLE_COLUMNS = ("role", "kind", "count", "model", "resources", "budget")
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
 MOST_DESKS = 1000
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -46,9 +48,11 @@ class RoleRow:
     label: str
     kind: RoleKind | None = None
     count: int | None = None
-    model: tuple[ScalarNode, ...] = ()
+    panel: Panel = Panel()
     needs: Needs = field(default_factory=Needs)
     count_span: Span | None = None
+    budget: Budget | None = None
+    budget_span: Span | None = None
 
 
 def read_roles(
@@ -95,20 +99,18 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
 
 def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
     """`gpus: 1, cpus: 2, memory: 4 GiB, minutes: 6, accelerator: H100`."""
-    values: dict[str, ScalarNode] = {}
-    for part in split_commas(node):
-        key, sign, value = part.text.partition(":")
-        name = key.strip().casefold()
-        if name not in RESOURCES:
-            message = f"unknown resource `{key.strip()}` in `{path}`"
-            findings.add(UNKNOWN_KEY, part.part(0, len(key.rstrip())), message, did_you_mean(name, RESOURCES))
-        elif not sign or not value.strip() or name in values:
-            fault = "is given twice" if name in values else "has no value"
-            findings.add(BAD_VALUE, part.span, f"`{path}.{name}` {fault}", f"write it once, as `{name}: 1`")
-        else:
-            start = len(key) + 1 + len(value) - len(value.lstrip())
-            values[name] = ScalarNode(part.part(start, start + len(value.strip())), value.strip())
-    return bind_needs(values, path, findings, node.span)
+    return bind_needs(_pairs(node, path, RESOURCES, findings), path, findings, node.span)
+
+
+def read_budget(node: ScalarNode, findings: Findings) -> Budget | None:
+    """`usd: 5, tokens: 2M`: what the models of a role may spend."""
+    values = _pairs(node, "budget", ROLE_BUDGET, findings)
+    usd, tokens = values.get("usd"), values.get("tokens")
+    dollars = convert(usd.text, usd.span, "budget.usd", words.not_negative, findings) if usd else None
+    made = convert(tokens.text, tokens.span, "budget.tokens", words.whole, findings) if tokens else None
+    if dollars is None and made is None:
+        return None
+    return Budget(usd_micro=None if dollars is None else round(dollars * 1_000_000), tokens=made)
 
 
 def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, span: Span) -> Needs:
@@ -125,6 +127,28 @@ def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, spa
     )
     limit = convert(minutes.text, minutes.span, f"{path}.minutes", words.positive, findings) if minutes else None
     return Needs(resources, limit, span, given=bool(values))
+
+
+def _pairs(node: ScalarNode, path: str, known: Table, findings: Findings) -> dict[str, ScalarNode]:
+    """`KEY: VALUE` parts of a cell, parted by commas."""
+    what = "resource" if known is RESOURCES else "bound"
+    values: dict[str, ScalarNode] = {}
+    for part in split_commas(node):
+        key, sign, value = part.text.partition(":")
+        name = key.strip().casefold()
+        if name not in known:
+            help = did_you_mean(name, known)
+            if what == "bound" and name in BUDGET:
+                help = "it is bounded for the run, in `budget:`; a role has bounds on `usd` and `tokens`"
+            message = f"unknown {what} `{key.strip()}` in `{path}`"
+            findings.add(UNKNOWN_KEY, part.part(0, len(key.rstrip())), message, help)
+        elif not sign or not value.strip() or name in values:
+            fault = "is given twice" if name in values else "has no value"
+            findings.add(BAD_VALUE, part.span, f"`{path}.{name}` {fault}", f"write it once, as `{name}: 1`")
+        else:
+            start = len(key) + 1 + len(value) - len(value.lstrip())
+            values[name] = ScalarNode(part.part(start, start + len(value.strip())), value.strip())
+    return values
 
 
 def _amount(values: dict[str, ScalarNode], name: str, path: str, findings: Findings) -> float | None:
@@ -147,16 +171,18 @@ def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, f
         where = document.source.span(link.href_start, link.href_start + len(link.href))
         findings.add(ref.code, where, ref.message, ref.help)
         return None
-    kind, count, model, needs = (_scalar(document, row, name) for name in ("kind", "count", "model", "resources"))
+    kind, count, model, needs, budget = (_scalar(document, row, name) for name in ROLE_COLUMNS[1:])
     return RoleRow(
         ref=ref,
         span=span,
         label=link.text,
         kind=convert(kind.text, kind.span, "kind", lambda text: one_of(text, RoleKind), findings) if kind else None,
         count=convert(count.text, count.span, "count", desks, findings) if count else None,
-        model=split_commas(model) if model else (),
+        panel=read_panel(split_commas(model), findings) if model else Panel(),
         needs=read_needs(needs, "resources", findings) if needs else Needs(),
         count_span=count.span if count else None,
+        budget=read_budget(budget, findings) if budget else None,
+        budget_span=budget.span if budget else None,
     )
 
 

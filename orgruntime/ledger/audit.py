@@ -10,16 +10,16 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from orgruntime.ledger import memory_audit
+from orgruntime.ledger.chain import events
 from orgruntime.ledger.database import Database
 from orgruntime.ledger.errors import LedgerError
 from orgruntime.ledger.history import HistoryView
 from orgruntime.ledger.journal import fingerprint, sealed, spelled
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import UNITS
-
-_PAGE = 5000
+from orgruntime.model.dialogue import Usage
 
 
 def audit(path: Path) -> list[str]:
@@ -46,7 +46,7 @@ def _integrity(db: Database) -> Iterator[str]:
 
 def _chain(db: Database) -> Iterator[str]:
     prev, seq = "", 0
-    for row in _events(db):
+    for row in events(db):
         if row["seq"] != seq + 1:
             yield f"Event {seq + 1} is missing."
             return
@@ -59,15 +59,6 @@ def _chain(db: Database) -> Iterator[str]:
     end = db.rows("SELECT last_seq, head FROM run")[0]
     if (seq, prev) != (end["last_seq"], end["head"]):
         yield f"The chain ends at event {seq}, the run's row says {end['last_seq']}: events were cut off."
-
-
-def _events(db: Database, kind: str = "") -> Iterator[Any]:
-    """Page by page, so that a long run is not held in memory."""
-    seq = 0
-    where = "seq > ? AND kind = ?" if kind else "seq > ? AND ? = ''"
-    while rows := db.rows(f"SELECT * FROM events WHERE {where} ORDER BY seq LIMIT {_PAGE}", seq, kind):
-        yield from rows
-        seq = rows[-1]["seq"]
 
 
 def _books(db: Database) -> Iterator[str]:
@@ -97,6 +88,49 @@ def _sum(db: Database, column: str, unit: str, attempts: str, spends: str) -> in
     )
 
 
+def _purses(db: Database) -> Iterator[str]:
+    """What roles have reserved and spent on model calls is the sum of their attempts."""
+    if not _keeps_calls(db):
+        return
+    for unit in UNITS:
+        sums = "SELECT role, sum(reserved) AS reserved, sum(spent) AS spent FROM ("
+        sums += (
+            f"SELECT role, cap_{unit} * (state = 'reserved') AS reserved, used_{unit} AS spent FROM spends UNION ALL "
+        )
+        sums += f"SELECT role, -reserved_{unit}, -spent_{unit} FROM purses) GROUP BY role"
+        for row in db.rows(f"SELECT * FROM ({sums}) WHERE reserved != 0 OR spent != 0"):
+            yield f"{unit}: the purse of {row['role']} is not the sum of its model calls."
+
+
+def _tries(db: Database) -> Iterator[str]:
+    """The figures of the models are the sum of the settlements in the chain."""
+    if not _keeps_calls(db):
+        return
+    told: dict[tuple[str, ...], list[int]] = {}
+    lacks: set[tuple[str, str]] = set()
+    for event in events(db, "settle-spend"):
+        body = json.loads(event["body"])
+        spend = db.row("SELECT role, model FROM spends WHERE id = ?", event["subject"])
+        if spend is None:
+            yield f"The settled model call {event['subject']} was never reserved."
+            continue
+        usage = body.get("usage", {})
+        added = [1, int(not body.get("again")), *(usage.get(kind, 0) for kind in Usage.model_fields), body["ms"]]
+        key = (spend["role"], spend["model"], body["outcome"])
+        told[key] = [a + b for a, b in zip(told.get(key, [0] * len(added)), added, strict=True)]
+        lacks.update((spend["model"], capability) for capability in body.get("lacks", {}))
+    held = {tuple(row)[:3]: list(row)[3:] for row in db.rows("SELECT * FROM tries")}
+    for role, model, outcome in sorted(told.keys() | held.keys()):
+        if told.get((role, model, outcome)) != held.get((role, model, outcome)):
+            yield f"The figures of {role} and {model} ({outcome}) are not the sum of their settlements."
+    if lacks != {tuple(row) for row in db.rows("SELECT model, capability FROM lacks")}:
+        yield "What models were found to lack is not what the settlements say."
+
+
+def _keeps_calls(db: Database) -> bool:
+    return db.row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tries'") is not None
+
+
 def _bounds(db: Database) -> Iterator[str]:
     """The bounds that are enforced are the ones that the run was created with."""
     told = json.loads(db.rows("SELECT body FROM events WHERE seq = 1 AND kind = 'create'")[0]["body"])["bounds"]
@@ -123,7 +157,7 @@ def _trials(db: Database) -> Iterator[str]:
 def _results(db: Database) -> Iterator[str]:
     """A trial's result is the one of the event that settled it."""
     settled: set[str] = set()
-    for event in _events(db, "settle"):
+    for event in events(db, "settle"):
         key, _, _ = event["subject"].rpartition(".")
         if event["subject"] in settled:
             yield f"Attempt {event['subject']} was settled twice."
@@ -169,7 +203,7 @@ def _certifications(db: Database) -> Iterator[str]:
 def _documents(db: Database) -> Iterator[str]:
     """What the chain holds only the hash of: payloads, certificates, memos."""
     for kind, sql in _DOCUMENTS.items():
-        told = {event["subject"]: json.loads(event["body"]).get("sha256") for event in _events(db, kind)}
+        told = {event["subject"]: json.loads(event["body"]).get("sha256") for event in events(db, kind)}
         for row in db.rows(sql):
             if told.get(row["subject"]) != fingerprint(row["text"]):
                 yield f"The document of {row['subject']} ({kind}) is not the one that was recorded."
@@ -178,7 +212,7 @@ def _documents(db: Database) -> Iterator[str]:
 def _history(db: Database) -> Iterator[str]:
     """The rows of an earlier log are those that were taken in."""
     rows = HistoryView(db).history()
-    told = {event["subject"]: json.loads(event["body"])["sha256"] for event in _events(db, "add-history")}
+    told = {event["subject"]: json.loads(event["body"])["sha256"] for event in events(db, "add-history")}
     held = {
         file: fingerprint(spelled([row.model_dump(mode="json") for row in group]))
         for file, group in groupby(rows, key=lambda row: row.file)
@@ -190,7 +224,7 @@ def _history(db: Database) -> Iterator[str]:
 
 def _counters(db: Database) -> Iterator[str]:
     held = {row["name"]: row["n"] for row in db.rows("SELECT * FROM counters WHERE n != 0")}
-    counted = {row[0]: row[1] for sql in _COUNTED for row in db.rows(sql) if row[1]}
+    counted = {row[0]: row[1] for sql in (*_COUNTED, *memory_audit.counted(db)) for row in db.rows(sql) if row[1]}
     for name in sorted(held.keys() | counted.keys()):
         if held.get(name, 0) != counted.get(name, 0):
             yield f"The counter {name} says {held.get(name, 0)}, the rows say {counted.get(name, 0)}."
@@ -211,8 +245,11 @@ _COUNTED = (
     "SELECT 'verdict.' || p.verdict, count(t.number) FROM trials t JOIN proposals p ON p.id = t.proposal"
     " WHERE p.verdict IS NOT NULL GROUP BY p.verdict",
     "SELECT 'dial.' || dial, count(*) FROM decisions GROUP BY dial",
+    "SELECT 'steps.refusals', count(*) FROM events WHERE kind = 'refuse-tool'",
+    "SELECT 'steps.failed', count(*) FROM events WHERE kind = 'fail-step'",
 )
 
 _CHECKS: tuple[Callable[[Database], Iterator[str]], ...] = (
-    _integrity, _chain, _bounds, _books, _trials, _results, _verdicts, _certifications, _documents, _history, _counters,
+    _integrity, _chain, _bounds, _books, _purses, _tries, _trials, _results, _verdicts, _certifications, _documents,
+    _history, memory_audit.notebook, memory_audit.questions, memory_audit.choices, memory_audit.ablations, _counters,
 )  # fmt: skip

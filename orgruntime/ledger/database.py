@@ -39,6 +39,7 @@ class Database:
         """Raises LedgerError when the file cannot be opened."""
         self.path = path
         self.spoiled = False
+        self._tables: set[str] = set()
         self.undone = 0
         """Transactions that were rolled back: what was read inside one of them may never have been."""
         self.pending: Callable[[], None] = _nothing
@@ -74,6 +75,14 @@ class Database:
         """The first row, or None."""
         found = self.rows(sql, *values)
         return found[0] if found else None
+
+    def has(self, table: str) -> bool:
+        """Whether there is such a table. Asked of SQLite until there is."""
+        if table not in self._tables:
+            if not self.row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table):
+                return False
+            self._tables.add(table)
+        return True
 
     def counter(self, name: str) -> int:
         """A counter as it is written; 0 before its first change."""

@@ -7,9 +7,15 @@ import re
 from collections import Counter
 from typing import Any
 
+from orgruntime.ledger.agent_views import AgentViews
+from orgruntime.ledger.call_views import CallViews
 from orgruntime.ledger.history import HistoryView
+from orgruntime.ledger.notebook import NotebookView
+from orgruntime.ledger.panels import PanelView
+from orgruntime.ledger.questions import QuestionView
 from orgruntime.ledger.rows import SpendRow
 from orgruntime.ledger.science_views import ScienceViews
+from orgruntime.ledger.tried import TriedView
 from orgruntime.ledger.views import RunViews
 from orgruntime.model.research import VerdictWord
 from orgruntime.model.step import Digest
@@ -23,7 +29,9 @@ _SINCE = (
 )
 
 
-class DigestView(RunViews, ScienceViews, HistoryView):
+class DigestView(
+    RunViews, ScienceViews, HistoryView, PanelView, NotebookView, QuestionView, TriedView, CallViews, AgentViews
+):
     """What gained, what failed and why, where the money went."""
 
     def digest(self, since_trials: int = 0) -> Digest:

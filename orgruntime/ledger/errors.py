@@ -21,11 +21,14 @@ class Fenced(LedgerError):
 class BudgetExceeded(LedgerError):
     """A reservation does not fit into what is left. Nothing of it was written; the transaction may go on."""
 
-    def __init__(self, unit: str, left: int, wanted: int) -> None:
-        super().__init__(f"The budget has {left} {unit} left, {wanted} were wanted.")
+    def __init__(self, unit: str, left: int, wanted: int, role: str = "") -> None:
+        of = f" of role {role!r}" if role else ""
+        super().__init__(f"The budget{of} has {left} {unit} left, {wanted} were wanted.")
         self.unit = unit
         self.left = left
         self.wanted = wanted
+        self.role = role
+        """Whose own bound it is; empty for the run's."""
 
 
 class NotARun(LedgerError):

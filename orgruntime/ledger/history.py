@@ -39,7 +39,7 @@ class HistoryView(View):
 
     def history(self) -> list[PastResult]:
         """Every row in the order of its log; none in a ledger that is older than the table."""
-        if not self._row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'history'"):
+        if not self._has("history"):
             return []
         return [
             PastResult(

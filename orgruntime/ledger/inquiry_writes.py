@@ -8,9 +8,14 @@ from __future__ import annotations
 from orgruntime.ledger.errors import LedgerError
 from orgruntime.ledger.journal import Journal, fingerprint, known
 from orgruntime.model.amounts import Amounts
-from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
+from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, ProposalId, RoleSlug
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import IdeaState, Proposal
+
+_CARRIED_OUT = (
+    "INSERT INTO ablations(parent, part, idea, role, proposal) VALUES(?, ?, ?, ?, ?)"
+    " ON CONFLICT(parent, part) DO UPDATE SET proposal = excluded.proposal WHERE proposal IS NULL"
+)
 
 
 class InquiryWrites(Journal):
@@ -94,4 +99,21 @@ class InquiryWrites(Journal):
             p.id, p.inquiry, p.role, p.species, p.tree, self._spelled(p.model_dump(mode="json")),
         )  # fmt: skip
         body = {"inquiry": p.inquiry, "idea": p.idea, "role": p.role, "species": p.species, "base": p.base}
+        if p.parent is not None:
+            self._db.write(_CARRIED_OUT, p.parent, p.part, p.idea, p.role, p.id)
+            body |= {"parent": p.parent, "part": p.part}
         self._event("add-proposal", p.id, body | {"commit": p.commit, "tree": p.tree})
+
+    def ask_ablation(self, parent: ProposalId, part: str, idea: IdeaId, role: str) -> bool:
+        """That a part of a proposal is to be measured apart, and the idea that says so. False, with nothing written,
+        when it was asked for before. `role`: who asks, a role's slug or `person:<name>`.
+
+        Raises LedgerError for an unknown proposal or idea.
+        """
+        fresh = self._db.write(
+            "INSERT INTO ablations(parent, part, idea, role) VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            parent, part, idea, role,
+        )  # fmt: skip
+        if fresh:
+            self._event("ask-ablation", parent, {"part": part, "idea": idea, "role": role})
+        return bool(fresh)

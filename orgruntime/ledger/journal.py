@@ -24,7 +24,8 @@ VERBS = (
     "create", "take-over", "set-state", "set-isolation", "set-base", "freeze-noise", "add-idea", "set-idea",
     "open-inquiry", "close-inquiry", "add-payload", "record-step", "add-proposal", "decide", "reserve", "settle",
     "set-verdict", "move-lead", "open-certification", "close-certification", "add-memo", "reserve-spend",
-    "settle-spend", "request", "take-requests", "add-history",
+    "settle-spend", "request", "take-requests", "add-history", "add-finding", "close-finding", "ask-question",
+    "answer-question", "withdraw-question", "ask-ablation", "refuse-tool", "fail-step",
 )  # fmt: skip
 """Kinds of events, one a write."""
 

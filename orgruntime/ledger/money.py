@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orgruntime.ledger.database import Database
-from orgruntime.ledger.errors import BudgetExceeded, LedgerError
-from orgruntime.ledger.journal import Journal, known
+from orgruntime.ledger.errors import BudgetExceeded
+from orgruntime.ledger.journal import Journal
 from orgruntime.ledger.schema import columns
 from orgruntime.model.amounts import UNITS, Amounts
-from orgruntime.model.ids import RoleSlug
 
 _RESERVE = "UPDATE budget SET " + ", ".join(f"reserved_{unit} = reserved_{unit} + ?" for unit in UNITS)
 _SETTLE = "UPDATE budget SET " + ", ".join(
@@ -37,37 +36,6 @@ class Money(Journal):
     def __init__(self, db: Database, now: Callable[[], float], failpoint: Callable[[str], None]) -> None:
         super().__init__(db, now, failpoint)
         self._charged: dict[tuple[str, str], tuple[float, ...]] = {}
-
-    def reserve_spend(self, id: str, role: RoleSlug, model: str, cap: Amounts) -> bool:
-        """Reserves the worst case of a model call. False when `id` was reserved before. Raises BudgetExceeded."""
-        if self._db.row("SELECT 1 FROM spends WHERE id = ?", id):
-            return False
-        self._hold(cap)
-        self._db.write(
-            f"INSERT INTO spends(id, role, model, {columns('cap')}) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-            id, role, model, *vector(cap),
-        )  # fmt: skip
-        self._event("reserve-spend", id, {"role": role, "model": model, "cap": known(cap)})
-        return True
-
-    def settle_spend(self, id: str, used: Amounts) -> bool:
-        """Charges a model call, at most what was reserved. False when it was settled before.
-
-        Raises LedgerError for an unknown id.
-        """
-        spend = self._db.row(f"SELECT role, model, state, {columns('cap')} FROM spends WHERE id = ?", id)
-        if spend is None:
-            raise LedgerError(f"No spend {id!r} was reserved, so none can be settled.")
-        if spend["state"] == "settled":
-            return False
-        cap = Amounts(**{unit: spend[f"cap_{unit}"] for unit in UNITS})
-        used = used.capped(cap)
-        assignments = ", ".join(f"used_{unit} = ?" for unit in UNITS)
-        self._db.write(f"UPDATE spends SET state = 'settled', {assignments} WHERE id = ?", *vector(used), id)
-        self._release(cap, used)
-        self._charge(spend["role"], spend["model"], used)
-        self._event("settle-spend", id, {"used": known(used)})
-        return True
 
     def _hold(self, cap: Amounts) -> None:
         unit = self._db.refuses(_RESERVE, vector(cap))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from orgruntime.model.amounts import Amounts, Budget
 from orgruntime.model.appetite import Dial
+from orgruntime.model.dialogue import Usage
 from orgruntime.model.ids import (
     AttemptId,
     CertificationId,
@@ -215,3 +216,52 @@ class SpendRow(NamedTuple):
     amounts: Amounts
     gain: float
     """Sum of the gains of the proposals that were kept."""
+
+
+ANSWERED = "answered"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one attempt at a model call came to, beside its price."""
+
+    outcome: str = ANSWERED
+    """`answered`, `cancelled`, `cut off`, or the kind of fault."""
+    usage: Usage = Usage()
+    """As the server told it."""
+    is_first: bool = True
+    """Of its call at this model."""
+    wall_ms: int = 0
+    lacks: dict[str, str] = field(default_factory=dict)
+    """Capability that the server turned out not to have → its own words."""
+
+    def told(self) -> dict[str, Any]:
+        """For the event: what is not as usual."""
+        body: dict[str, Any] = {"outcome": self.outcome, "ms": self.wall_ms}
+        if usage := {name: n for name, n in self.usage.model_dump().items() if n}:
+            body["usage"] = usage
+        if not self.is_first:
+            body["again"] = True
+        return {**body, "lacks": self.lacks} if self.lacks else body
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """Everything that was asked of one model."""
+
+    model: str
+    calls: int
+    attempts: int
+    faults: dict[str, int]
+    """Outcome that is no answer → attempts."""
+    usage: Usage
+    wall_ms: int
+    """Of all attempts together."""
+    lacks: dict[str, str]
+    """Capability that its server refused → the server's words."""
+
+    @property
+    def cache_hits(self) -> float | None:
+        """Share of the input tokens that came from a cache; None before the first."""
+        whole = self.usage.input + self.usage.cache_read + self.usage.cache_write
+        return self.usage.cache_read / whole if whole else None

@@ -34,6 +34,39 @@ def _never_overspent() -> str:
     )
 
 
+LATER = (
+    # Steps of a panel, and the model that each was given to.
+    """CREATE TABLE IF NOT EXISTS choices(
+  n INTEGER PRIMARY KEY, inquiry TEXT NOT NULL REFERENCES inquiries(id), visit INTEGER NOT NULL, role TEXT NOT NULL,
+  model TEXT NOT NULL, UNIQUE(inquiry, visit)
+) STRICT""",
+    "CREATE INDEX IF NOT EXISTS choices_by_role ON choices(role, n)",
+    """CREATE TABLE IF NOT EXISTS findings(
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, evidence TEXT NOT NULL, role TEXT NOT NULL,
+  inquiry TEXT NOT NULL REFERENCES inquiries(id), source TEXT NOT NULL UNIQUE,
+  state TEXT NOT NULL DEFAULT 'active' CHECK(state IN ('active', 'superseded', 'pruned')),
+  superseded_by TEXT REFERENCES findings(id), reason TEXT NOT NULL DEFAULT '',
+  CHECK((superseded_by IS NOT NULL) = (state = 'superseded'))
+) STRICT""",
+    "CREATE INDEX IF NOT EXISTS findings_active ON findings(n) WHERE state = 'active'",
+    """CREATE TABLE IF NOT EXISTS questions(
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, asked TEXT NOT NULL UNIQUE,
+  inquiry TEXT NOT NULL REFERENCES inquiries(id), role TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
+  choices TEXT NOT NULL, wants TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'open' CHECK(state IN ('open', 'answered', 'withdrawn')),
+  answer TEXT NOT NULL DEFAULT '', person TEXT NOT NULL DEFAULT ''
+) STRICT""",
+    "CREATE INDEX IF NOT EXISTS questions_open ON questions(n) WHERE state = 'open'",
+    # What is asked for, and the proposal that carries it out.
+    """CREATE TABLE IF NOT EXISTS ablations(
+  parent TEXT NOT NULL REFERENCES proposals(id), part TEXT NOT NULL, idea TEXT NOT NULL REFERENCES ideas(id),
+  role TEXT NOT NULL, proposal TEXT REFERENCES proposals(id), PRIMARY KEY(parent, part)
+) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS verdicts_kept ON verdicts(gain) WHERE word = 'keep'",
+)
+"""Tables and indices that ledgers of version 0.1 lack: a driver that takes one over makes them."""
+_LATER = "".join(f"\n{statement};\n" for statement in LATER)
+
 SCHEMA = f"""
 CREATE TABLE run(
   one INTEGER PRIMARY KEY CHECK(one = 1), id TEXT NOT NULL, org TEXT NOT NULL, manifest_hash TEXT NOT NULL,
@@ -122,10 +155,23 @@ CREATE INDEX attempts_running ON attempts(trial) WHERE state = 'running';
 
 CREATE TABLE spends(
   id TEXT PRIMARY KEY, role TEXT NOT NULL, model TEXT NOT NULL,
-  state TEXT NOT NULL DEFAULT 'reserved' CHECK(state IN ('reserved', 'settled')),
+  state TEXT NOT NULL DEFAULT 'reserved' CHECK(state IN ('reserved', 'settled')), epoch INTEGER NOT NULL DEFAULT 0,
   {_declared("cap")}, {_declared("used")}
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX spends_open ON spends(id) WHERE state = 'reserved';
+
+-- Sums over `spends`: of each role, and of each role, model and outcome. Ledgers of before 0.2 have neither.
+CREATE TABLE purses(role TEXT PRIMARY KEY, {_declared("reserved")}, {_declared("spent")}) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tries(
+  role TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL, calls INTEGER NOT NULL,
+  input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
+  wall_ms INTEGER NOT NULL, PRIMARY KEY(role, model, outcome)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lacks(
+  model TEXT NOT NULL, capability TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY(model, capability)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE spenders(
   role TEXT NOT NULL, species TEXT NOT NULL, {_declared("used")}, gain REAL NOT NULL DEFAULT 0,
@@ -170,4 +216,4 @@ CREATE TABLE requests(
   n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, taken INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX requests_waiting ON requests(n) WHERE taken = 0;
-"""
+{_LATER}"""

@@ -23,7 +23,7 @@ from orgruntime.ledger.journal import spelled
 from orgruntime.ledger.schema import APPLICATION_ID, MINIMUM_SQLITE, SCHEMA, SCHEMA_VERSION
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.amounts import Budget
-from orgruntime.model.ids import IdeaId, RunId
+from orgruntime.model.ids import IdeaId, QuestionId, RunId
 
 __all__ = ["BudgetExceeded", "Fenced", "Ledger", "LedgerError", "NotARun", "Transaction"]
 
@@ -106,6 +106,14 @@ class Ledger(DigestView):
         """From any process; needs no epoch."""
         with self._write(fenced=False) as tx:
             return tx.add_idea(text, author)
+
+    def answer(self, question: QuestionId, text: str, person: str) -> bool:
+        """A person's answer, from any process; needs no epoch. False when the question is not open any more.
+
+        Raises LedgerError for an unknown one.
+        """
+        with self._write(fenced=False) as tx:
+            return tx.answer_question(question, text, person)
 
     def request(self, kind: str, body: dict[str, Any]) -> None:
         """Asks the driver for something (`stop`, `resume`). From any process; needs no epoch."""

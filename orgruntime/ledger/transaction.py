@@ -8,15 +8,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from orgruntime.ledger.agent_writes import AgentWrites
+from orgruntime.ledger.call_writes import CallWrites
 from orgruntime.ledger.history import HistoryWrites
 from orgruntime.ledger.inquiry_writes import InquiryWrites
+from orgruntime.ledger.notebook import NotebookWrites
+from orgruntime.ledger.panels import PanelWrites
+from orgruntime.ledger.questions import QuestionWrites
+from orgruntime.ledger.schema import LATER
 from orgruntime.ledger.science_writes import ScienceWrites
 from orgruntime.ledger.trial_writes import TrialWrites
-from orgruntime.model.appetite import Dial
 from orgruntime.model.status import RunState
 
 
-class Transaction(InquiryWrites, TrialWrites, ScienceWrites, HistoryWrites):
+class Transaction(
+    InquiryWrites,
+    TrialWrites,
+    CallWrites,
+    ScienceWrites,
+    HistoryWrites,
+    PanelWrites,
+    NotebookWrites,
+    QuestionWrites,
+    AgentWrites,
+):
     """Given by `Ledger.transaction()`; of no use after its block."""
 
     def set_state(self, state: RunState, reason: str) -> None:
@@ -31,14 +46,6 @@ class Transaction(InquiryWrites, TrialWrites, ScienceWrites, HistoryWrites):
     def add_wall(self, ms: int) -> None:
         """Wall-clock milliseconds of the driver, folded into the run's row without an event: they come every tick."""
         self._db.write("UPDATE run SET wall_ms = wall_ms + ?", ms)
-
-    def decide(self, dial: Dial, verb: str, subject: str, reason: str, numbers: dict[str, float | int | str]) -> None:
-        """One scheduling decision and the dial that made it."""
-        seq = self._event("decide", subject, {"dial": dial, "verb": verb, "reason": reason, "numbers": numbers})
-        self._db.write(
-            "INSERT INTO decisions VALUES(?, ?, ?, ?, ?, ?)", seq, dial, verb, subject, reason, self._spelled(numbers)
-        )
-        self._count(f"dial.{dial}")
 
     def add_request(self, kind: str, body: dict[str, Any]) -> None:
         """A control request from another process: `stop`, `resume`, …"""
@@ -59,7 +66,9 @@ class Transaction(InquiryWrites, TrialWrites, ScienceWrites, HistoryWrites):
         self._event("create", run, {"org": org, "manifest": manifest_hash, "seed": seed, "bounds": bounds})
 
     def fence(self) -> int:
-        """Begins a new epoch; returns it."""
+        """Begins a new epoch; returns it. A ledger that an older version made gets the tables that it lacks."""
+        for statement in LATER:
+            self._db.write(statement)
         self._epoch += 1
         self._db.write("UPDATE run SET epoch = ?", self._epoch)
         self._event("take-over", str(self._epoch), {})

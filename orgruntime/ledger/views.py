@@ -54,6 +54,10 @@ class View:
     def _counted(self, name: str) -> int:
         return self._db.counted(name)
 
+    def _has(self, table: str) -> bool:
+        """Whether the ledger has a table that older ones lack."""
+        return self._db.has(table)
+
     def _remembered(self, name: str, read: Callable[[], T]) -> T:
         """`read()`, once between two writes of the science where nobody else can make one."""
         memo = self._db.memo
@@ -77,6 +81,10 @@ class RunViews(View):
             wall_ms=row["wall_ms"], epoch=row["epoch"],
         )  # fmt: skip
 
+    def kept_while_it_stands(self, name: str, read: Callable[[], T]) -> T:
+        """`read()`, once between two moves of lead, champion or noise floor where this connection drives the run."""
+        return self._remembered(name, read)
+
     def noise(self) -> Noise | None:
         """None until it is frozen."""
         return self._remembered("noise", self._noise)
@@ -95,8 +103,9 @@ class RunViews(View):
         )  # fmt: skip
 
     def spend_by(self) -> list[SpendRow]:
-        """Who spent what, most CPU and GPU time first."""
-        rows = self._gathered("SELECT * FROM spenders ORDER BY used_gpu_ms DESC, used_cpu_ms DESC, role, species")
+        """Who spent what, most dollars and device time first."""
+        order = "used_usd_micro DESC, used_gpu_ms DESC, used_cpu_ms DESC, role, species"
+        rows = self._gathered(f"SELECT * FROM spenders ORDER BY {order}")
         return [SpendRow(row["role"], row["species"], amounts_of(row, "used"), row["gain"]) for row in rows]
 
     def queued_ideas(self, limit: int) -> list[Idea]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from lsprotocol.types import CompletionItem, CompletionItemKind
 
+from orgruntime.compiler.authority import DEFAULT_TOOLS
+from orgruntime.compiler.panel import BY_RESULTS
 from orgruntime.compiler.tables import PAYLOAD_COLUMNS, ROLE_COLUMNS
 from orgruntime.lsp import keys
 from orgruntime.lsp.buffer import Buffer
@@ -21,6 +23,7 @@ from orgruntime.lsp.proposal import Slot
 from orgruntime.lsp.role_words import imports, link_words, open_link
 from orgruntime.lsp.workflow_words import workflow_words
 from orgruntime.model.payload import FieldType
+from orgruntime.model.tools import SERVER_PREFIX
 from orgruntime.orgfile.document import Section
 
 TRIGGERS = ("[", "(", "`", ",", " ", ":", "|", "/", "{", "#")
@@ -43,6 +46,11 @@ def complete_program(view: ProgramView, offset: int) -> list[CompletionItem]:
     cursor = cursor_at(buffer.text, offset)
     if cursor is not None:
         values = imports(view) if cursor.path == ("imports",) else None
+        if cursor.path[:1] == ("models",) and cursor.path[2:] == ("fallback",):
+            own = {name: doc for name, doc in _models(view).items() if name != cursor.path[1]}
+            values = {name: doc for name, doc in own.items() if name not in keys.SPECIES}
+        elif cursor.path == ("tools",):
+            values = {**{f"{SERVER_PREFIX}{name}": "its tools" for name in view.servers}, **keys.TOOLS}
         return list(front_words(buffer, offset, cursor, keys.PROGRAM, values))
     begin, _ = buffer.line_of(offset)
     before = buffer.text[begin:offset]
@@ -64,7 +72,7 @@ def complete_role(buffer: Buffer, offset: int, view: ProgramView | None) -> list
         return []
     values: dict[str, str] | None = None
     if view is not None and cursor.path[-1:] == ("tools",):
-        tools = view.tools or tuple(keys.ROLE["tools"].values)
+        tools = view.tools or DEFAULT_TOOLS
         values = dict.fromkeys(tools, "granted by the program")
     elif view is not None and cursor.path == ("org", "model"):
         values = _models(view)
@@ -108,9 +116,9 @@ def _header(buffer: Buffer, section: Section) -> tuple[int, str]:
 
 def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[CompletionItem]:
     if column == "model":
-        yield from slot.last().words(_models(view))
-    elif column == "resources":
-        for name, key in keys.RESOURCES.items():
+        yield from slot.last().words({**_models(view), BY_RESULTS: "of several models, by what each has gained"})
+    elif column in ("resources", "budget"):
+        for name, key in (keys.RESOURCES if column == "resources" else keys.ROLE_BUDGET).items():
             if f"{name}:" not in slot.typed:
                 yield slot.last().offer(name, key.doc, CompletionItemKind.Property, text=f"{name}: {key.example}")
     else:
@@ -121,5 +129,6 @@ def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[Completi
 
 
 def _models(view: ProgramView) -> dict[str, str]:
-    """Names of `models:`, then the species that need no key."""
-    return {**{model.name: f"`models:` has it for {inert(model.species)}" for model in view.models}, **keys.SPECIES}
+    """Names of `models:`, then the species that need no key, then Claude's."""
+    own = {model.name: f"`models:` has it for {inert(model.species)}" for model in view.models}
+    return {**own, **keys.SPECIES, **keys.CLAUDE}

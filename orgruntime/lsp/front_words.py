@@ -46,13 +46,11 @@ def key_at(tree: Mapping[str, Key], path: tuple[str, ...]) -> Key | None:
 
 def _level(tree: Mapping[str, Key], path: tuple[str, ...]) -> Mapping[str, Key]:
     """The keys that may stand in the mapping at a path. In an open one, names are the author's and keys come below."""
-    for depth, name in enumerate(path):
-        key = tree.get(name)
-        if key is None:
+    while path:
+        key = tree.get(path[0])
+        if key is None or (key.is_open and len(path) == 1):
             return {}
-        if key.is_open:
-            return key.keys if len(path) == depth + 2 else {}
-        tree = key.keys
+        tree, path = key.keys, path[2 if key.is_open else 1 :]
     return tree
 
 

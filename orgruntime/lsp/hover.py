@@ -22,6 +22,7 @@ from orgruntime.lsp.keys import KINDS, Key
 from orgruntime.lsp.program import ProgramView, RoleMention
 from orgruntime.model.manifest import RoleKind
 from orgruntime.model.payload import PayloadType
+from orgruntime.model.species import panel_text
 from orgruntime.orgfile.source import Reader
 
 _WORD = re.compile(r"[\w/.-]+")
@@ -57,7 +58,7 @@ def role(view: ProgramView, mention: RoleMention, read: Reader) -> Hover | None:
     file = read_role(ref.path, ref.shown, ref.slug, Findings(), read)
     row = view.row_of(ref)
     kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
-    model = ", ".join(node.text for node in row.model) if row else ""
+    model = panel_text([node.text for node in row.panel.names], row.panel.choice, row.panel.shares) if row else ""
     facts = [f"{kind}: {KINDS[kind]}", f"model {inert(model)}" if model else "", f"file {inert(ref.source)}"]
     words = "\n\n".join(inert(part) for part in (file.name, file.description) if part)
     return _hover(f"{words}\n\n" + " · ".join(fact for fact in facts if fact), _range(view, mention.start, mention.end))

@@ -13,7 +13,9 @@ from orgruntime.compiler import keys as table
 from orgruntime.compiler.authority import DEFAULT_TOOLS
 from orgruntime.compiler.species import KEY_FREE
 from orgruntime.model.appetite import PRESETS
+from orgruntime.model.claude import CURRENT, price_of
 from orgruntime.model.manifest import Direction, RoleKind
+from orgruntime.model.tools import BUILT_IN
 
 SPECIES = {
     "search/tpe": "a tree-structured Parzen estimator over the constants of the editable files; no key, no network",
@@ -22,6 +24,12 @@ SPECIES = {
     "digest/ledger": "writes memos from the ledger's facts; no key, no network",
     "control/null": "proposes changes that change nothing: shows what the noise alone would keep",
 }
+CLAUDE = {
+    name: f"${price.input:g} and ${price.output:g} for a million tokens of input and output, at most"
+    for name in CURRENT
+    if (price := price_of(name)) is not None
+}
+TOOLS = {name: f"{what}; granted by default" if name in DEFAULT_TOOLS else what for name, what in BUILT_IN.items()}
 KINDS = {
     RoleKind.AGENT.value: "thinks: takes ideas, hands off proposals, memos, notes",
     RoleKind.EXPERIMENT.value: "runs trials: takes a `proposal`, hands off a `result`",
@@ -52,7 +60,8 @@ _WORDS = {
     Direction.MINIMIZE.value: "smaller is better",
     Direction.MAXIMIZE.value: "larger is better",
 }
-_USUAL = {"models": SPECIES, "model": SPECIES, "tools": dict.fromkeys(DEFAULT_TOOLS, "granted by default")}
+_MODELS = {**SPECIES, **CLAUDE}
+_USUAL = {"models": _MODELS, "model": _MODELS, "tools": TOOLS}
 """Words for keys that take others as well."""
 
 
@@ -63,7 +72,7 @@ def _keys(of: table.Table) -> dict[str, Key]:
             values={word: _WORDS.get(word, "") for word in key.choices} or _USUAL.get(key.name, {}),
             keys=_keys(key.keys) if key.keys else {},
             example=key.example,
-            is_open=key.kind is table.Kind.MODELS,
+            is_open=key.kind in table.OPEN,
         )
         for key in of.keys
     }
@@ -77,6 +86,7 @@ def _doc(key: table.Key) -> str:
 PROGRAM: Mapping[str, Key] = _keys(table.PROGRAM)
 MODEL = PROGRAM["models"].keys
 RESOURCES = _keys(table.RESOURCES)
+ROLE_BUDGET = _keys(table.ROLE_BUDGET)
 HINTS = _keys(table.HINTS)
 ROLE: Mapping[str, Key] = {
     "name": Key("A name for people. The role's identity is the path of its file."),

@@ -80,7 +80,7 @@ class ProgramView:
                 slug=RoleSlug(row.ref.slug),
                 name=row.label,
                 kind=row.kind or RoleKind.AGENT,
-                species=tuple(node.text.strip() for node in row.model),
+                species=tuple(node.text.strip() for node in row.panel.names),
             )
             for row in self.rows
         }
@@ -92,6 +92,12 @@ class ProgramView:
         entries = node.entries if isinstance(node, MapNode) else ()
         named = [(name.text, value.get("model") if isinstance(value, MapNode) else value) for name, value in entries]
         return tuple(ModelSpec(name=name, species=one.text) for name, one in named if isinstance(one, ScalarNode))
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Names of `mcp_servers:`."""
+        node = self._front("mcp_servers")
+        return tuple(name.text for name, _ in node.entries) if isinstance(node, MapNode) else ()
 
     @cached_property
     def tools(self) -> tuple[str, ...]:

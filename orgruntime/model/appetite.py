@@ -11,7 +11,7 @@ from orgruntime.model.base import Noun
 
 class Dial(StrEnum):
     """What a scheduling decision can name as its reason. The first eight are the appetite;
-    the last four are rules that no appetite can waive."""
+    the others are rules that no appetite can waive."""
 
     PROOF = "proof"
     SMALLEST_WIN = "smallest win"
@@ -25,6 +25,8 @@ class Dial(StrEnum):
     BASELINE_FIRST = "baseline first"
     CAPACITY = "capacity"
     FROZEN = "frozen files"
+    PEOPLE = "people"
+    """A person was asked, and nothing else is left to do."""
 
 
 class Preset(StrEnum):

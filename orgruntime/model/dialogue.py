@@ -95,6 +95,9 @@ class ModelReply(Noun):
     """The model as the server names it."""
     spent: Amounts = Amounts()
     """Over every attempt at this call."""
+    lacks: dict[str, str] = {}
+    """Capabilities that the server turned out not to have, with this answer or the ones before it that failed → its
+    own words."""
 
     @property
     def text(self) -> str:

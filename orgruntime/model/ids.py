@@ -17,6 +17,8 @@ TrialKey = NewType("TrialKey", str)
 AttemptId = NewType("AttemptId", str)
 """`<trial key>.<n>`: the n-th try at a trial, counted from 1."""
 CertificationId = NewType("CertificationId", str)
+FindingId = NewType("FindingId", str)
+QuestionId = NewType("QuestionId", str)
 CommitId = NewType("CommitId", str)
 """40 hexadecimal digits."""
 TreeId = NewType("TreeId", str)

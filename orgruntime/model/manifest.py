@@ -160,6 +160,16 @@ class Price(Noun):
     cache_write: float | None = Field(default=None, ge=0)
 
 
+class Effort(StrEnum):
+    """How long a model thinks, where it can. Not every model knows every word."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
 class ModelSpec(Noun):
     """An entry of `models:`: a name of the org for a species."""
 
@@ -176,7 +186,7 @@ class ModelSpec(Noun):
     max_output: int | None = Field(default=None, ge=1)
     """Tokens of one answer."""
     effort: str | None = None
-    """`low`, `medium`, `high`, where the model can think at length; None: as the model does by itself."""
+    """One of `Effort`, where the model can think at length; None: as the model does by itself."""
     concurrency: int | None = Field(default=None, ge=1)
     """Calls at once, over the run."""
     fallback: str | None = None

@@ -27,6 +27,8 @@ class PayloadField(Noun):
     required: bool = True
     meaning: str = ""
     choices: tuple[str, ...] = ()
+    by_runtime: bool = False
+    """The runtime fills it in when the payload is handed off; its author is not asked for it."""
 
 
 class PayloadType(Noun):
@@ -35,6 +37,11 @@ class PayloadType(Noun):
     name: str
     fields: tuple[PayloadField, ...]
     builtin: bool = False
+
+    @property
+    def stated(self) -> PayloadType:
+        """The same with the fields alone that its author states."""
+        return self.model_copy(update={"fields": tuple(field for field in self.fields if not field.by_runtime)})
 
 
 class Payload(Noun):
@@ -46,12 +53,20 @@ class Payload(Noun):
     source: RoleSlug
 
 
-def _builtin(name: str, *fields: tuple[str, FieldType, bool, str]) -> PayloadType:
-    return PayloadType(
-        name=name,
-        fields=tuple(PayloadField(name=n, type=t, required=r, meaning=m) for n, t, r, m in fields),
-        builtin=True,
-    )
+def _builtin(
+    name: str, *fields: tuple[str, FieldType | tuple[str, ...], bool, str], by_runtime: tuple[str, ...] = ()
+) -> PayloadType:
+    """Words stand for the type of a choice of them."""
+    made = []
+    for field, kind, required, meaning in fields:
+        words = kind if isinstance(kind, tuple) else ()
+        type = FieldType.CHOICE if isinstance(kind, tuple) else kind
+        made.append(
+            PayloadField(
+                name=field, type=type, required=required, meaning=meaning, choices=words, by_runtime=field in by_runtime
+            )
+        )
+    return PayloadType(name=name, fields=tuple(made), builtin=True)
 
 
 _S, _N, _B = FieldType.STRING, FieldType.NUMBER, FieldType.BOOLEAN
@@ -65,6 +80,10 @@ BUILTIN_PAYLOADS: dict[str, PayloadType] = {
             ("proposal", _S, True, "id of the proposal in the ledger"),
             ("commit", _S, True, "the commit"),
             ("hypothesis", _S, True, "what should happen, and why"),
+            ("expected_gain", _N, False, "how much better the metric should get, in its units; positive is better"),
+            ("risk", ("exploit", "explore"), False, "exploit: makes more of what works; explore: a long shot"),
+            ("cost", _S, False, "what a trial of it takes beyond the usual, in words"),
+            by_runtime=("proposal", "commit"),
         ),
         _builtin(
             "result",

@@ -51,6 +51,10 @@ class Proposal(Noun):
     settings: dict[str, float | int | bool | str] = {}
     """Constants that the proposal sets, by name, where a search species made it."""
     expected_gain: float | None = None
+    parent: ProposalId | None = None
+    """Of an ablation: the proposal that it takes apart."""
+    part: str = ""
+    """Of an ablation: the change that it leaves out of its parent, or, where the parent was not kept, keeps alone."""
 
 
 class VerdictWord(StrEnum):

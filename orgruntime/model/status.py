@@ -31,6 +31,53 @@ class NoiseStatus(Noun):
     correlation: float
 
 
+class SpendBy(Noun):
+    """What a role used through one species, and the kept gains that it brought."""
+
+    role: str
+    """`runtime` for trials that served no single proposal; `species` then names their purpose."""
+    species: str
+    trials: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    gpu_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    gain: float = 0.0
+    """Sum of the screened gains of what was kept, in the metric's unit; not certified."""
+
+
+class Credit(Noun):
+    """One proposal of a champion: whose idea, who made it, what it used, what it brought."""
+
+    proposal: str
+    hypothesis: str
+    idea: str
+    """The idea's words; empty for the standing invitation."""
+    author: str
+    """Of the idea: a role, `person:<name>`, or `runtime`."""
+    role: str
+    species: str
+    gain: float | None
+    """Screened, in the metric's unit."""
+    tokens: int = 0
+    usd: float = 0.0
+    gpu_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+class QuestionStatus(Noun):
+    """A question that is open."""
+
+    id: str
+    role: str
+    inquiry: str
+    kind: str
+    text: str
+    choices: tuple[str, ...] = ()
+    wants: str = ""
+    """The payload type that the answer becomes."""
+
+
 class ChampionStatus(Noun):
     commit: str
     metric: float
@@ -41,10 +88,13 @@ class ChampionStatus(Noun):
     e_value: float
     certificate: str
     """Path of the certificate, relative to the run's folder."""
+    made_of: tuple[Credit, ...] = ()
+    """The proposals that make it up, oldest first."""
 
 
 class TrialCounts(Noun):
-    """`total` counts settled trials; one that served no single proposal (noise, certification) counts there only."""
+    """`total` counts settled trials; one that served no single proposal (noise, certification, probe) counts there
+    only."""
 
     total: int = 0
     keep: int = 0
@@ -88,3 +138,9 @@ class RunStatus(Noun):
     roles: tuple[RoleActivity, ...] = ()
     driver_alive: bool = False
     """Whether a process drives the run now."""
+    spend_by: tuple[SpendBy, ...] = ()
+    """Who used what, most dollars and device time first."""
+    questions: tuple[QuestionStatus, ...] = ()
+    """What people are asked and have not answered, oldest first."""
+    findings: dict[str, int] = {}
+    """Of the notebook, by state."""

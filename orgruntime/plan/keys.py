@@ -1,34 +1,36 @@
-"""Which keys the species of an org need. Works on names of environment variables and never on a key.
+"""Which keys the models and the tool servers of an org need. Works on names of environment variables, never on a key.
 
 Invariant: a search, digest or control species needs none, and neither does a server whose entry names none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import Manifest, ModelSpec
+from orgruntime.model.manifest import Manifest, ModelSpec, Role
+from orgruntime.model.species import chain, is_language_model
+from orgruntime.model.tools import SERVER_PREFIX, server_of
 
 DEFAULT_KEY = "ANTHROPIC_API_KEY"
-KEY_FREE = ("search/", "digest/", "control/")
 
 
 class Key(NamedTuple):
     role: RoleSlug
     species: str
+    """What needs it: a model, or the tools of a server as they are granted, `mcp__papers`."""
     env: str
+
+    @property
+    def server(self) -> str | None:
+        """The tool server, where it is one that needs the key."""
+        return server_of(self.species)
 
 
 def needed_keys(manifest: Manifest) -> list[Key]:
-    """The key of every role and species that needs one, in the order of the roles, each once."""
-    found = [
-        Key(role.slug, species, env)
-        for role in manifest.roles
-        for species in role.species
-        if (env := _key_env(_spec_of(manifest, species)))
-    ]
+    """The key of every role and model (fallbacks too) or tool server that needs one, by role, each once."""
+    found = [key for role in manifest.roles for key in (*_of_models(manifest, role), *_of_servers(manifest, role))]
     return list(dict.fromkeys(found))
 
 
@@ -37,16 +39,23 @@ def missing_keys(manifest: Manifest, environ: Mapping[str, str]) -> list[Key]:
     return [key for key in needed_keys(manifest) if not environ.get(key.env, "").strip()]
 
 
-def _spec_of(manifest: Manifest, species: str) -> ModelSpec:
-    """A role names the species itself once compiled; an org's entry is found by its name or by its species."""
-    for model in manifest.models:
-        if species in (model.name, model.species):
-            return model
-    return ModelSpec(name=species, species=species)
+def _of_models(manifest: Manifest, role: Role) -> Iterator[Key]:
+    for name in role.species:
+        for model in chain(manifest.models, name):
+            env = _key_env(model)
+            if env is not None:
+                yield Key(role.slug, model.name, env)
+
+
+def _of_servers(manifest: Manifest, role: Role) -> Iterator[Key]:
+    granted = {server_of(tool) for tool in role.tools}
+    for server in manifest.servers:
+        if server.name in granted and server.key_env is not None:
+            yield Key(role.slug, f"{SERVER_PREFIX}{server.name}", server.key_env)
 
 
 def _key_env(spec: ModelSpec) -> str | None:
-    if spec.species.startswith(KEY_FREE):
+    if not is_language_model(spec.species):
         return None
     if spec.key_env:
         return spec.key_env

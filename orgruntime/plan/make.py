@@ -10,12 +10,16 @@ from math import ceil
 
 from orgruntime.model.amounts import UNITS, Budget
 from orgruntime.model.fleet import Fleet
-from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
+from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind, ToolServer
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.species import chain, panel_text
+from orgruntime.model.tools import server_of
 from orgruntime.plan.dials import dial_plans
 from orgruntime.plan.fit import fit
 from orgruntime.plan.keys import needed_keys
-from orgruntime.plan.plan import AuthorityPlan, BillPlan, EdgePlan, Plan, RolePlan
+from orgruntime.plan.plan import AuthorityPlan, BillPlan, CallPlan, EdgePlan, Plan, RolePlan
+from orgruntime.plan.spend import UNITS as SPENT_UNITS
+from orgruntime.plan.spend import call_plans, open_spend, unbounded_roles, unpriced_models, worst_spend
 
 TRIAL_KINDS = (RoleKind.EXPERIMENT, RoleKind.VERIFIER)
 TRIAL_UNITS = ("trials", "gpu_ms", "cpu_ms")
@@ -44,15 +48,20 @@ def make_plan(manifest: Manifest, numbers: Numbers, fleet: Fleet | None, folder:
         dials=dial_plans(manifest.appetite, numbers),
         numbers=numbers,
         authority=tuple(_authority(role, manifest) for role in manifest.roles),
-        bill=_bill(manifest.budget, roles, fleet),
+        bill=_bill(manifest, roles, fleet),
         fleet=fleet,
         keys=tuple(dict.fromkeys(key.env for key in needed_keys(manifest))),
+        unbounded=open_spend(manifest),
         warnings=_warnings(manifest, numbers, roles),
     )
 
 
 def _role(role: Role, manifest: Manifest, fleet: Fleet | None) -> RolePlan:
-    base = RolePlan(slug=role.slug, name=role.name, kind=role.kind, count=role.count, species=role.species)
+    base = RolePlan(
+        slug=role.slug, name=role.name, kind=role.kind, count=role.count, species=role.species,
+        panel=panel_text(role.species, role.choice, role.shares), calls=call_plans(manifest, role),
+        budget=role.budget.bounds() if role.budget else {},
+    )  # fmt: skip
     if role.kind not in TRIAL_KINDS:
         return base
     limit = manifest.workspace.time_limit_s if role.minutes is None else role.minutes * 60
@@ -67,7 +76,28 @@ def _authority(role: Role, manifest: Manifest) -> AuthorityPlan:
     """Only a role that hands off proposals writes files."""
     proposes = any(edge.payload == "proposal" for edge in manifest.graph.edges_from(role.slug))
     editable = manifest.workspace.editable if proposes else ()
-    return AuthorityPlan(role=role.slug, tools=role.tools, models=role.species, editable=editable)
+    granted = {server_of(tool) for tool in role.tools}
+    servers = [server for server in manifest.servers if server.name in granted]
+    reached = [server.url for server in servers if server.url]
+    return AuthorityPlan(
+        role=role.slug,
+        tools=role.tools,
+        models=tuple(dict.fromkeys(model for name in role.species for model in _called(manifest, name))),
+        editable=editable,
+        servers=tuple(map(_server, servers)),
+        network=f"{', '.join(reached)} by the driver" if reached else "off",
+    )
+
+
+def _called(manifest: Manifest, name: str) -> list[str]:
+    return [model.name for model in chain(manifest.models, name)]
+
+
+def _server(server: ToolServer) -> str:
+    if server.url is None:
+        return f"{server.name}: `{' '.join(server.command)}` in the sandbox"
+    token = f" with the token in {server.key_env}" if server.key_env else ""
+    return f"{server.name}: {server.url}{token}"
 
 
 def _edge(edge: Handoff) -> EdgePlan:
@@ -96,17 +126,33 @@ def _bounds(budget: Budget) -> dict[str, int]:
     return {**budget.bounds(), **({} if budget.wall_ms is None else {"wall_ms": budget.wall_ms})}
 
 
-def _bill(budget: Budget, roles: tuple[RolePlan, ...], fleet: Fleet | None) -> tuple[BillPlan, ...]:
-    """Trials and device time by the costliest role, at its time limit; tokens and dollars by the budget alone."""
+def _bill(manifest: Manifest, roles: tuple[RolePlan, ...], fleet: Fleet | None) -> tuple[BillPlan, ...]:
+    """Trials and device time by the costliest role, at its time limit; tokens and dollars by what bounds the calls."""
+    budget = manifest.budget
     bounds = _bounds(budget)
     costs = [role.resources.cost(role.time_limit_s or 0.0) for role in roles if role.resources]
+    calls = [call for role in roles for call in role.calls]
     lines = []
     for unit in (*UNITS, "wall_ms"):
         each = max((getattr(cost, unit) for cost in costs), default=0) if unit in TRIAL_UNITS else None
-        worst = min(_limits(unit, each, budget, fleet), default=None)
-        if unit in bounds or each:
-            lines.append(BillPlan(unit=unit, bound=bounds.get(unit), one_trial=each, worst=worst))
+        call = _dearest_call(unit, calls)
+        spent = [worst_spend(manifest, unit)] if unit in SPENT_UNITS else []
+        limits = [*_limits(unit, each, budget, fleet), *(one for one in spent if one is not None)]
+        if unit in bounds or each or call is None or call > 0:
+            line = BillPlan(
+                unit=unit, bound=bounds.get(unit), one_trial=each, one_call=call, worst=min(limits, default=None)
+            )
+            lines.append(line)
     return tuple(lines)
+
+
+def _dearest_call(unit: str, calls: list[CallPlan]) -> int | None:
+    """The worst case of one call; 0 where none uses the unit, None where a price is not known."""
+    if unit not in SPENT_UNITS:
+        return 0
+    amounts = [call.tokens if unit == "tokens" else call.usd_micro for call in calls]
+    known = [amount for amount in amounts if amount is not None]
+    return max(known, default=0) if len(known) == len(amounts) else None
 
 
 def _limits(unit: str, each: int | None, budget: Budget, fleet: Fleet | None) -> list[int]:
@@ -125,6 +171,7 @@ def _warnings(manifest: Manifest, numbers: Numbers, roles: tuple[RolePlan, ...])
     found = [f"{role.slug}: {role.misfit}" for role in roles if role.misfit]
     if not manifest.budget.is_bounded:
         found.append("no bound on trials, CPU time or wall-clock time: `run` refuses until the budget has one")
+    found += _spend_warnings(manifest)
     if not numbers.can_certify:
         needed = ceil(numbers.certification_cost / numbers.verification_cap)
         found.append(
@@ -141,3 +188,16 @@ def _warnings(manifest: Manifest, numbers: Numbers, roles: tuple[RolePlan, ...])
             f"proposal's screen takes {SCREEN_TRIALS}: raise `largest_stake` or the budget"
         )
     return tuple(found)
+
+
+def _spend_warnings(manifest: Manifest) -> list[str]:
+    found = [
+        f"{slug}: its models cost money, and neither the run nor the role bounds tokens or dollars: add `usd: 20` to "
+        "`budget:`, or a column `budget` to the table of roles"
+        for slug in unbounded_roles(manifest)
+    ]
+    return found + [
+        f"{slug}: the price of {model.species} is not known, and `run` refuses a bound in dollars over it: say it in "
+        "`models:`, or bound `tokens` instead"
+        for slug, model in unpriced_models(manifest)
+    ]

@@ -14,6 +14,21 @@ from orgruntime.model.manifest import Manifest, Resources, RoleKind
 from orgruntime.model.numbers import Numbers
 
 
+class CallPlan(Noun):
+    """One call of a language model at its worst."""
+
+    model: str
+    """As the role or an entry of `models:` calls it."""
+    species: str
+    is_fallback: bool = False
+    tokens: int
+    """Everything counted."""
+    output_tokens: int
+    usd_micro: int | None
+    """None: the price is not known."""
+    calls_a_step: int
+
+
 class RolePlan(Noun):
     """One role: who serves it, and where in the fleet it fits."""
 
@@ -22,6 +37,11 @@ class RolePlan(Noun):
     kind: RoleKind
     count: int
     species: tuple[str, ...] = ()
+    panel: str = ""
+    """The same as the table of roles has it, with shares or the way to choose."""
+    calls: tuple[CallPlan, ...] = ()
+    budget: dict[str, int] = {}
+    """Bounds of its own on what its models may spend, by unit."""
     resources: Resources | None = None
     """What one trial of the role reserves; None for a role that runs no trials."""
     time_limit_s: float | None = None
@@ -43,13 +63,17 @@ class DialPlan(Noun):
 
 
 class AuthorityPlan(Noun):
-    """What a role may do. The network is off and no secret is given: no dial changes that."""
+    """What a role may do. Whatever runs in the sandbox has no network and no secret: no dial changes that. Models, and
+    tool servers with an address, are reached by the driver, which alone has keys."""
 
     role: str
     tools: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     editable: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    """Tool servers that it may use, each with where it runs."""
     network: str = "off"
+    """Addresses that its tools reach through the driver."""
     secrets: str = "none"
 
 
@@ -61,6 +85,8 @@ class BillPlan(Noun):
     """The budget; never passed. None: not bounded."""
     one_trial: int | None
     """A trial's worst case; None for units that trials do not use."""
+    one_call: int | None = None
+    """The dearest model call's worst case; None for units that calls do not use, and where a price is not known."""
     worst: int | None
     """The most that the run can cost, trials that an infrastructure failure repeats aside where `bound` is None.
     None: no bound follows from the budget."""
@@ -99,6 +125,8 @@ class Plan(Noun):
     fleet: Fleet | None = None
     keys: tuple[str, ...] = ()
     """Names of the environment variables that hold the keys that the models need."""
+    unbounded: tuple[str, ...] = ()
+    """What model calls may use up without a bound, a sentence each."""
     warnings: tuple[str, ...] = ()
 
 

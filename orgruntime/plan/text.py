@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from orgruntime.model.manifest import Resources
-from orgruntime.plan.plan import BillPlan, Plan, RolePlan
-from orgruntime.plan.units import amount_text, share
+from orgruntime.plan.plan import AuthorityPlan, BillPlan, Plan, RolePlan
+from orgruntime.plan.units import amount_text, share, small_dollars
 
 _BILL_NAMES = {
     "trials": "trials",
@@ -25,8 +25,9 @@ def render(plan: Plan) -> str:
         _block("Roles", _table(map(_role_row, plan.roles))),
         _block("Workflow", _table((f"{e.source} → {e.target}", e.text) for e in plan.edges)),
         _block("Risk appetite", _table((d.dial, d.setting, d.becomes + _pending(d.in_force)) for d in plan.dials)),
-        _block("Authority", _table((a.role, *_authority_cells(a.tools, a.models, a.editable)) for a in plan.authority)),
-        _block("Worst-case bill", [*_table(map(_bill_row, plan.bill)), *_verification(plan)]),
+        _block("Authority", _table((a.role, *_authority_cells(a)) for a in plan.authority)),
+        _block("Model calls", _table(row for role in plan.roles for row in _call_rows(role))),
+        _block("Worst-case bill", [*_table(map(_bill_row, plan.bill)), *_verification(plan), *plan.unbounded]),
         _block("Warnings", list(plan.warnings)),
     )
     return "\n\n".join(filter(None, blocks))
@@ -54,7 +55,7 @@ def _fleet(plan: Plan) -> str:
 def _role_row(role: RolePlan) -> tuple[str, ...]:
     count = f"×{role.count}" if role.count > 1 else ""
     if role.resources is None:
-        return role.slug, role.kind.value, count, ", ".join(role.species)
+        return role.slug, role.kind.value, count, role.panel or ", ".join(role.species)
     limit = f", at most {(role.time_limit_s or 0):g} s"
     return role.slug, role.kind.value, count, _shape(role.resources) + limit + _where(role)
 
@@ -76,20 +77,34 @@ def _pending(in_force: bool) -> str:
     return "" if in_force else " (not yet in force)"
 
 
-def _authority_cells(tools: Sequence[str], models: Sequence[str], editable: Sequence[str]) -> tuple[str, ...]:
+def _authority_cells(role: AuthorityPlan) -> tuple[str, ...]:
     return (
-        f"tools: {', '.join(tools) or 'none'}",
-        f"models: {', '.join(dict.fromkeys(models)) or 'none'}",
-        f"edits: {', '.join(editable) or 'nothing'}",
-        "network: off",
-        "secrets: none",
+        f"tools: {', '.join(role.tools) or 'none'}",
+        f"models: {', '.join(dict.fromkeys(role.models)) or 'none'}",
+        f"edits: {', '.join(role.editable) or 'nothing'}",
+        f"network: {role.network}",
+        f"secrets: {role.secrets}",
+        f"servers: {'; '.join(role.servers)}" if role.servers else "",
     )
+
+
+def _call_rows(role: RolePlan) -> Iterator[tuple[str, ...]]:
+    """A line a model; what bounds the role stands in its first."""
+    own = ", ".join(amount_text(unit, amount) for unit, amount in role.budget.items())
+    for at, call in enumerate(role.calls):
+        name = call.model if call.model == call.species else f"{call.model} ({call.species})"
+        cost = "price not known" if call.usd_micro is None else small_dollars(call.usd_micro)
+        size = f"a call {call.tokens:,} tokens, {call.output_tokens:,} of them its answer: {cost}"
+        bound = f"{call.calls_a_step} calls a step" + (f"; role's budget {own}" if own and not at else "")
+        yield "" if at else role.slug, f"{name}, fallback" if call.is_fallback else name, size, bound
 
 
 def _bill_row(line: BillPlan) -> tuple[str, ...]:
     worst = "no bound" if line.worst is None else f"at most {amount_text(line.unit, line.worst)}"
     bound = "not bounded" if line.bound is None else f"budget {amount_text(line.unit, line.bound)}"
     each = "" if line.one_trial is None else f"a trial {amount_text(line.unit, line.one_trial)}"
+    if line.one_call:
+        each = f"a call {amount_text(line.unit, line.one_call)}"
     return _BILL_NAMES[line.unit], worst, bound, each if line.unit != "trials" else ""
 
 

@@ -6,10 +6,17 @@ _TIMES = {"gpu_ms": "GPU-", "cpu_ms": "CPU-", "wall_ms": ""}
 
 
 def amount_text(unit: str, amount: int) -> str:
-    """`120 trials`, `8 GPU-h`, `30 min` (wall clock), `$20.00`."""
+    """`120 trials`, `2,000,000 tokens`, `8 GPU-h`, `30 min` (wall clock), `$20.00`."""
     if unit == "usd_micro":
         return f"${amount / 1e6:.2f}"
-    return _time_text(_TIMES[unit], amount) if unit in _TIMES else f"{amount} {unit}"
+    return _time_text(_TIMES[unit], amount) if unit in _TIMES else f"{amount:,} {unit}"
+
+
+def small_dollars(usd_micro: int) -> str:
+    """`$1.13`, `$0.0042`, `free`."""
+    if not usd_micro:
+        return "free"
+    return f"${usd_micro / 1e6:.2f}" if usd_micro >= 100_000 else f"${usd_micro / 1e6:.2g}"
 
 
 def share(value: float) -> str:

@@ -13,6 +13,7 @@ from orgruntime.diagram.graph import Drawing
 from orgruntime.report.canvas import DARK, LIGHT
 from orgruntime.report.history import before
 from orgruntime.report.markup import Safe, join, tag
+from orgruntime.report.memory import notebook, parts
 from orgruntime.report.picture import graph_svg
 from orgruntime.report.progress import progress_png
 from orgruntime.report.sections import (
@@ -46,6 +47,8 @@ def report_html(story: RunStory, drawing: Drawing | None = None) -> str:
             certificates(story),
             gained(story),
             failed(story),
+            parts(story),
+            notebook(story),
             leaderboard(story),
             _graph(drawing),
             spend(story),

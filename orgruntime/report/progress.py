@@ -211,6 +211,7 @@ _LOOKS: dict[PointStatus, Callable[[Theme], dict[str, Any]]] = {
         "alpha": 0.8,
         "zorder": 2.1,
     },
+    PointStatus.PROBE: lambda t: {"s": 22, "color": t.faint, "marker": "D", "alpha": 0.6, "lw": 0, "zorder": 1.9},
 }
 
 
@@ -332,7 +333,7 @@ def _subtitle(story: RunStory) -> str:
 _NAMES = {
     PointStatus.KEEP: "kept", PointStatus.DISCARD: "discarded", PointStatus.INCONCLUSIVE: "inconclusive",
     PointStatus.NOISE: "baseline runs", PointStatus.LEAD: "lead again", PointStatus.VERIFY: "verification",
-    PointStatus.CRASH: "crashed",
+    PointStatus.CRASH: "crashed", PointStatus.PROBE: "probes",
 }  # fmt: skip
 
 
@@ -361,4 +362,6 @@ def _legend_mark(theme: Theme, status: PointStatus) -> dict[str, Any]:
         return {"marker": "x", "ms": 7, "mew": 1.7, "mec": theme.crash}
     if status is PointStatus.VERIFY:
         return {"marker": "o", "ms": 5.5, "mfc": "none", "mec": theme.verify}
+    if status is PointStatus.PROBE:
+        return {"marker": "D", "ms": 5.5, "mfc": theme.faint, "mec": "none"}
     return {"marker": "o", "ms": 7.5, "mfc": getattr(theme, status.value), "mec": "none"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from orgruntime.model.status import Credit
 from orgruntime.report.markup import Safe, join, prose, table, tag
 from orgruntime.report.story import (
     BudgetRow,
@@ -132,9 +133,19 @@ def certificates(story: RunStory) -> Safe:
 
 
 def _made_of(champion: Champion) -> Safe:
-    if not champion.hypotheses:
+    """Idea, role, model and spend of each proposal that the champion is made of."""
+    if not champion.made_of:
         return Safe("")
-    return tag("div", "; ".join(clip(text, 160) for text in champion.hypotheses), class_="faint words")
+    return tag("div", *(tag("div", _credit(one)) for one in champion.made_of), class_="faint words")
+
+
+def _credit(one: Credit) -> str:
+    idea = f", on the idea {clip(one.idea, 80)!r} of {clip(one.author, 40)}" if one.idea else ""
+    used = [f"${one.usd:,.2f}"] if one.usd else []
+    used += [f"{duration(one.gpu_seconds)} of GPU"] if one.gpu_seconds else []
+    used += [f"{duration(one.cpu_seconds)} of CPU"] if one.cpu_seconds else []
+    by = f"{clip(one.role, 40)} · {clip(one.species, 60)}"
+    return f"{clip(one.hypothesis, 160)} ({by}{idea}{', for ' + ' and '.join(used) if used else ''})"
 
 
 def gained(story: RunStory) -> Safe:

@@ -13,8 +13,9 @@ from statistics import fmean
 
 from orgruntime.model.history import PastResult
 from orgruntime.model.manifest import Direction
+from orgruntime.model.memory import Finding
 from orgruntime.model.research import Noise
-from orgruntime.model.status import Spend, TrialCounts
+from orgruntime.model.status import Credit, Spend, TrialCounts
 
 
 class PointStatus(StrEnum):
@@ -30,10 +31,12 @@ class PointStatus(StrEnum):
     """The lead, measured again on the seed of a screen: the other half of a pair."""
     VERIFY = "verify"
     """Fresh pairs and laps of a certification."""
+    PROBE = "probe"
+    """An agent looked at its files before it proposed anything."""
 
     @property
     def is_of_proposal(self) -> bool:
-        return self not in (PointStatus.NOISE, PointStatus.LEAD, PointStatus.VERIFY)
+        return self not in (PointStatus.NOISE, PointStatus.LEAD, PointStatus.VERIFY, PointStatus.PROBE)
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ class Champion:
     threshold: float = 0.0
     wins: int = 0
     pairs: int = 0
-    hypotheses: tuple[str, ...] = ()
-    """What the champion is made of, oldest first."""
+    made_of: tuple[Credit, ...] = ()
+    """The proposals that it is made of, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,24 @@ class DecisionRow:
     count: int
     example: str = ""
     """The reason of the newest one."""
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """A part of a proposal that was measured apart."""
+
+    parent: str
+    part: str
+    taken_back: bool
+    """As is done where the parent was kept; else the part was tried alone."""
+    gain: float | None
+    """Of the ablation over the lead of its time; None: not measured (yet)."""
+    asked_by: str = ""
+
+    @property
+    def worth(self) -> float | None:
+        """What the part brought, by this measurement; positive is better."""
+        return None if self.gain is None else -self.gain if self.taken_back else self.gain
 
 
 @dataclass(frozen=True)
@@ -183,6 +204,9 @@ class RunStory:
     """How to replay the newest certificate; empty: `orgrun verify CERTIFICATE`."""
     history: tuple[PastResult, ...] = ()
     """What a log of before the run says; no point of it is a point of the run."""
+    findings: tuple[Finding, ...] = ()
+    """Of the notebook, closed ones included, oldest first."""
+    parts: tuple[PartRow, ...] = ()
     held_out: bool = False
     """Whether the verifier measures by a command of its own (`verify:`): its numbers are on another scale."""
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
 from orgruntime.ledger.transaction import Transaction
-from orgruntime.model.ids import CommitId, IdeaId, PayloadId, ProposalId, RoleSlug
-from orgruntime.model.manifest import Role
+from orgruntime.model.ids import PayloadId, ProposalId, RoleSlug
+from orgruntime.model.manifest import Choice, Role
 from orgruntime.model.payload import Payload, PayloadType
-from orgruntime.model.research import IdeaState, Proposal
-from orgruntime.model.step import Scene, StepReply, StepRequest
+from orgruntime.model.research import IdeaState, Proposal, RiskClass
+from orgruntime.model.species import is_language_model
+from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.runtime.calls import Call
+from orgruntime.runtime.choosing import chosen, retire
 from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.handoffs import committed, inbox_proposal, shortened
 from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.model_step import model_step
 from orgruntime.runtime.payloads import choice_words, faults
-from orgruntime.runtime.ports import Handed, StepAddress, StepError, WorkspaceError
+from orgruntime.runtime.ports import Handed, StepError, WorkspaceError
+from orgruntime.runtime.scenes import editable_files, scene
+from orgruntime.runtime.toolset import produced
 
 PAST_WINDOW = 200
 """Past proposals that a desk is shown: enough to learn from, and a bounded message."""
@@ -29,19 +37,10 @@ _FORGETFUL = ("control/", "digest/")
 _WORDLESS = ("control/", "search/")
 """Species that read no words."""
 TRIES = 3
-
-
-@dataclass(frozen=True)
-class Call:
-    """One step to be taken: where, by whom, on what."""
-
-    address: StepAddress
-    role: Role
-    desk: int
-    inbox: Payload | None
-    idea: IdeaId
-    text: str
-    """The idea's words; empty for the standing invitation."""
+FAILURES = 5
+"""Steps in a row in which a language model failed, or declined though it was free to do anything."""
+STATED_TOO = ("expected_gain", "risk", "cost", "summary")
+"""What an author says of a proposal beside its hypothesis."""
 
 
 class DeskPool:
@@ -71,6 +70,10 @@ class DeskPool:
             free.rotate(-1)
         return free.popleft()
 
+    def waiting(self, role: RoleSlug) -> int:
+        """Steps that wait for a desk of the role."""
+        return sum(not turn.done() for turn in self._waiting.get(role, ()))
+
     def give(self, role: Role, desk: int) -> None:
         self._free[role.slug].append(desk)
         self._call_next(role)
@@ -85,41 +88,60 @@ class DeskPool:
 
 
 async def agent_step(lab: Lab, call: Call) -> Handed:
-    """Asks until an acceptable reply comes, at most three times; then the inquiry ends with the reason."""
-    name = f"{call.role.slug}#{call.desk}"
-    lab.doing[name] = f"thinking about {call.text!r}" if call.text else "thinking"
+    """One step, whoever thinks. What comes to nothing ends the inquiry, with the reason on record."""
+    model = await chosen(lab, call)
+    lab.doing[call.name] = f"thinking about {call.text!r}" if call.text else "thinking"
     try:
-        reason = ""
-        for attempt in range(TRIES):
-            request = _request(lab, call, attempt)
-            try:
-                reply = await lab.ports.desks.step(request)
-            except StepError as error:
-                reason = str(error)
-                if not error.retry:
-                    break
-                continue
-            if reply.declined:
-                return await _declined(lab, call, reply.declined)
-            problems = _problems(lab, call, request, reply)
-            if not problems:
-                return await _accepted(lab, call, request, reply)
-            reason = "; ".join(problems)
-        return await _declined(lab, call, f"no usable answer: {reason}")
+        if is_language_model(lab.manifest.species_of(model).species):
+            return await _thought(lab, call, model)
+        return await _computed(lab, call, model)
     finally:
-        lab.doing[name] = "idle"
+        lab.doing[call.name] = "idle"
 
 
-def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
+async def _thought(lab: Lab, call: Call, model: str) -> Handed:
+    """A step of a language model: the border has checked its handoff while it could still be mended."""
+    call, request, reply = await model_step(lab, call, model)
+    if reply.declined:
+        return await _declined(lab, call, reply.declined, reply, model)
+    problems = [reply.failed] if reply.failed else _problems(lab, call, request, reply)
+    if problems:
+        return await _failed(lab, call, model, "; ".join(problems), reply)
+    _note_step(lab, call, model, "")
+    return await _accepted(lab, call, request, reply)
+
+
+async def _computed(lab: Lab, call: Call, model: str) -> Handed:
+    """A step of a species without a key: asked until an acceptable reply comes, at most three times."""
+    reason = ""
+    for attempt in range(TRIES):
+        request = _request(lab, call, attempt, model)
+        try:
+            reply = await lab.ports.desks.step(request)
+        except StepError as error:
+            reason = str(error)
+            if not error.retry:
+                break
+            continue
+        if reply.declined:
+            return await _declined(lab, call, reply.declined)
+        problems = _problems(lab, call, request, reply)
+        if not problems:
+            return await _accepted(lab, call, request, reply)
+        reason = "; ".join(problems)
+    return await _declined(lab, call, f"no usable answer: {reason}")
+
+
+def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
     lead = lab.ledger.lead()
     base = lead.commit if lead is not None else lab.base.id
-    species = _species(lab, call)
+    species = lab.manifest.species_of(model).species
     return StepRequest(
         role=call.role.slug,
         desk=call.desk,
         species=species,
         inquiry=call.address.inquiry,
-        produces=produced(lab, call.role),
+        produces=produced(lab.manifest, call.role),
         idea=call.text,
         inbox={} if call.inbox is None else {"type": call.inbox.type, **call.inbox.body},
         prompt=call.role.prompt,
@@ -130,54 +152,6 @@ def _request(lab: Lab, call: Call, attempt: int) -> StepRequest:
         past=() if species.startswith(_FORGETFUL) else tuple(lab.ledger.past(PAST_WINDOW)),
         history=() if species.startswith(_WORDLESS) else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
-    )
-
-
-def _species(lab: Lab, call: Call) -> str:
-    names = call.role.species
-    return lab.manifest.species_of(names[call.desk % len(names)]).species
-
-
-def produced(lab: Lab, role: Role) -> tuple[str, ...]:
-    """Payload types that the role's handoffs and stand-ups carry."""
-    graph = lab.manifest.graph
-    kinds = [edge.payload for edge in graph.edges_from(role.slug)]
-    kinds += [cadence.payload for cadence in graph.cadences if cadence.role == role.slug]
-    return tuple(dict.fromkeys(kinds))
-
-
-def editable_files(lab: Lab, commit: CommitId) -> dict[str, str]:
-    """The editable files of a commit that are UTF-8 text."""
-    if commit not in lab.texts:
-        # Leads follow each other: whoever asks next asks for the newest one.
-        lab.texts = {commit: _texts(lab, commit)}
-    return lab.texts[commit]
-
-
-def _texts(lab: Lab, commit: CommitId) -> dict[str, str]:
-    texts = {}
-    for path in lab.workspace.paths(commit):
-        if lab.is_editable(path):
-            try:
-                texts[path] = lab.workspace.read(commit, path).decode("utf-8")
-            except UnicodeDecodeError:
-                continue
-    return texts
-
-
-def scene(lab: Lab) -> Scene:
-    ledger, objective = lab.ledger, lab.manifest.objective
-    noise, lead, champion = ledger.noise(), ledger.lead(), ledger.champion()
-    certificate = champion.certificate if champion is not None else None
-    bound = lab.manifest.budget.trials
-    return Scene(
-        metric=objective.metric,
-        direction=objective.direction.value,
-        baseline=noise.baseline if noise else None,
-        noise_sd=noise.sd if noise else None,
-        lead=lead.metric if lead else None,
-        champion=certificate.champion_metric if certificate else None,
-        trials_left=None if bound is None else max(0, bound - ledger.settled_trials()),
     )
 
 
@@ -198,18 +172,21 @@ def payload_type(lab: Lab, name: str) -> PayloadType:
     return next(payload for payload in lab.manifest.payloads if payload.name == name)
 
 
-async def _declined(lab: Lab, call: Call, reason: str) -> Handed:
+async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None = None, model: str = "") -> Handed:
+    """`reply` and `model`: of a language model, whose other steps may bring something all the same."""
     if call.text:
         lab.tell(EventKind.IDEA, f"{call.role.slug} declined the idea {call.text!r}: {reason}", idea=call.idea)
     elif call.inbox is not None and call.inbox.type == "result":
         # It gave up one proposal that came back; that says nothing of the next ones.
-        lab.tell(EventKind.NOTICE, f"{call.role.slug}#{call.desk} gives up what came back: {reason}")
+        lab.tell(EventKind.NOTICE, f"{call.name} gives up what came back: {reason}")
+    elif reply is not None:
+        lab.tell(EventKind.NOTICE, f"{call.name} declined: {reason}")
+        _note_step(lab, call, model, reason)
     else:
-        lab.idle.add(f"{call.role.slug}#{call.desk}")
-        lab.tell(EventKind.NOTICE, f"{call.role.slug}#{call.desk} has nothing left to propose: {reason}")
+        retire(lab, call, reason)
 
     def change(tx: Transaction) -> None:
-        _record(tx, call, None, "", ())
+        _record(tx, call, None, "", (), reply)
         if call.text:
             tx.set_idea(call.idea, IdeaState.DECLINED, reason)
 
@@ -217,28 +194,47 @@ async def _declined(lab: Lab, call: Call, reason: str) -> Handed:
     return Handed(None)
 
 
+def _note_step(lab: Lab, call: Call, model: str, empty: str) -> None:
+    """A language model whose steps brought nothing so often in a row is passed over. `empty`: why this one did."""
+    tied = call.role.choice is Choice.TURNS or len(call.role.species) == 1
+    who = call.name if tied else f"{call.role.slug}: {model}"
+    if lab.empty_steps(who, empty=bool(empty)) == FAILURES:
+        retire(lab, call, f"{FAILURES} steps in a row brought nothing, the last one: {empty}")
+
+
+async def _failed(lab: Lab, call: Call, model: str, reason: str, reply: StepReply) -> Handed:
+    """A failed decision is recorded as one; the inquiry ends, and nothing is invented in its place."""
+    lab.tell(EventKind.NOTICE, f"{call.name} ({model}) came to no end: {reason}")
+    _note_step(lab, call, model, reason)
+
+    def change(tx: Transaction) -> None:
+        if _record(tx, call, None, "", (), reply):
+            tx.fail_step(call.address.inquiry, call.address.visit, call.name, model, reason)
+        if call.text:
+            tx.set_idea(call.idea, IdeaState.DECLINED, f"failed: {reason}")
+
+    await lab.board.write(change)
+    return Handed(None)
+
+
 async def _accepted(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> Handed:
     payload_id = PayloadId(f"{call.address.inquiry}.{call.address.visit}")
+    proposal: Proposal | None = None
+    words: Sequence[str] = ()
     if reply.type == "proposal":
-        proposal = await _proposal(lab, call, request, reply)
-        if isinstance(proposal, str):
-            return await _declined(lab, call, proposal)
-        body = {
-            "proposal": proposal.id,
-            "commit": proposal.commit,
-            "hypothesis": proposal.hypothesis,
-            "settings": proposal.settings,
-        }
-        words: Sequence[str] = ()
+        found = await _proposal(lab, call, request, reply)
+        if isinstance(found, str):
+            return await _declined(lab, call, found)
+        proposal, body = found, _proposal_body(found, reply)
     else:
-        proposal, body = None, dict(reply.body)
+        body = dict(reply.body)
         words = choice_words(payload_type(lab, reply.type), body)
     payload = Payload(id=payload_id, type=reply.type, body=body, source=call.role.slug)
 
     def change(tx: Transaction) -> bool:
         if not _record(tx, call, payload, reply.type, tuple(words), reply):
             return False
-        if proposal is not None:
+        if proposal is not None and proposal.id == _proposal_id(call):
             tx.add_proposal(proposal)
         if reply.type == "memo":
             tx.add_memo(call.role.slug, str(body["text"]), call.address.inquiry, lab.ledger.settled_trials())
@@ -250,6 +246,17 @@ async def _accepted(lab: Lab, call: Call, request: StepRequest, reply: StepReply
     if reply.type == "memo":
         lab.tell(EventKind.MEMO, f"memo from {call.role.slug}", memo=body["text"])
     return Handed(payload_id, reply.type, tuple(words))
+
+
+def _proposal_body(proposal: Proposal, reply: StepReply) -> dict[str, Any]:
+    said = {name: reply.body[name] for name in STATED_TOO if name in reply.body}
+    return {
+        **said,
+        "proposal": proposal.id,
+        "commit": proposal.commit,
+        "hypothesis": proposal.hypothesis,
+        "settings": proposal.settings,
+    }
 
 
 def _record(
@@ -269,19 +276,25 @@ def _record(
     )
 
 
+def _proposal_id(call: Call) -> ProposalId:
+    return ProposalId(f"p{call.address.inquiry}.{call.address.visit}")
+
+
 async def _proposal(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> Proposal | str:
-    """The proposal with its commit, or why there can be none."""
-    hypothesis = " ".join(str(reply.body["hypothesis"]).split())[:500]
-    author = f"{call.role.slug}#{call.desk} ({request.species})"
-    files = {path: text.encode() for path, text in reply.files.items()}
+    """The proposal with its commit, or why there can be none. What a reviewer hands on as it was stays what it was."""
+    hypothesis = shortened(str(reply.body["hypothesis"]))
+    call = replace(call, species=request.species)
     try:
-        commit = lab.workspace.commit(request.base, files, message=hypothesis, author=author)
+        commit = committed(lab, call, request.base, reply.files, hypothesis)
     except WorkspaceError as error:
         return str(error)
+    arrived = lab.proposal(ProposalId(inbox_proposal(call)))
+    if arrived is not None and arrived.tree == commit.tree:
+        return arrived
     await lab.commits_on_disk()
-    number = f"{call.address.inquiry}.{call.address.visit}"
+    risk = str(reply.body.get("risk", RiskClass.EXPLOIT.value))
     return Proposal(
-        id=ProposalId(f"p{number}"),
+        id=_proposal_id(call),
         inquiry=call.address.inquiry,
         idea=call.idea,
         role=call.role.slug,
@@ -291,5 +304,7 @@ async def _proposal(lab: Lab, call: Call, request: StepRequest, reply: StepReply
         commit=commit.id,
         tree=commit.tree,
         hypothesis=hypothesis,
+        risk=RiskClass(risk) if risk in set(RiskClass) else RiskClass.EXPLOIT,
         settings=reply.settings,
+        expected_gain=reply.body.get("expected_gain"),
     )

@@ -20,6 +20,8 @@ class EventKind(StrEnum):
     MEMO = "memo"
     IDEA = "idea"
     PAUSED = "paused"
+    MODEL = "model"
+    """A model call that did not come off at once."""
     ENDED = "ended"
 
 

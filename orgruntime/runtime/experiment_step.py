@@ -20,6 +20,7 @@ from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Proposal, Verdict, VerdictWord
 from orgruntime.model.trial import Purpose, Score
+from orgruntime.runtime.admission import blast, earlier_proposal, frozen_files
 from orgruntime.runtime.board import TrialDropped
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
@@ -92,30 +93,15 @@ async def experiment_step(lab: Lab, role: Role, address: StepAddress, inbox: Pay
 def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
     """Why the proposal is not measured at all, if so."""
     diff = lab.workspace.diff(proposal.base, proposal.commit)
-    frozen = sorted(path for path in diff.files if not lab.is_editable(path))
-    if frozen:
-        return Finding(Outcome.INVALID, f"touches frozen files: {', '.join(frozen[:3])}")
-    earlier = lab.ledger.proposal_by_tree(proposal.tree)
-    if earlier is not None and earlier.id != proposal.id and earlier.inquiry != proposal.inquiry:
-        verdict = lab.ledger.verdict(earlier.id)
-        told = f"{verdict.word.value}: {verdict.reason}" if verdict else "still being measured"
-        return Finding(Outcome.DUPLICATE, f"the same code as {earlier.id} ({told})")
+    if frozen := frozen_files(lab, diff):
+        return Finding(Outcome.INVALID, frozen)
+    earlier = earlier_proposal(lab, proposal.tree)
+    if earlier is not None and earlier[0].id != proposal.id and earlier[0].inquiry != proposal.inquiry:
+        return Finding(Outcome.DUPLICATE, earlier[1])
     if not diff.files:
         return Finding(Outcome.DUPLICATE, "changes nothing")
-    return _blast(lab, role, len(diff.files), diff.lines)
-
-
-def _blast(lab: Lab, role: Role, files: int, lines: int) -> Finding | None:
-    radius = lab.numbers.blast_radius
-    for what, value, bound in (
-        ("files", files, radius.files),
-        ("lines", lines, radius.lines),
-        ("GPUs", role.resources.gpus, radius.gpus),
-    ):
-        if value > bound:
-            reason = f"changes more than the blast radius allows without approval: {value:g} {what}, at most {bound:g}"
-            return Finding(Outcome.INVALID, reason)
-    return None
+    wide = blast(lab, role, diff)
+    return Finding(Outcome.INVALID, wide) if wide else None
 
 
 async def _screened(lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal) -> Finding:

@@ -7,18 +7,21 @@ ledger before its thread runs; a step that is recorded is answered from the reco
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from orgruntime.ledger.rows import InquiryRow
 from orgruntime.ledger.transaction import Transaction
-from orgruntime.model.amounts import Amounts
 from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
 from orgruntime.model.manifest import Cadence, Role, RoleKind
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Idea, IdeaState
-from orgruntime.runtime.agent_step import Call, DeskPool, agent_step
+from orgruntime.runtime.ablations import ablation_step, is_ablation
+from orgruntime.runtime.agent_step import DeskPool, agent_step
+from orgruntime.runtime.calls import Call
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.experiment_step import experiment_step
+from orgruntime.runtime.human_step import human_step
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Handed, StepAddress
 from orgruntime.runtime.verifier_step import Certifications, verifier_step
@@ -51,13 +54,48 @@ class Inquiries:
 
     @property
     def exploring(self) -> int:
-        """Open inquiries but stand-ups and those that stand before the verifier."""
-        return sum(1 for id in self._tasks if not id.startswith(STANDUP) and id not in self._in_test)
+        """Open inquiries but stand-ups and those that stand before the verifier or wait for a person."""
+        waiting = self._lab.people.inquiries
+        return sum(
+            1 for id in self._tasks if not id.startswith(STANDUP) and id not in self._in_test and id not in waiting
+        )
+
+    @property
+    def thinking(self) -> int:
+        """Of `exploring`: those at the desk of a language model."""
+        waiting = self._lab.people.inquiries
+        return sum(1 for id in self._lab.thinking if not id.startswith(STANDUP) and id not in waiting)
+
+    @property
+    def busy(self) -> int:
+        """Open inquiries, stand-ups included, that can go on by themselves. Counted where people are waited for."""
+        waiting = self._lab.people.inquiries
+        if not waiting:
+            return len(self._tasks)
+        held = Counter(RoleSlug(desk.rpartition("#")[0]) for desk in self._lab.people.desks)
+        blocked = sum(
+            self._desks.waiting(slug) for slug, desks in held.items() if desks == self._lab.manifest.role(slug).count
+        )
+        return len([id for id in self._tasks if id not in waiting and id not in self._in_test]) - blocked
 
     def proposers(self) -> int:
-        """Desks at the entries whose species have something left to propose; once none has, ideas that wait for one."""
-        desks = self._entry_desks()
-        return sum(name not in self._lab.idle for name in desks) or len(self._lab.ledger.queued_ideas(len(desks)))
+        """Desks at the entries whose species have something left to propose; once none has, ideas that wait for one.
+        A desk whose step waits for a person proposes nothing meanwhile. None either way, once no desk that turns ideas
+        into proposals is left."""
+        lab, desks, behind = self._lab, self._entry_desks(), self._desks_behind()
+        if behind and lab.idle.issuperset(behind):
+            return 0
+        free = sum(name not in lab.idle and name not in lab.people.desks for name in desks)
+        return free or len(lab.ledger.queued_ideas(len(desks)))
+
+    def _desks_behind(self) -> list[str]:
+        """Desks that propose, where none of them is an entry's."""
+        graph = self._lab.manifest.graph
+        slugs = {edge.source for edge in graph.handoffs if edge.payload == "proposal"}
+        if slugs & set(graph.entries):
+            return []
+        roles = (self._lab.manifest.role(slug) for slug in slugs)
+        return [f"{role.slug}#{desk}" for role in roles for desk in range(role.count)]
 
     def _entry_desks(self) -> list[str]:
         roles = (self._lab.manifest.role(slug) for slug in self._lab.manifest.graph.entries)
@@ -152,6 +190,8 @@ class Inquiries:
                 self._lab.tell(EventKind.NOTICE, f"the stand-up of {row.at} was cut off by the end of the run")
         self._closing = list(({row.id: reason for row in self._lab.ledger.open_inquiries()} | ended).items())
         self.write_closed(tx)
+        for question in self._lab.ledger.open_questions():
+            tx.withdraw_question(question.id, f"the run is over: {reason}")
 
     def raise_failure(self) -> None:
         """A step that failed for a reason of ours ends the run: better than losing an inquiry in silence."""
@@ -188,11 +228,17 @@ class Inquiries:
             case RoleKind.VERIFIER:
                 return await self._verifier(role, address)
             case RoleKind.HUMAN:
-                return await self._human(role, address, payload)
+                return await human_step(self._lab, role, address, payload, self._rows[address.inquiry].idea)
 
     async def _agent(self, role: Role, address: StepAddress, inbox: Payload | None) -> Handed:
         row = self._rows[address.inquiry]
         text = self._text(row.idea)
+        if is_ablation(text) or (inbox is not None and inbox.type == "idea"):
+            idea = self._lab.ledger.idea(row.idea)
+            assert idea is not None
+            handed = await ablation_step(self._lab, role, address, inbox, idea)
+            if handed is not None:
+                return handed
         await self._fan_out(role, row)
         desk = await self._desks.take(role)
         try:
@@ -222,14 +268,6 @@ class Inquiries:
             return await verifier_step(self._lab, self._asks, role, address)
         finally:
             self._in_test.discard(address.inquiry)
-
-    async def _human(self, role: Role, address: StepAddress, payload: Payload | None) -> Handed:
-        text = str(payload.body.get("text") or payload.body.get("reason") or payload.type) if payload else ""
-        self._lab.tell(EventKind.NOTICE, f"for {role.name}: {text}", role=role.slug)
-        await self._lab.board.write(
-            lambda tx: tx.record_step(address.inquiry, address.visit, role.slug, None, "", (), Amounts())
-        )
-        return Handed(None)
 
     def _idea(self, tx: Transaction, queued: Sequence[Idea]) -> IdeaId:
         """The next idea of the queue, or a new one without words, open."""

@@ -11,11 +11,13 @@ import random
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from orgruntime.ledger.store import Ledger
+from orgruntime.model.dialogue import ModelCall, ModelReply
 from orgruntime.model.editable import is_editable
 from orgruntime.model.fleet import Node
-from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId
+from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise, Proposal
@@ -24,8 +26,10 @@ from orgruntime.runtime.board import Board, Order
 from orgruntime.runtime.commands import filled_command
 from orgruntime.runtime.events import EventKind, Listener, RunEvent
 from orgruntime.runtime.logs import TrialLogs
-from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Workspace
+from orgruntime.runtime.people import People
+from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Models, ToolServers, Workspace
 from orgruntime.runtime.shared_flush import SharedFlush
+from orgruntime.runtime.transcripts import Transcripts
 
 REFUSALS = 25
 """Proposals of one desk in a row that were duplicates, invalid or in conflict; then it has nothing new to say."""
@@ -33,6 +37,16 @@ PROPOSALS_KEPT = 512
 """In memory: several times what is under way at once."""
 FULL_BUDGET = 1.0
 """Rung of every trial for now: patience is parsed, printed, and not yet in force."""
+
+
+class Asks(Protocol):
+    """The gateway (`runtime.gateway`), as steps see it."""
+
+    async def ask(self, id: str, role: Role, model: str, call: ModelCall) -> ModelReply:
+        """Raises GatewayError."""
+        ...
+
+    async def drain(self) -> None: ...
 
 
 @dataclass
@@ -44,6 +58,10 @@ class Ports:
     desks: Desks
     executor: Executor
     engine: Engine
+    models: Models | None = None
+    """None where no role thinks with a language model."""
+    servers: ToolServers | None = None
+    """Tool servers of the manifest; None where it has none."""
 
 
 @dataclass
@@ -64,13 +82,26 @@ class Lab:
     idle: set[str] = field(default_factory=set)
     """Desks whose species has nothing left to propose."""
 
+    gateway: Asks | None = None
+    """Of language models; None where the run has none."""
+    transcripts: Transcripts | None = None
+    """Of the steps of language models."""
+    thinking: set[InquiryId] = field(default_factory=set)
+    """Inquiries at the desk of a language model."""
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
     """The editable files of the commit that was asked for last."""
+    people: People = field(default_factory=People)
+    """Steps that wait for an answer."""
+    retired: dict[RoleSlug, set[str]] = field(default_factory=dict)
+    """Models of a role's panel that have nothing left to propose."""
+    signatures: OrderedDict[ProposalId, frozenset[str]] = field(default_factory=OrderedDict)
+    """What the latest proposals that were compared with something change."""
 
     def __post_init__(self) -> None:
         self._noise: Noise | None = None
         self._history: tuple[str, ...] | None = None
         self._fruitless: dict[str, int] = {}
+        self._empty_steps: dict[str, int] = {}
         self._proposals: OrderedDict[ProposalId, Proposal] = OrderedDict()
         self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
         """To be awaited before the ledger names a new commit."""
@@ -106,6 +137,11 @@ class Lab:
         if self._fruitless[desk] >= REFUSALS:
             self.idle.add(desk)
             self.tell(EventKind.NOTICE, f"{desk} is benched: {REFUSALS} proposals in a row were refused unmeasured")
+
+    def empty_steps(self, who: str, *, empty: bool) -> int:
+        """How many steps in a row, this one counted, a language model has handed nothing off."""
+        self._empty_steps[who] = self._empty_steps.get(who, 0) + 1 if empty else 0
+        return self._empty_steps[who]
 
     def tell(self, kind: EventKind, text: str, **data: object) -> None:
         self.listener(RunEvent(event=kind, text=text, data=data))

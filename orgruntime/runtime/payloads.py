@@ -5,10 +5,15 @@ Does not know who sent it. Invariant: a fault is a sentence that its author can 
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from orgruntime.model.base import canonical_json
 from orgruntime.model.payload import FieldType, PayloadField, PayloadType
+from orgruntime.model.people import chosen_of
 
 _TYPES: dict[FieldType, tuple[type, ...]] = {
     FieldType.STRING: (str,),
@@ -42,6 +47,42 @@ def choice_words(kind: PayloadType, body: Mapping[str, Any]) -> tuple[str, ...]:
         elif field.type is FieldType.CHOICE and isinstance(value, str):
             words.append(f"{field.name} is {value}")
     return tuple(words)
+
+
+def written(kind: PayloadType, answer: str) -> dict[str, Any] | list[str]:
+    """What a person wrote, as the body of a `kind`; or what is wrong with it. A JSON object gives the fields; plain
+    words are the field `text`, or the one field that must be there."""
+    body = _object(answer)
+    if body is None:
+        needed = [field for field in kind.fields if field.required] or list(kind.fields[:1])
+        field = next((one for one in kind.fields if one.name == "text"), needed[0] if len(needed) == 1 else None)
+        if field is None:
+            names = ", ".join(f'"{one.name}": {one.type.value}' for one in needed)
+            return [f"`{kind.name}` has several fields; give them as JSON: {{{names}}}"]
+        body = {field.name: _value(field, answer.strip())}
+    return faults(kind, body) or body
+
+
+def _object(answer: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(answer)
+        canonical_json(found)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _value(field: PayloadField, answer: str) -> Any:
+    """As the field takes it, where the words can be read so."""
+    if field.type is FieldType.CHOICE:
+        return chosen_of(field.choices, answer) or answer
+    if field.type is FieldType.BOOLEAN:
+        return {"yes": True, "true": True, "no": False, "false": False}.get(answer.casefold(), answer)
+    if field.type is FieldType.NUMBER:
+        with suppress(ValueError):
+            number = float(answer)
+            return number if math.isfinite(number) else answer
+    return answer
 
 
 def _field_fault(field: PayloadField, value: Any) -> str | None:

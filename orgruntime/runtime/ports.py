@@ -6,13 +6,14 @@ Invariant: nothing here can name ray, langgraph, optuna or git; only nouns cross
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from orgruntime.model.amounts import Amounts
-from orgruntime.model.dialogue import ModelCall, ModelReply, Usage
+from orgruntime.model.dialogue import ModelCall, ModelReply, ToolResult, ToolSpec, ToolUse, Usage
 from orgruntime.model.fleet import Fleet
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, RoleSlug, TreeId
 from orgruntime.model.manifest import ModelSpec, Resources
@@ -125,6 +126,15 @@ class ModelError(Exception):
         """None: nothing was charged."""
 
 
+class ModelCancelled(asyncio.CancelledError):
+    """An attempt was cancelled in the middle; says what the server had charged by then."""
+
+    def __init__(self, usage: Usage | None) -> None:
+        super().__init__()
+        self.usage = usage
+        """None: nobody knows."""
+
+
 class Models(Protocol):
     """Language models, in the driver: the only place where a key is. One attempt a call: who waits, tries again, turns
     to another model and keeps the books is the gateway (`runtime.gateway`)."""
@@ -138,7 +148,27 @@ class Models(Protocol):
         ...
 
     async def complete(self, model: ModelSpec, call: ModelCall) -> ModelReply:
-        """One attempt; `spent` of the reply is left empty. Cancelling it ends the connection. Raises ModelError."""
+        """One attempt; `spent` of the reply is left empty. Raises ModelError.
+
+        Cancelling it ends the connection and raises CancelledError: ModelCancelled where the usage so far is known.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Idempotent."""
+        ...
+
+
+class ToolServers(Protocol):
+    """Tools of servers that an org brings along, as the driver uses them."""
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        """Every tool of every server that answers, named `mcp__SERVER__TOOL`."""
+        ...
+
+    async def call(self, use: ToolUse) -> ToolResult:
+        """Whatever goes wrong is a result that says so. Cancellable."""
         ...
 
     async def close(self) -> None:

@@ -26,7 +26,10 @@ _SCORES = {
 """Every other ending is a crash."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e01ef]"
+)
 _PAIR = re.compile(rf"\s{{0,20}}([^\s:=][^:=]{{0,80}}?)\s{{0,20}}[:=]\s{{0,20}}({NUMBER})\s{{0,20}}", re.IGNORECASE)
 _PROGRESS = re.compile(rf"progress[ \t]+({NUMBER})[ \t]+(\S{{1,80}})[ \t]+({NUMBER})\s{{0,20}}", re.IGNORECASE)
 _ERROR_LINE = re.compile(

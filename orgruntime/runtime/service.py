@@ -14,7 +14,7 @@ from orgruntime.model.dialogue import ToolResult, ToolSpec
 from orgruntime.model.step import Ask
 
 if TYPE_CHECKING:
-    from orgruntime.runtime.agent_step import Call
+    from orgruntime.runtime.calls import Call
     from orgruntime.runtime.lab import Lab
 
 Serves = Callable[["Lab", "Call", Ask], Awaitable[ToolResult]]
@@ -25,3 +25,5 @@ Serves = Callable[["Lab", "Call", Ask], Awaitable[ToolResult]]
 class ServiceTool:
     spec: ToolSpec
     serve: Serves
+    most: int | None = None
+    """Uses a step. None: as many as the step's turns allow."""

@@ -35,6 +35,12 @@ class Hands:
     certification: CertificationRow | None
     standups: bool
     last_test_taken: bool
+    asked: int = 0
+    """Inquiries that wait for a person."""
+    busy: int = 0
+    """Inquiries that can go on by themselves."""
+    question: str = ""
+    thinking: int = 0
 
 
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:
@@ -77,6 +83,10 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         champion_is_base=_champion_is_base(lab),
         certified=tests_passed(certifications),
         lead_promises=_lead_promises(lab),
+        asked=hands.asked,
+        busy=hands.busy,
+        question=hands.question,
+        thinking=hands.thinking,
     )
 
 

@@ -26,11 +26,14 @@ from orgruntime.runtime.ports import ExecutorError
 from orgruntime.runtime.settlement import Settled, settle
 from orgruntime.runtime.snapshots import Hands, snapshot
 from orgruntime.runtime.verifier_step import Certifications
+from orgruntime.scheduler.decide import Verb
 from orgruntime.scheduler.noise import BaselineError
 
 TICK_S = 0.25
 """Without news the loop looks around this often: requests from other processes, cadences, the clock."""
 LONGEST_REST_S = 0.03
+SHORTEST_REST_S = 0.005
+WINDING_UP_S = 10.0
 
 STANDUP_PATIENCE_S = 10.0
 """How long a run that has nothing else left waits for a stand-up before it is finished."""
@@ -103,11 +106,12 @@ class Supervisor:
         self._wake.clear()
 
     def _go_on(self) -> int:
-        """Resuming a paused run is a person's word to go on: its dry spell starts anew."""
+        """Resuming a run that a dry spell paused is a person's word to go on: the spell starts anew."""
         ledger = self._lab.ledger
         state, settled = ledger.run().state, ledger.settled_trials()
+        paused = state is RunState.PAUSED and [row.dial for row in ledger.decisions(1, Verb.PAUSE)] != [Dial.PEOPLE]
         with ledger.transaction() as tx:
-            if state is RunState.PAUSED:
+            if paused:
                 tx.decide(Dial.DRY_SPELL, "go-on", ledger.run().id, "a person resumed the run", {"settled": settled})
             tx.set_state(RunState.RUNNING, "")
         return max((int(row.numbers["settled"]) for row in ledger.decisions(1, "go-on")), default=0)
@@ -173,6 +177,10 @@ class Supervisor:
                 certification=certification,
                 standups=self._standups_may_end(),
                 last_test_taken=self._inquiries.last_test_taken(),
+                asked=self._lab.people.asked,
+                busy=self._inquiries.busy,
+                question=self._lab.people.words(self._lab.ledger),
+                thinking=self._inquiries.thinking,
             ),
         )
         return write_intents(self._lab, tx, now, self._inquiries, self._asks)
@@ -220,6 +228,7 @@ class Supervisor:
         for kind, body in self._lab.ledger.take_requests():
             if kind == "stop":
                 self.ask_stop(str(body.get("reason") or "stopped by a person"))
+        self._lab.people.hear(self._lab.ledger)
 
     def _add_wall(self, tx: Transaction, busy: bool) -> None:
         if busy or self._wall_ms() >= 1000:
@@ -236,10 +245,37 @@ class Supervisor:
         await asyncio.gather(*helpers, return_exceptions=True)
         await self._inquiries.close()
         lab = self._lab
+        with contextlib.suppress(LedgerError, TimeoutError):
+            await asyncio.wait_for(self._settle_calls(), WINDING_UP_S)
         # What cannot be settled now is settled by the next driver.
         with contextlib.suppress(LedgerError, ExecutorError, TimeoutError):
             await self._cancel_running()
         await lab.ports.engine.close()
+
+    async def _settle_calls(self) -> None:
+        """Model calls that were cut off are settled by what is known of them, while there is still somebody who
+        writes."""
+        if self._lab.gateway is None:
+            return
+        draining = asyncio.ensure_future(self._lab.gateway.drain())
+        try:
+            while not draining.done():
+                self._write_waiting()
+                await asyncio.sleep(SHORTEST_REST_S)
+            self._write_waiting()
+        finally:
+            draining.cancel()
+
+    def _write_waiting(self) -> None:
+        board = self._lab.board
+        writes, board.writes = board.writes, []
+        if not writes:
+            return
+        with self._lab.ledger.transaction() as tx:
+            answers = [(done, change(tx)) for change, done in writes]
+        for done, answer in answers:
+            if not done.done():
+                done.set_result(answer)
 
     async def _cancel_running(self) -> None:
         lab = self._lab

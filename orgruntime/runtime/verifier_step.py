@@ -18,6 +18,7 @@ from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Certificate, EvidenceState, LapPair, Pair, VoidPair
 from orgruntime.model.trial import Purpose
+from orgruntime.runtime.ablations import after_a_test, write_asked
 from orgruntime.runtime.board import TrialDropped
 from orgruntime.runtime.certificates import build_certificate
 from orgruntime.runtime.events import EventKind
@@ -173,8 +174,11 @@ async def _closed(
     ruling: Ruling,
     certificate: Certificate | None,
 ) -> Handed:
+    apart = after_a_test(lab, role, certificate.proposals) if certificate is not None else []
+
     def change(tx: Transaction) -> None:
         tx.close_certification(row.id, ruling.state, ruling.evidence.wealth, ruling.reason, certificate)
+        write_asked(lab, tx, apart, role.slug)
         if ruling.state is not EvidenceState.VOID:
             _settle_lead(lab, tx, row, certified=certificate is not None)
 

@@ -25,6 +25,8 @@ CLIMB = (Purpose.SCREEN, Purpose.PROBE)
 """What exploration is made of: held and given up with it."""
 LOOKAHEAD = 1
 """Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
+MOST_ASKED = 8
+"""Inquiries that wait for people; as many hold up new ones, since nobody reads a longer list."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ class Snapshot:
     """(Spent + reserved) / bound, in [0, 1]."""
     baseline_known: bool
     exploring: int
-    """Open inquiries that are not waiting for a certification."""
+    """Open inquiries that are waiting neither for a certification nor for a person."""
     proposers: int
-    """Desks whose species still have something to propose."""
+    """Desks whose species still have something to propose, and whose step does not wait for a person."""
     certification_asked: bool
     certification_running: bool
     tests_used: int
@@ -89,8 +91,22 @@ class Snapshot:
     sleeves: Sleeves = Sleeves()
     since_kept: int = 0
     """Settled proposals since the last one that moved the lead."""
+    asked: int = 0
+    """Inquiries, stand-ups included, that wait for a person's answer."""
+    busy: int = 0
+    """Open inquiries, stand-ups included, that can go on by themselves: they wait neither for a person, nor for a desk
+    that is held by one who does, nor for a certification."""
+    question: str = ""
+    """What is asked, in words, where something is."""
+    thinking: int = 0
+    """Of `exploring`: those at the desk of a language model, which may be long in coming to a proposal."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
+
+    @property
+    def in_hand(self) -> int:
+        """Inquiries that go on by themselves and may want another trial."""
+        return min(self.exploring, self.busy) if self.asked else self.exploring
 
 
 class Verb(StrEnum):
@@ -129,9 +145,9 @@ def decide(now: Snapshot) -> list[Decision]:
     trials = _start_trials(now, {d.subject for d in dropped}, screens=not waits)
     decisions = [*dropped, *trials, *certification]
     if dry:
-        return [*decisions, *_pause(now)]
+        return [*decisions, *_pause(now)] if not trials else decisions
     if over is None:
-        return [*decisions, *_open_inquiries(now)]
+        return [*decisions, *_open_inquiries(now)] or _wait_for_people(now)
     return decisions if decisions else _finish(now, over)
 
 
@@ -277,7 +293,10 @@ def _exploration_over(now: Snapshot) -> Over | None:
         ),
         (not _affords_screen(now), Over(Dial.BUDGET, "one more trial could cost more than what is left of the budget")),
         (not _stake_allows(now), Over(Dial.STAKE, stake)),
-        (now.proposers == 0, Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False)),
+        (
+            now.proposers == 0 and not now.asked,
+            Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False),
+        ),
     )
     found = next((over for holds, over in reasons if holds), None)
     if found is not None and found.dial in (Dial.BUDGET, Dial.STAKE) and now.running:
@@ -320,7 +339,7 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
     used, cost = _share(now), _certification_share(now)
     due = (now.tests_used + 1) / tests - cost
     reasons = (
-        (over is not None and not now.exploring, Dial.PROOF, "exploration is over; the lead is put to the test"),
+        (over is not None and not now.in_hand, Dial.PROOF, "exploration is over; the lead is put to the test"),
         (
             over is None and used >= due,
             Dial.SMALLEST_WIN,
@@ -330,6 +349,11 @@ def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
             over is None and now.since_champion >= now.numbers.dry_spell,
             Dial.DRY_SPELL,
             "the lead passed the trigger, and without a test the dry spell would pause the run",
+        ),
+        (
+            over is None and _waits_for_people(now),
+            Dial.PEOPLE,
+            "the lead passed the trigger, and nothing else can be done until a person answers",
         ),
     )
     facts = {"used": round(used, 4), "due": round(due, 4)}
@@ -390,8 +414,8 @@ def _pause(now: Snapshot) -> list[Decision]:
 def _open_inquiries(now: Snapshot) -> list[Decision]:
     if not now.baseline_known:
         return []
-    room = now.slots + LOOKAHEAD - now.exploring
-    if room <= 0 or not now.proposers:
+    room = _room(now)
+    if room <= 0 or not now.proposers or now.asked >= MOST_ASKED:
         return []
     share = share_of_long_shots(now.numbers.exploration, now.since_kept)
     cost = 1.0 if now.screen is None else float(max(1, now.screen.device_ms))
@@ -401,10 +425,32 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
     return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, reason, count=room, numbers=facts)]
 
 
+def _room(now: Snapshot) -> int:
+    """Inquiries to open. While a slot is empty and nothing waits for it, those at the desks of language models hold
+    back nobody: whoever is free may think too."""
+    room = now.slots + LOOKAHEAD - now.exploring
+    if not now.thinking or now.wanted or now.running >= now.slots:
+        return room
+    return max(room, min(room + now.thinking, now.proposers - now.exploring))
+
+
+def _wait_for_people(now: Snapshot) -> list[Decision]:
+    """With nothing else left to do the run pauses, so that no cluster is held for a person who sleeps. Once exploration
+    is over an answer could lead to nothing any more, and the run ends without it."""
+    if not _waits_for_people(now) or now.certification_running:
+        return []
+    return [Decision(Verb.PAUSE, Dial.PEOPLE, f"nothing is left to do but to wait for an answer: {now.question}")]
+
+
+def _waits_for_people(now: Snapshot) -> bool:
+    going = now.busy or now.running or now.wanted or _open_inquiries(now)
+    return bool(now.asked and now.baseline_known and not going)
+
+
 def _finish(now: Snapshot, over: Over) -> list[Decision]:
     """The run is over when nothing runs, nothing is in hand, no certification is under way and none is worth asking
     for."""
-    if now.running or now.wanted or now.exploring or now.certification_running or now.certification_asked:
+    if now.running or now.wanted or now.in_hand or now.certification_running or now.certification_asked:
         return []
     if _last_test_is_due(now):
         reason = "exploration is over: the lead is below the trigger, and α and the budget pay for a last test"

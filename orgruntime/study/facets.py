@@ -16,6 +16,7 @@ from orgruntime.model.base import Noun
 from orgruntime.model.manifest import (
     AgentGraph,
     Cadence,
+    Choice,
     Handoff,
     Manifest,
     ModelSpec,
@@ -80,6 +81,21 @@ def _amount(unit: str) -> Callable[[Any], str]:
     return lambda value: amount_text(unit, value)
 
 
+def _shares(values: tuple[float, ...]) -> str:
+    return ", ".join(map(share, values)) or "none"
+
+
+def _spend(budget: Budget) -> str:
+    """A role's budget on one line."""
+    return ", ".join(amount_text(unit, amount) for unit, amount in budget.bounds().items()) or "no bound"
+
+
+def _price(price: Price) -> str:
+    return f"${price.input:g} for a million tokens in, ${price.output:g} out"
+
+
+_CHOICES = {Choice.TURNS: "in turns", Choice.SHARES: "by shares", Choice.RESULTS: "by results"}
+
 _DIALS = {
     "preset": Facet("preset", same),
     "false_champions": Facet("proof", more, share),
@@ -130,9 +146,9 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
         "prompt": Facet("prompt"),
         "count": Facet("count", more),
         "species": Facet("model", granted),
-        "choice": Facet("choice of model"),
-        "shares": Facet("shares of the models"),
-        "budget": Facet("budget of its own"),
+        "choice": Facet("choice of model", show=_CHOICES.__getitem__),
+        "shares": Facet("shares of the models", show=_shares),
+        "budget": Facet("what its models may spend", bound, _spend),
         "tools": Facet("tools", granted),
         "resources": Facet("resources"),
         "minutes": Facet("time limit", more, lambda value: f"{value:g} min", empty="the workspace's"),
@@ -146,17 +162,17 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
     ModelSpec: {
         "name": Facet("name"), "species": Facet("species", different), "base_url": Facet("server", held),
         "key_env": Facet("key from", held),
-        "price": Facet("price", different),
-        "context": Facet("context", more, lambda value: f"{value} tokens"),
-        "max_output": Facet("longest answer", more, lambda value: f"{value} tokens"),
+        "price": Facet("price", different, _price, empty="the shipped one, or nothing"),
+        "context": Facet("context", more, _amount("tokens"), empty="as usual"),
+        "max_output": Facet("longest answer", more, _amount("tokens"), empty="as usual"),
         "effort": Facet("effort"),
         "concurrency": Facet("calls at once", bound),
         "fallback": Facet("fallback", held),
     },
     Price: {
         "input": Facet("dollars for input", more), "output": Facet("dollars for output", more),
-        "cache_read": Facet("dollars for cached input", different),
-        "cache_write": Facet("dollars for a cache", different),
+        "cache_read": Facet("dollars for cached input", different, empty="as for input"),
+        "cache_write": Facet("dollars for writing a cache", different, empty="as for input"),
     },
     ToolServer: {
         "name": Facet("name"), "command": Facet("command", different), "url": Facet("address", held),
@@ -165,7 +181,7 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
     PayloadType: {"name": Facet("name"), "fields": Facet("fields"), "builtin": Facet("built in")},
     PayloadField: {
         "name": Facet("name"), "type": Facet("type"), "required": Facet("required"), "meaning": Facet("meaning"),
-        "choices": Facet("choices"),
+        "choices": Facet("choices"), "by_runtime": Facet("filled in by the runtime"),
     },
     AgentGraph: {
         "handoffs": Facet("handoffs"), "cadences": Facet("cadences"), "entries": Facet("ideas enter at"),

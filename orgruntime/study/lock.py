@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from orgruntime.model.base import Noun, digest
 from orgruntime.model.manifest import Manifest, RoleKind
+from orgruntime.model.species import chain
 from orgruntime.plan.keys import needed_keys
 
 LOCK = "org.lock.json"
@@ -129,10 +130,18 @@ def authority_of(manifest: Manifest) -> Authority:
     wall = {} if budget.wall_ms is None else {"wall_ms": budget.wall_ms}
     return Authority(
         tools=_sorted(tool for role in manifest.roles for tool in role.tools),
-        models=_sorted(species for role in manifest.roles for species in role.species),
-        servers=_sorted(model.base_url for model in manifest.models if model.base_url),
+        models=_sorted(
+            model.name for role in manifest.roles for name in role.species for model in chain(manifest.models, name)
+        ),
+        servers=_sorted(
+            url for url in (*(m.base_url for m in manifest.models), *(s.url for s in manifest.servers)) if url
+        ),
         keys=_sorted(key.env for key in needed_keys(manifest)),
-        commands=tuple(dict.fromkeys(filter(None, (space.setup, space.run, space.verify)))),
+        commands=tuple(
+            dict.fromkeys(
+                filter(None, (space.setup, space.run, space.verify, *(" ".join(s.command) for s in manifest.servers)))
+            )
+        ),
         editable=space.editable,
         desks=sum(role.count for role in manifest.roles if role.kind is RoleKind.AGENT),
         gpus_of_a_trial=max((role.resources.gpus for role in manifest.roles), default=0.0),

@@ -27,6 +27,7 @@ from orgruntime.model.manifest import (
     ToolServer,
 )
 from orgruntime.model.payload import PayloadType
+from orgruntime.model.species import panel_text
 from orgruntime.plan.plan import DialPlan
 from orgruntime.study.changes import Change, Difference, Effect, Kind, Topic
 from orgruntime.study.effects import granted
@@ -230,7 +231,7 @@ def _role(role: Role, effect: Effect) -> tuple[str, Effect]:
     """A role in a line. A person who is asked is a hold on the others: neither wider nor narrower."""
     parts = [f"{role.kind.value}{f' ×{role.count}' if role.count > 1 else ''}"]
     if role.species:
-        parts.append(f"served by {', '.join(dict.fromkeys(role.species))}")
+        parts.append(f"served by {panel_text(tuple(dict.fromkeys(role.species)), role.choice, role.shares)}")
     if role.tools:
         parts.append(f"tools {', '.join(role.tools)}")
     if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER):
@@ -272,14 +273,17 @@ def _model(model: ModelSpec) -> tuple[str, Effect]:
     parts = [model.species]
     parts += [f"at {model.base_url}"] if model.base_url else []
     parts += [f"key from {model.key_env}"] if model.key_env else []
+    parts += [f"then {model.fallback}"] if model.fallback else []
     return ", ".join(parts), Effect.WIDER if len(parts) > 1 else Effect.SAME
 
 
 def _servers(old: Sequence[ToolServer], new: Sequence[ToolServer], at: _Place) -> list[Change]:
     def word(server: ToolServer) -> tuple[str, Effect]:
-        return f"tools of {server.url or ' '.join(server.command)}", Effect.WIDER
+        token = f", token from {server.key_env}" if server.key_env else ""
+        where = server.url or f"`{' '.join(server.command)}` in the sandbox"
+        return f"tools of {where}{token}", Effect.WIDER
 
-    return _keyed(old, new, at, word)
+    return _keyed(old, new, at, word, within="tool server ")
 
 
 def _payloads(old: Sequence[PayloadType], new: Sequence[PayloadType], at: _Place) -> list[Change]:

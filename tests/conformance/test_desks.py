@@ -1,26 +1,47 @@
-"""Both kinds of desk keep the promises of the port; actors also survive their own deaths."""
+"""Both kinds of desk keep the promises of the port, for species that answer in one go and for language models; actors
+also survive their own deaths."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from orgruntime.backends import ray_offices
 from orgruntime.backends.local_desks import LocalDesks
+from orgruntime.backends.office import DeskOptions
 from orgruntime.backends.ray_cluster import connect
 from orgruntime.backends.ray_desks import RayDesks
 from orgruntime.model.ids import RoleSlug
+from orgruntime.model.step import Answer, Ask
 from orgruntime.runtime.ports import Desks, ExecutorError, StepError
+from orgruntime.testing.conformance.benches import (
+    DONE,
+    BenchConformance,
+    Driver,
+    edit,
+    pack,
+    thinking,
+    worktrees_with,
+)
 from orgruntime.testing.conformance.desks import SPECIES, DesksConformance, request
+from orgruntime.testing.scripted_models import uses_tool
 
 
-class TestLocalDesks(DesksConformance):
+class TestLocalDesks(DesksConformance, BenchConformance):
     @pytest.fixture
     async def desks(self) -> AsyncIterator[Desks]:
         desks = LocalDesks(SPECIES)
+        yield desks
+        await desks.close()
+
+    @pytest.fixture
+    async def thinkers(self) -> AsyncIterator[Desks]:
+        desks = LocalDesks(pack=pack)
         yield desks
         await desks.close()
 
@@ -43,6 +64,9 @@ async def test_without_a_cluster_a_step_is_an_error_and_starts_none() -> None:
     assert not ray.is_initialized()
 
 
+SECRET = "sk-secret-of-the-driver"
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     import ray
@@ -50,10 +74,14 @@ def cluster() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    # As a run starts it: Ray reads its mode of authentication once a process, and other tests share this one.
-    cluster = connect(None, cpus=2)
-    yield
-    cluster.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # Workers inherit what the driver had when it started Ray.
+        patch.setenv("SOME_API_KEY", SECRET)
+        patch.setenv("MY_MODEL", SECRET)
+        # As a run starts it: Ray reads its mode of authentication once a process, and other tests share this one.
+        cluster = connect(None, cpus=2)
+        yield
+        cluster.close()
 
 
 @pytest.mark.ray
@@ -119,3 +147,98 @@ class TestRayDesks(DesksConformance):
                 return
             await asyncio.sleep(0.1)
         pytest.fail(f"the desk's process {pid} is still there")
+
+
+@pytest.fixture(scope="module")
+def offices() -> list[ray_offices._Office]:
+    """An office costs seconds to start, so that the tests below pass one on."""
+    return []
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("cluster")
+class TestRayOffices(BenchConformance):
+    @pytest.fixture
+    async def thinkers(self, offices: list[ray_offices._Office]) -> AsyncIterator[Desks]:
+        desks = RayDesks(pack=pack)
+        desks._offices._offices = list(offices)
+        yield desks
+        offices[:] = desks._offices._offices
+
+    async def test_a_step_that_loses_its_office_begins_anew(self, mark: str) -> None:
+        """With the same questions; what was answered is not asked of anyone again, and nothing of the old one stays."""
+        desks = RayDesks(pack=pack)
+        killed: list[Path] = []
+
+        async def kills(ask: Ask) -> Answer | None:
+            if ask.n == 3 and not killed:
+                killed.append(worktrees_with(mark)[0])
+                for pid in await office_pids(desks):
+                    os.kill(pid, signal.SIGKILL)
+            return None
+
+        try:
+            driver = Driver(edit("0.1", mark), uses_tool("Glob", pattern="*"), DONE, first=kills)
+            reply = await desks.step(thinking(), driver.serve)
+            assert mark in reply.files["train.py"]
+            begun = [at for at, ask in enumerate(driver.asked) if ask.n == 0]
+            assert begun == [0, 4]
+            assert [ask.n for ask in driver.asked[4:]] == list(range(8))
+            assert driver.asked[4:8] == driver.asked[:4]
+            for _ in range(600):
+                if not killed[0].exists():
+                    break
+                await asyncio.sleep(0.1)
+            assert not killed[0].parents[3].exists(), "the killed office's folder is still there"
+        finally:
+            await desks.close()
+
+    async def test_a_step_that_kills_every_office_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ray_offices, "BEGINNINGS", 1)
+        desks = RayDesks(pack=pack)
+        begun = 0
+
+        async def kills(ask: Ask) -> Answer:
+            nonlocal begun
+            begun += 1
+            for pid in await office_pids(desks):
+                os.kill(pid, signal.SIGKILL)
+            return Answer(reply=DONE)
+
+        try:
+            with pytest.raises(StepError, match="was lost 1 times at one step") as caught:
+                await desks.step(thinking(), kills)
+            assert caught.value.retry
+            assert begun == 1
+        finally:
+            await desks.close()
+
+    async def test_an_office_has_no_key_and_ends_with_its_desks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Not in the environment, and not in the one that its process began with, which it shows for ever."""
+        if os.environ.get("SOME_API_KEY") != SECRET:
+            pytest.skip("other tests have started the cluster")
+        monkeypatch.setattr(ray_offices, "SEATS", 1)
+        desks = RayDesks(pack=pack, options=DeskOptions(keys=("MY_MODEL",)))
+        try:
+            for desk in range(2):
+                desks.warm(RoleSlug("tuner"), desk, "claude-opus-5-5")
+            assert len(desks._offices._offices) == 2
+            for office in desks._offices._offices:
+                seen = await office.actor.open.remote()
+                assert SECRET not in seen.values()
+                assert "RAY_AUTH_TOKEN_PATH" in seen
+            pids = await office_pids(desks)
+            assert len(set(pids)) == 2
+            for pid in pids:
+                assert SECRET.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+        finally:
+            await desks.close()
+        for _ in range(300):
+            if not any(Path(f"/proc/{pid}").exists() for pid in pids):
+                return
+            await asyncio.sleep(0.1)
+        pytest.fail("an office outlived its desks")
+
+
+async def office_pids(desks: RayDesks) -> list[int]:
+    return [(await office.actor.__ray_call__.remote(lambda _: os.getpid())) for office in desks._offices._offices]

@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"ray", "langgraph", "langchain_core", "anthropic", "optuna", "matplotlib", "numpy", "scipy", "pygit2", "pygls"}
+HEAVY = {
+    "ray",
+    "langgraph",
+    "langchain_core",
+    "anthropic",
+    "optuna",
+    "matplotlib",
+    "numpy",
+    "scipy",
+    "pygit2",
+    "pygls",
+    "mcp",
+}
 HELP_ONLY = HEAVY | {"pydantic", "mistune", "yaml", "rich", "sqlite3"}
 LAB = "orgs/microgpt-lab"
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from orgruntime.compiler.keys import HINTS, RESOURCES, Key, every_key
+from orgruntime.compiler.keys import HINTS, RESOURCES, ROLE_BUDGET, Key, every_key
 from orgruntime.compiler.tables import PAYLOAD_COLUMNS, ROLE_COLUMNS
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.model.appetite import PRESETS
 from orgruntime.model.manifest import RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, CONDITIONS, FieldType
+from orgruntime.model.tools import BUILT_IN
 
 TEXT = (Path(__file__).parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 ROWS = {
@@ -21,7 +22,9 @@ ROWS = {
     if line.startswith("| `") and (row := [cell.strip() for cell in line.strip("| ").split(" | ")])
 }
 KEYS = [(f"{where}.{key.name}" if where else key.name, key) for where, key in every_key()]
-KEYS += [(f"org.{key.name}", key) for key in HINTS.keys] + [(key.name, key) for key in RESOURCES.keys]
+KEYS += [(f"org.{key.name}", key) for key in HINTS.keys] + [
+    (key.name, key) for key in (*RESOURCES.keys, *ROLE_BUDGET.keys)
+]
 
 
 @pytest.mark.parametrize(("path", "key"), KEYS, ids=[path for path, _ in KEYS])
@@ -53,7 +56,8 @@ def test_a_payload_has_its_fields_and_conditions(payload) -> None:
 
 
 def test_columns_kinds_types_and_dials() -> None:
-    assert all(name in ROWS for name in (*ROLE_COLUMNS, *PAYLOAD_COLUMNS))
+    assert all(name in ROWS for name in (*ROLE_COLUMNS, *PAYLOAD_COLUMNS, "budget`, of a role"))
+    assert all(f"`{tool}`" in TEXT.partition("## Authority")[2].partition("## JSON Schema")[0] for tool in BUILT_IN)
     assert all(f"`{kind}`" in ROWS["kind"][0] for kind in RoleKind)
     types = ROWS["type"][0]
     assert all(f"`{kind}`" in types for kind in FieldType if kind is not FieldType.CHOICE)

@@ -1,18 +1,39 @@
-"""A handoff of a payload that its source cannot make."""
+"""A handoff of a payload that its source cannot make, or a species of a panel that can make none of its role's."""
 
 from __future__ import annotations
 
 from orgruntime.compiler.facts import Facts
-from orgruntime.compiler.payloads import cannot_give
+from orgruntime.compiler.payloads import cannot_give, cannot_make_any
+from orgruntime.compiler.workflow import Edge
 from orgruntime.diagnostics.codes import PAYLOAD_NOT_PRODUCED
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 
 CODE = PAYLOAD_NOT_PRODUCED
 
 
 def check(facts: Facts, findings: Findings) -> None:
+    faulty: set[str] = set()
     for edge in facts.edges:
         if edge.payload in facts.payloads:
             reason = cannot_give(facts.by_slug[edge.source.slug], edge.payload, facts.program.models)
             if reason is not None:
+                faulty.add(edge.source.slug)
                 findings.add(CODE, edge.payload_span, reason[0], reason[1])
+    own: dict[str, list[Edge]] = {}
+    for edge in facts.edges:
+        if edge.payload in facts.payloads:
+            own.setdefault(edge.source.slug, []).append(edge)
+    for role in facts.roles:
+        if role.kind is RoleKind.AGENT and role.slug not in faulty:
+            _check_panel(role, own.get(role.slug, []), facts.program.models, findings)
+
+
+def _check_panel(role: Role, own: list[Edge], models: tuple[ModelSpec, ...], findings: Findings) -> None:
+    """A species may be unable to make some of the payloads of its role, as long as it makes one. A stand-up asks for
+    one payload, and any species of the panel may be the one that is asked."""
+    groups = [[edge for edge in own if edge.target is not None], *([edge] for edge in own if edge.target is None)]
+    for group in groups:
+        found = cannot_make_any(role, [edge.payload for edge in group], models)
+        if found is not None:
+            findings.add(CODE, group[0].payload_span, *found)

@@ -15,9 +15,9 @@ def check(facts: Facts, findings: Findings) -> None:
         kind, row = facts.by_slug[named.ref.slug].kind, named.row
         if row is None:
             continue
-        if row.model and kind is not RoleKind.AGENT:
+        if row.panel.names and kind is not RoleKind.AGENT:
             message = f"a role of kind `{kind}` has no model"
-            findings.add(CODE, row.model[0].span, message, "leave the cell empty")
+            findings.add(CODE, row.panel.names[0].span, message, "leave the cell empty")
         if row.needs.given and row.needs.span and kind in (RoleKind.AGENT, RoleKind.HUMAN):
             message = f"a role of kind `{kind}` runs no trials, so its resources are not used"
             findings.add(CODE, row.needs.span, message, "give them to the role of kind `experiment`")

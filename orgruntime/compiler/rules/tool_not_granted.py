@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from orgruntime.compiler.authority import asked
+from collections.abc import Collection
+
+from orgruntime.compiler.authority import asked, called_here
 from orgruntime.compiler.dialects import grant_for
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import TOOL_NOT_GRANTED
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.manifest import RoleKind
+from orgruntime.model.tools import BUILT_IN, plain_name, server_of
 
 CODE = TOOL_NOT_GRANTED
 
@@ -20,5 +23,15 @@ def check(facts: Facts, findings: Findings) -> None:
             name = node.text.strip()
             if name != "*" and grant_for(name, facts.program.tools) is None:
                 message = f"the role asks for the tool `{name}`, which the program does not grant"
-                help = f"add `{name}` to `tools:` in program.md if the org may have it"
-                findings.add(CODE, node.span, message, help)
+                findings.add(CODE, node.span, message, _help(name, facts.declared_servers))
+
+
+def _help(name: str, servers: Collection[str]) -> str:
+    known, server = called_here(name), server_of(name)
+    if plain_name(known) in BUILT_IN or server in servers:
+        return f"add `{known}` to `tools:` in program.md if the org may have it"
+    if server is not None:
+        return (
+            f"declare `{server}` in `mcp_servers:` of program.md, and add `{name}` to `tools:`, if the org may have it"
+        )
+    return "no tool of that name is built in; a server of `mcp_servers:` may have one like it"

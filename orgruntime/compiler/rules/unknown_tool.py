@@ -1,31 +1,40 @@
-"""A granted tool whose name is nearly that of one that exists."""
+"""A granted tool that nothing here serves: the name of another program's tool, or nearly one that exists."""
 
 from __future__ import annotations
 
+from orgruntime.compiler.dialects import canonical_tool
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import UNKNOWN_TOOL
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.model.tools import BUILT_IN, plain_name, server_of
 
 CODE = UNKNOWN_TOOL
 
-_TOOLS = ("Read", "Grep", "Edit", "Write", "Glob", "Bash", "WebFetch", "WebSearch", "Task", "TodoWrite", "NotebookEdit")
-"""Names that tools have in role files of the wild. Others may exist; a near miss of these does not."""
+_MOST = 50
+"""Names of a program that are compared with those that exist."""
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for node in facts.program.fields.words("tools", comma_string=True) or ():
-        name = node.text.strip().partition("(")[0]
-        if name in _TOOLS or not name:
+    for at, node in enumerate(facts.program.fields.words("tools", comma_string=True) or ()):
+        name = plain_name(node.text.strip())
+        if name in BUILT_IN or name in ("", "*") or server_of(name) is not None:
             continue
-        near = _near(name.casefold())
-        if near:
-            findings.add(CODE, node.part(0, len(name)), f"no tool is called `{name}`", f"did you mean `{near}`?")
+        span = node.part(0, len(name))
+        known = canonical_tool(name)
+        if known in BUILT_IN:
+            message = f"`{name}` is called `{known}` here, and that is what is granted"
+            findings.add(CODE, span, message, f"write `{known}`")
+        elif at < _MOST and (near := _near(name.casefold())):
+            findings.add(CODE, span, f"no tool is called `{name}`", f"did you mean `{near}`?")
+        else:
+            help = f"the tools are {', '.join(BUILT_IN)}; others come from `mcp_servers:`, as `mcp__NAME__TOOL`"
+            findings.add(CODE, span, f"no tool is called `{name}`, so nothing is granted by it", help)
 
 
 def _near(name: str) -> str | None:
     """The nearest tool within two slips. A long list of names is answered too, so lengths are compared first."""
-    close = [tool for tool in _TOOLS if abs(len(tool) - len(name)) <= 2]
+    close = [tool for tool in BUILT_IN if abs(len(tool) - len(name)) <= 2]
     slips = {tool: edit_distance(name, tool.casefold()) for tool in close}
     near = min(slips, key=slips.__getitem__, default=None)
     return near if near and slips[near] <= min(2, len(near) - 3) else None

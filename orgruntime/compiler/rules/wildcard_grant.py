@@ -12,5 +12,5 @@ CODE = WILDCARD_GRANT
 def check(facts: Facts, findings: Findings) -> None:
     for node in facts.program.fields.words("tools", comma_string=True) or ():
         if node.text.strip() == "*":
-            help = "name each tool, such as `[Read, Grep, Edit]`"
+            help = "name each tool, such as `[Read, Grep, Edit, Ledger]`"
             findings.add(CODE, node.span, "`*` grants nothing: the program names each tool that roles may get", help)

@@ -89,7 +89,11 @@ def test_the_library_is_the_nearest_roles_folder_of_the_repository(org: Path) ->
     (shared / "referee.md").write_text("---\nname: Shared referee\n---\n\nYou certify.\n")
     assert library_root(org) == shared
     program = org / "program.md"
-    text = program.read_text().replace("budget:", "imports: [lib/critic]\nbudget:")
+    text = (
+        program.read_text()
+        .replace("budget:", "imports: [lib/critic]\nbudget:")
+        .replace("trials: 100", "trials: 100, usd: 5")
+    )
     text = text.replace("default: search/tpe", "default: claude-opus-5-5").replace(
         "roles/referee.md", "../roles/referee.md"
     )

@@ -22,9 +22,11 @@ from orgruntime.compiler.keys import (
     HINTS,
     MODEL,
     OBJECTIVE,
+    PRICE,
     PROGRAM,
     RESOURCES,
     RISK,
+    SERVER,
     WORKSPACE,
     Kind,
     Table,
@@ -36,7 +38,7 @@ from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.diagnostic import Severity
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import PRESETS, Appetite, BlastRadius, Preset
-from orgruntime.model.manifest import ModelSpec, Objective, Resources, WorkspaceSpec
+from orgruntime.model.manifest import ModelSpec, Objective, Price, Resources, ToolServer, WorkspaceSpec
 
 ROOT = Path(__file__).parents[3]
 VALIDATOR = jsonschema.Draft202012Validator(program_schema())
@@ -52,8 +54,15 @@ GOOD: dict[str, Any] = {
         "blast_radius": {"files": 3, "lines": "1k", "gpus": 0.5, "time": "2h"},
     },
     "budget": {"trials": "5k", "gpu_hours": 8, "cpu_hours": "90m", "usd": 20, "tokens": "5M", "wall_clock": "8h"},
-    "models": {"default": "search/tpe", "local": {"model": "q3", "base_url": "http://localhost:1", "key_env": "KEY"}},
-    "tools": "Read, Grep",
+    "models": {
+        "default": "search/tpe",
+        "local": {
+            "model": "q3", "base_url": "http://localhost:1", "key_env": "KEY", "context": "32k", "max_output": 4096,
+            "price": {"input": 0.2, "output": "1", "cache_read": 0}, "effort": "low", "concurrency": 2,
+        },
+    },
+    "tools": "Read, Grep, mcp__papers",
+    "mcp_servers": {"papers": {"command": ["python", "serve.py"]}},
 }  # fmt: skip
 
 
@@ -159,6 +168,11 @@ def test_a_good_program_passes_both(org: Path) -> None:
         ("budget.usd", -1),
         ("models.default", None),
         ("models.local", {"base_url": "http://x"}),
+        ("models.local.effort", "hihg"),
+        ("models.local.price", {"input": 1}),
+        ("models.local.context", 0),
+        ("mcp_servers.papers", "python serve.py"),
+        ("mcp_servers.papers.url", "localhost"),
         ("tools", {"Read": True}),
     ],
 )
@@ -259,6 +273,8 @@ def test_the_table_has_the_fields_of_the_nouns() -> None:
     assert {field for field, _, _ in _READERS.values()} == set(Budget.model_fields)
     assert {name.removesuffix("_mb") for name in Resources.model_fields} | {"minutes"} == set(RESOURCES)
     assert set(MODEL) - {"model"} == set(ModelSpec.model_fields) - {"name", "species"}
+    assert set(PRICE) == set(Price.model_fields)
+    assert set(SERVER) == set(ToolServer.model_fields) - {"name"}
 
 
 @pytest.mark.parametrize("name", [key.name for key in RISK.keys if key.kind in (Kind.SHARE, Kind.NOISE)])

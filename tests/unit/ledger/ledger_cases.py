@@ -17,11 +17,14 @@ from orgruntime.model.ids import (
     InquiryId,
     PayloadId,
     ProposalId,
+    QuestionId,
     RoleSlug,
     RunId,
     TreeId,
 )
+from orgruntime.model.memory import FindingState
 from orgruntime.model.payload import Payload
+from orgruntime.model.people import APPROVE, DECLINE, QuestionKind, Wish
 from orgruntime.model.research import (
     Certificate,
     EvidenceState,
@@ -159,6 +162,30 @@ def _begin(ledger: Ledger) -> None:
         tx.add_proposal(proposal(1))
         tx.record_step(Q, 0, RESEARCHER, payload, "idea", ("promising",), Amounts(tokens=40))
         tx.decide(Dial.EXPLORATION, "start-trial", "p1", "its turn", {"share": 0.3})
+        _remember(tx)
+
+
+def _remember(tx: Transaction) -> None:
+    """A finding that another one supersedes, a question that is answered, one that is withdrawn, a step of a panel,
+    a part of a proposal that is to be measured apart."""
+    old = tx.add_finding("wide helps", ("p1",), role=RESEARCHER, inquiry=Q, source="q1.0.3")
+    new = tx.add_finding("wide helps, twice", ("p1",), role=RESEARCHER, inquiry=Q, source="q1.0.4")
+    tx.close_finding(old, FindingState.SUPERSEDED, by=new, role=RESEARCHER, reason="")
+    for n, kind in enumerate(QuestionKind):
+        tx.ask_question(
+            Wish(
+                asked=f"q1.0.{5 + n}",
+                inquiry=Q,
+                role=RESEARCHER,
+                kind=kind,
+                text="may I?",
+                choices=(APPROVE, DECLINE),
+            )
+        )
+    tx.answer_question(QuestionId("h1"), "approve: why not", "ada")
+    tx.withdraw_question(QuestionId("h2"), "the run is over")
+    tx.choose_model(Q, 0, RESEARCHER, "m", "its share is furthest behind", {"share": 0.5})
+    tx.ask_ablation(ProposalId("p1"), "WIDTH", IdeaId("i1"), RESEARCHER)
 
 
 def _measure(ledger: Ledger, n: int) -> None:
@@ -193,6 +220,8 @@ def _conclude(ledger: Ledger) -> None:
         tx.close_certification(CertificationId("c1"), EvidenceState.PASSED, 33.0, "passed", certificate())
         tx.add_memo(RESEARCHER, "all is well", Q, TRIALS)
         tx.add_history(PAST)
+        tx.refuse_tool(Q, 0, RESEARCHER, "Bash", "not granted")
+        tx.fail_step(Q, 1, f"{RESEARCHER}#0", "claude", "no answer")
         tx.close_inquiry(Q, "done")
         tx.set_idea(IdeaId("i1"), IdeaState.CLOSED, "kept")
         tx.set_state(RunState.FINISHED, "target reached")

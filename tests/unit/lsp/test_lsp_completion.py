@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lsp_cases import CURSOR, LAB, ROOT, applied, edit_of, marked, replaced
 
 from orgruntime.compiler import compile_org
+from orgruntime.compiler.panel import BY_RESULTS
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.lsp import hover, keys
 from orgruntime.lsp.buffer import Buffer
@@ -17,6 +18,7 @@ from orgruntime.lsp.completion import complete_program, complete_role
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.symbols import program_symbols, role_symbols
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType
+from orgruntime.model.tools import BUILT_IN
 from orgruntime.orgfile.source import Source, decode, read_source
 
 PROGRAM = (LAB / "program.md").read_text(encoding="utf-8")
@@ -71,7 +73,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
 @pytest.mark.parametrize(
     ("old", "new", "labels", "replaces"),
     [
-        ("format: orgruntime/1\n", "‸\n", ["format", "models", "tools", "imports"], ""),
+        ("format: orgruntime/1\n", "‸\n", ["format", "models", "tools", "mcp_servers", "imports"], ""),
         ("format: orgruntime/1\n", "format: ‸\n", ["orgruntime/1"], ""),
         ("  direction: minimize\n", "  ‸\n", ["direction", "target"], ""),
         ("direction: minimize", "direction: mi‸", ["minimize", "maximize"], "mi"),
@@ -79,15 +81,21 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
         ("preset: balanced", "blast_radius: {‸}", ["files", "lines", "gpus", "time"], ""),
         ("risk:", "imports: [lib/ref‸]\nrisk:", [f"lib/{name}" for name in (
             "director", "referee", "researcher", "scribe", "simplifier", "trainer")], "lib/ref"),
-        ("risk:", "models:\n  tuner: ‸\nrisk:", list(keys.SPECIES), ""),
-        ("risk:", "models:\n  tuner:\n    ‸\nrisk:", ["model", "base_url", "key_env"], ""),
-        ("risk:", "tools: [Read, ‸]\nrisk:", ["Read", "Grep", "Edit"], ""),
+        ("risk:", "models:\n  tuner: ‸\nrisk:", [*keys.SPECIES, *keys.CLAUDE], ""),
+        ("risk:", "models:\n  tuner:\n    ‸\nrisk:", list(keys.MODEL), ""),
+        ("risk:", "models:\n  deep: {model: x, fallback: ‸}\n  wide: {model: y}\nrisk:", ["wide", *keys.CLAUDE], ""),
+        ("risk:", "models:\n  deep: {model: x, effort: ‸}\nrisk:", ["low", "medium", "high", "xhigh", "max"], ""),
+        ("risk:", "models:\n  deep: {model: x, price: {‸}}\nrisk:",
+         ["input", "output", "cache_read", "cache_write"], ""),
+        ("risk:", "mcp_servers: {lab: {‸}}\nrisk:", ["command", "url", "key_env"], ""),
+        ("risk:", "mcp_servers: {lab: {url: 'http://x'}}\ntools: [Read, ‸]\nrisk:", ["mcp__lab", *BUILT_IN], ""),
+        ("risk:", "tools: [Read, ‸]\nrisk:", list(BUILT_IN), ""),
         ("time_limit: 60s", "time_limit: ‸", [keys.PROGRAM["workspace"].keys["time_limit"].example], ""),
         ("| agent | 3 |", "| ag‸ | 3 |", ["agent", "experiment", "verifier", "human"], "ag"),
-        ("search/cmaes, search/random", "search/‸", list(keys.SPECIES), "search/"),
+        ("search/cmaes, search/random", "search/‸", [*keys.SPECIES, *keys.CLAUDE, BY_RESULTS], "search/"),
         ("cpus: 1", "cpus: 1, g‸", ["gpus", "memory", "minutes", "accelerator"], "g"),
         (f"| {SCRIBE} |", "| [‸] |", ROLES[:3] + ["Scribe", *ROLES[4:]], "[]"),
-        ("| role | kind |", "| role | k‸ |", ["kind"], "k"),
+        ("| role | kind |", "| role | k‸ |", ["kind", "budget"], "k"),
         ("## Roles", "## R‸", ["## Roles", "## Payloads"], "## R"),
         ("## Standing orders", "## ‸", ["## Payloads", "## Standing orders"], "## "),
         ("2. One question", "2. One ‸ question", [], ""),
@@ -125,7 +133,7 @@ def test_payloads_of_the_org_and_their_conditions() -> None:
         ("tools: [‸]", ["Read", "Bash"]),
         ("tools: Read, ‸", ["Read", "Bash"]),
         ("org: {tools: [‸]}", ["Read", "Bash"]),
-        ("org: {model: ‸}", ["tuner", *keys.SPECIES]),
+        ("org: {model: ‸}", ["tuner", *keys.SPECIES, *keys.CLAUDE]),
         ("color: ‸", []),
     ],
 )
@@ -141,7 +149,7 @@ def test_front_matter_of_a_role(front: str, labels: list[str]) -> None:
 def test_a_role_of_no_org_is_offered_the_usual_tools() -> None:
     buffer = Buffer(Path("/agents/x.md"), "---\ntools: [\n---\n")
 
-    assert [item.label for item in complete_role(buffer, 12, None)] == ["Read", "Grep", "Edit"]
+    assert [item.label for item in complete_role(buffer, 12, None)] == list(BUILT_IN)
 
 
 def test_a_line_of_the_workflow_can_be_written_by_taking_proposals() -> None:

@@ -25,7 +25,7 @@ def with_history(lab: Lab, supervisor: Supervisor) -> None:
 @pytest.mark.parametrize(
     ("species", "shown"),
     [
-        ("claude-opus-5-5", ("results.tsv: 1 row (1 keep)", "keep 0.001: wider")),
+        ("digest/ledger", ("results.tsv: 1 row (1 keep)", "keep 0.001: wider")),
         ("search/tpe", ()),
         ("control/null", ()),
     ],

@@ -158,7 +158,7 @@ async def test_a_second_champion_is_measured_against_the_baseline_too(tmp_path: 
 
 
 async def test_an_advisor_is_asked_and_answers_to_who_asked(tmp_path: Path) -> None:
-    advisor = Role(slug=RoleSlug("advisor"), name="Advisor", kind=RoleKind.AGENT, species=("x",))
+    advisor = Role(slug=RoleSlug("advisor"), name="Advisor", kind=RoleKind.AGENT, species=("search/random",))
     ask = edge(3, RESEARCHER, advisor.slug, "note", kind=HandoffKind.ASK, at_most=1)
     bench = Bench(tmp_path, org=small_org(roles=(*ROLES, advisor), handoffs=(*WORKFLOW, ask)))
     bench.org = bench.org.model_copy(

@@ -13,7 +13,7 @@ from orgruntime.model.manifest import Direction, Objective, Resources
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise
 from orgruntime.model.trial import Purpose
-from orgruntime.scheduler.decide import Decision, Snapshot, Verb, Wanted, decide
+from orgruntime.scheduler.decide import MOST_ASKED, Decision, Snapshot, Verb, Wanted, decide
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
 from orgruntime.scheduler.numbers import numbers
 
@@ -288,3 +288,58 @@ def test_while_exploration_goes_on_the_trigger_holds() -> None:
 def test_the_end_waits_for_stand_ups_while_there_is_time(wall: int | None, verb: list[Verb]) -> None:
     left = {"trials": 300} | ({} if wall is None else {"wall_ms": wall})
     assert verbs(decide(replace(NOW, proposers=0, standups=True, left=left))) == verb
+
+
+WAITING = replace(NOW, proposers=0, asked=1, question="h1 of critic, is this safe?")
+"""One inquiry waits for a person, its desk is the only one, nothing else is in hand."""
+
+
+def test_with_nothing_left_but_a_question_the_run_pauses_and_names_it() -> None:
+    (decision,) = decide(WAITING)
+    assert (decision.verb, decision.dial) == (Verb.PAUSE, Dial.PEOPLE)
+    assert "h1 of critic, is this safe?" in decision.reason
+
+
+def test_while_a_slot_is_empty_every_free_desk_of_a_language_model_may_think() -> None:
+    """Three inquiries are in hand, as many as two slots want; they all think, and eight desks could."""
+    thinking = replace(NOW, exploring=3, thinking=3, proposers=8)
+    (decision,) = decide(thinking)
+    assert (decision.verb, decision.count) == (Verb.OPEN_INQUIRY, 3)
+    assert decide(replace(thinking, exploring=8, thinking=8)) == [], "nobody is free"
+    assert decide(replace(thinking, thinking=0)) == [], "they are in hand, and will want the slot at once"
+    assert decide(replace(thinking, running=2)) == [], "no slot is empty"
+    assert verbs(decide(replace(thinking, wanted=(wanted("a"),)))) == [Verb.START_TRIAL], "the slot will be taken"
+
+
+def test_a_question_holds_up_nothing_else() -> None:
+    (decision,) = decide(replace(WAITING, proposers=1, exploring=1, busy=1))
+    assert (decision.verb, decision.count) == (Verb.OPEN_INQUIRY, 2)
+    for going in (
+        replace(WAITING, exploring=1, busy=1),
+        replace(WAITING, running=1),
+        replace(WAITING, certification_running=True),
+        replace(WAITING, busy=1),
+    ):
+        assert decide(going) == []
+    assert verbs(decide(replace(WAITING, wanted=(wanted("a"),)))) == [Verb.START_TRIAL]
+
+
+def test_inquiries_behind_a_desk_that_waits_do_not_keep_the_run_going() -> None:
+    assert verbs(decide(replace(WAITING, exploring=3, busy=0))) == [Verb.PAUSE]
+
+
+def test_a_long_list_of_questions_holds_up_new_inquiries() -> None:
+    assert verbs(decide(replace(NOW, asked=MOST_ASKED - 1, question="h1"))) == [Verb.OPEN_INQUIRY]
+    assert verbs(decide(replace(NOW, asked=MOST_ASKED, question="h1"))) == [Verb.PAUSE]
+
+
+def test_a_run_that_is_over_does_not_wait_for_an_answer_that_could_lead_to_nothing() -> None:
+    (decision,) = decide(replace(WAITING, target_reached=True, exploring=1, busy=0))
+    assert (decision.verb, decision.dial) == (Verb.FINISH, Dial.SMALLEST_WIN)
+
+
+def test_while_nothing_else_can_be_done_a_promising_lead_is_tested() -> None:
+    early = replace(WAITING, certification_asked=True, used={"trials": 0.0})
+    (decision,) = decide(early)
+    assert (decision.verb, decision.dial) == (Verb.CERTIFY, Dial.PEOPLE)
+    assert decide(replace(early, busy=1)) == []

@@ -74,6 +74,9 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         lead_hopes=draw(st.booleans()),
         last_test_taken=draw(st.booleans()),
         standups=draw(st.booleans()),
+        asked=draw(st.sampled_from([0, 0, 1, 9])),
+        busy=draw(st.integers(0, 2)),
+        question="may I?",
     )
 
 
@@ -149,7 +152,7 @@ def test_the_trigger_is_a_bar_until_nothing_else_is_left(now: Snapshot) -> None:
         assert len(decisions) == 1
         assert now.lead_hopes
         assert not now.last_test_taken
-        assert not any((now.running, now.wanted, now.exploring, now.certification_asked))
+        assert not any((now.running, now.wanted, now.in_hand, now.certification_asked))
     if count(decisions, Verb.CERTIFY):
         assert now.lead_hopes
         assert not count(decisions, Verb.OPEN_INQUIRY)
@@ -160,11 +163,16 @@ def test_a_run_ends_only_with_empty_hands(now: Snapshot) -> None:
     decisions = decide(now)
     if count(decisions, Verb.FINISH):
         assert len(decisions) == 1
-        hands = (now.running, now.wanted, now.exploring, now.certification_asked, now.certification_running)
+        hands = (now.running, now.wanted, now.in_hand, now.certification_asked, now.certification_running)
         assert not any(hands)
     if count(decisions, Verb.PAUSE):
         assert not now.running
         assert not started(now, decisions)
+    for decision in decisions:
+        if decision.dial is Dial.PEOPLE:
+            assert len(decisions) == 1
+            assert now.asked
+            assert not any((now.busy, now.wanted, now.certification_running))
 
 
 @settings(max_examples=300)
@@ -173,7 +181,8 @@ def test_an_idle_run_always_has_a_way_on(now: Snapshot) -> None:
     """With nothing running and free slots, a trial that waits is decided about; with no trial waiting, somebody
     thinks, or something is decided."""
     now = replace(now, running=0, free=dict.fromkeys(SHAPES, 1), stop_asked=False)
-    thinking = now.exploring or now.certification_running or now.standups or not now.baseline_known
+    busy = now.asked and now.busy
+    thinking = now.exploring or now.certification_running or now.standups or busy or not now.baseline_known
     assert decide(now) or (thinking and not now.wanted)
 
 

@@ -1,0 +1,121 @@
+"""A role's models as they are written: `opus`, `opus 20%, search/tpe 80%`, `opus, search/tpe, choose by results`.
+
+Knows the parts of a cell or a hint, not what the names stand for. Invariant: the shares of a panel belong to its names
+in order and sum to one, or there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from orgruntime.compiler import words
+from orgruntime.diagnostics.codes import BAD_PANEL
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.model.manifest import Choice
+from orgruntime.orgfile.tree import ScalarNode
+
+BY_RESULTS = "choose by results"
+MOST_MODELS = 50
+"""Of one role."""
+_SUM = 1e-9
+"""Rounding of a sum of shares."""
+
+
+class Panel(NamedTuple):
+    names: tuple[ScalarNode, ...] = ()
+    choice: Choice = Choice.TURNS
+    shares: tuple[float, ...] = ()
+
+
+def read_panel(parts: Iterable[ScalarNode], findings: Findings) -> Panel:
+    """The panel of the parts of a cell. What is wrong with its shares is reported, and the names still stand."""
+    chosen: list[ScalarNode] = []
+    rest: list[tuple[ScalarNode, float | None]] = []
+    for part in _bounded(parts, findings):
+        said = " ".join(part.text.casefold().split())
+        if said == BY_RESULTS:
+            chosen.append(part)
+        elif said.startswith(("choose ", "chose ", "choice ", "by result", "best ")):
+            findings.add(BAD_PANEL, part.span, f"`{part.text}` is not a way to choose", f"did you mean `{BY_RESULTS}`?")
+        else:
+            rest.append(_split(part, findings))
+    names, shares = tuple(name for name, _ in rest), [share for _, share in rest]
+    if not names and chosen:
+        findings.add(BAD_PANEL, chosen[0].span, "there is no model to choose from", "name two models or more before it")
+    elif chosen and _can_choose(names, shares, chosen, findings):
+        return Panel(names, Choice.RESULTS)
+    elif not chosen and any(share is not None for share in shares):
+        return _shared(names, shares, findings)
+    return Panel(names)
+
+
+def _bounded(parts: Iterable[ScalarNode], findings: Findings) -> list[ScalarNode]:
+    given = list(parts)
+    if len(given) > MOST_MODELS:
+        message = f"a role has at most {MOST_MODELS} models, and these are {len(given)}"
+        findings.add(BAD_PANEL, given[MOST_MODELS].span, message, "name fewer")
+    return given[:MOST_MODELS]
+
+
+def _split(part: ScalarNode, findings: Findings) -> tuple[ScalarNode, float | None]:
+    """`opus 20 %` as its name and its share."""
+    name, _, rest = part.text.partition(" ")
+    node = ScalarNode(part.part(0, len(name)), name, part.plain)
+    if not rest.strip():
+        return node, None
+    span = part.part(len(part.text) - len(rest.lstrip()), len(part.text))
+    try:
+        share = words.share(rest.strip())
+    except words.Unclear:
+        help = f"write `{name} 20%` for a share, and a comma between two models"
+        findings.add(BAD_PANEL, part.span, f"`{part.text}` is neither a model nor a model with its share", help)
+        return node, None
+    if not 0 < share <= 1:
+        help = f"write `{name} {rest.strip()}%`" if 1 < share <= 100 else "write a share above 0 % and of at most 100 %"
+        findings.add(BAD_PANEL, span, f"`{rest.strip()}` is not a share of the role's steps", help)
+        return node, None
+    return node, share
+
+
+def _can_choose(
+    names: Sequence[ScalarNode], shares: Sequence[float | None], chosen: Sequence[ScalarNode], findings: Findings
+) -> bool:
+    if any(share is not None for share in shares):
+        message = "a panel has shares or is chosen by results, not both"
+        findings.add(BAD_PANEL, chosen[0].span, message, f"take out the shares, or `{BY_RESULTS}`")
+    elif len(names) < 2:
+        message = f"`{names[0].text}` is the only model, so there is nothing to choose"
+        findings.add(BAD_PANEL, chosen[0].span, message, f"name a second model, or take out `{BY_RESULTS}`")
+    else:
+        return not _report_twice(names, findings)
+    return False
+
+
+def _shared(names: tuple[ScalarNode, ...], shares: Sequence[float | None], findings: Findings) -> Panel:
+    """Models without a number part what the numbers leave over."""
+    said = sum(share for share in shares if share is not None)
+    silent = [name for name, share in zip(names, shares, strict=True) if share is None]
+    if _report_twice(names, findings):
+        return Panel(names)
+    if said > 1 + _SUM or (said < 1 - _SUM and not silent):
+        message = f"the shares sum to {said * 100:.4g} %"
+        help = "let them sum to 100 %" + ("" if said > 1 else ", or leave one model without a number: it gets the rest")
+        findings.add(BAD_PANEL, names[-1].span, message, help)
+        return Panel(names)
+    if silent and said > 1 - _SUM:
+        message = f"the shares sum to 100 % and leave nothing for `{silent[0].text}`"
+        findings.add(BAD_PANEL, silent[0].span, message, "lower another share, or take the model out")
+        return Panel(names)
+    rest = (1 - said) / len(silent) if silent else 0.0
+    return Panel(names, Choice.SHARES, tuple(round(rest if share is None else share, 12) for share in shares))
+
+
+def _report_twice(names: Sequence[ScalarNode], findings: Findings) -> bool:
+    seen: set[str] = set()
+    for name in names:
+        if name.text in seen:
+            findings.add(BAD_PANEL, name.span, f"`{name.text}` is in the panel twice", "name it once")
+            return True
+        seen.add(name.text)
+    return False

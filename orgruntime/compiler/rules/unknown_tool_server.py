@@ -1,0 +1,28 @@
+"""A grant of tools of a server that the program does not declare."""
+
+from __future__ import annotations
+
+from orgruntime.compiler.facts import Facts
+from orgruntime.diagnostics.codes import UNKNOWN_TOOL_SERVER
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.nearest import nearest
+from orgruntime.model.tools import SERVER_PREFIX, server_of
+
+CODE = UNKNOWN_TOOL_SERVER
+
+
+def check(facts: Facts, findings: Findings) -> None:
+    declared = facts.declared_servers
+    for node in facts.program.fields.words("tools", comma_string=True) or ():
+        name = server_of(node.text.strip())
+        if name is None or name in declared:
+            continue
+        if not name:
+            message = f"`{node.text.strip()}` names no server"
+            findings.add(CODE, node.span, message, f"write `{SERVER_PREFIX}NAME` or `{SERVER_PREFIX}NAME__TOOL`")
+            continue
+        near = nearest(name, declared)
+        help = (
+            f"did you mean `{SERVER_PREFIX}{near}`?" if near else f"declare it: `mcp_servers: {{{name}: {{url: …}}}}`"
+        )
+        findings.add(CODE, node.span, f"`mcp_servers:` has no server `{name}`", help)

@@ -1,0 +1,39 @@
+"""Asking people: a question goes to the ledger, a notice to whoever listens, and the step waits.
+
+Works on one question of one step. Does not know where the answer comes from. Invariants: a question is in the ledger
+before anybody waits for it; a step that is taken again asks nothing twice, and finds the answer that came meanwhile.
+"""
+
+from __future__ import annotations
+
+from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.people import Question, QuestionState, Wish
+from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.people import shortened
+
+
+async def ask_people(lab: Lab, wish: Wish, desk: str = "") -> Question:
+    """The question once it is answered or withdrawn. `desk` is held meanwhile; empty for a step without one."""
+    question = lab.ledger.question_asked(wish.asked)
+    if question is None:
+
+        def change(tx: Transaction) -> None:
+            tx.ask_question(wish)
+
+        await lab.board.write(change)
+        question = lab.ledger.question_asked(wish.asked)
+        assert question is not None
+    if question.state is not QuestionState.OPEN:
+        return question
+    lab.tell(EventKind.NOTICE, _notice(lab, question), question=question.id, role=question.role)
+    return await lab.people.wait(question, desk)
+
+
+def _notice(lab: Lab, question: Question) -> str:
+    choices = f" ({' or '.join(question.choices)})" if question.choices else ""
+    run = lab.ledger.run().id
+    return (
+        f"{question.role} asks {question.id}: {shortened(question.text)}{choices}; answer with"
+        f' `orgrun answer {run} {question.id} "…"`'
+    )

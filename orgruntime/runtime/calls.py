@@ -1,0 +1,41 @@
+"""One step that is to be taken: where, by whom, on what. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orgruntime.model.ids import CommitId, IdeaId
+from orgruntime.model.manifest import Role
+from orgruntime.model.payload import Payload
+from orgruntime.runtime.ports import StepAddress
+
+
+@dataclass(frozen=True)
+class Call:
+    address: StepAddress
+    role: Role
+    desk: int
+    inbox: Payload | None
+    idea: IdeaId
+    text: str
+    """The idea's words; empty for the standing invitation."""
+    base: CommitId | None = None
+    """What the desk's worktree begins as. None before the step has begun, and for species without a worktree."""
+
+    species: str = ""
+    """What thinks there, once that is chosen."""
+
+    @property
+    def author(self) -> str:
+        """Of its commits."""
+        return f"{self.name} ({self.species})"
+
+    @property
+    def name(self) -> str:
+        """Of the desk, for people."""
+        return f"{self.role.slug}#{self.desk}"
+
+    @property
+    def invited(self) -> bool:
+        """Nothing in particular is asked: improve the metric."""
+        return not self.text and self.inbox is None

@@ -1,0 +1,92 @@
+"""Which model of a role's panel takes a step, and what happens when one has nothing left to say.
+
+Works on one step at a time. Does not decide: the policy does (`scheduler.choice`). Invariants: a step is given to one
+model, on disk before it is asked; a step that is taken again finds the model that it was given to; where desks are
+served in turn nothing is read and nothing written.
+"""
+
+from __future__ import annotations
+
+from orgruntime.ledger.panels import Outcome
+from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.amounts import Amounts
+from orgruntime.model.manifest import Choice, Role
+from orgruntime.runtime.calls import Call
+from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.lab import Lab
+from orgruntime.scheduler.choice import Pick, Record, by_results, by_shares, in_turn
+
+RESULTS = 200
+"""Newest steps of a role by which its models are judged: what they can do for the lead as it is now."""
+
+
+async def chosen(lab: Lab, call: Call) -> str:
+    """A name of the role's panel."""
+    role, address = call.role, call.address
+    if role.choice is Choice.TURNS:
+        return in_turn(role.species, call.desk)
+    if len(role.species) == 1:
+        return role.species[0]
+    recorded = lab.ledger.choice(address.inquiry, address.visit)
+    if recorded is not None:
+        return recorded
+
+    def change(tx: Transaction) -> str:
+        # Inside the transaction: what was chosen earlier in the same tick counts.
+        pick = _pick(lab, role)
+        tx.choose_model(address.inquiry, address.visit, role.slug, pick.name, pick.reason, dict(pick.numbers))
+        return pick.name
+
+    return await lab.board.write(change)
+
+
+def retire(lab: Lab, call: Call, reason: str) -> None:
+    """A step declined the invitation to propose: its desk is idle from now on. Where a desk is not tied to one model,
+    that model is passed over, and the role's desks are idle once none is left."""
+    role, desk = call.role, f"{call.role.slug}#{call.desk}"
+    if role.choice is Choice.TURNS or len(role.species) == 1:
+        lab.idle.add(desk)
+        lab.tell(EventKind.NOTICE, f"{desk} has nothing left to propose: {reason}")
+        return
+    model = lab.ledger.choice(call.address.inquiry, call.address.visit)
+    retired = lab.retired.setdefault(role.slug, set())
+    if model is not None:
+        retired.add(model)
+    lab.tell(EventKind.NOTICE, f"{model} of {role.slug} has nothing left to propose: {reason}")
+    if retired.issuperset(role.species):
+        lab.idle.update(f"{role.slug}#{n}" for n in range(role.count))
+
+
+def _pick(lab: Lab, role: Role) -> Pick:
+    retired = lab.retired.get(role.slug, set())
+    names = [name for name in role.species if name not in retired] or list(role.species)
+    counts = lab.ledger.choice_counts(role.slug, names)
+    if role.choice is Choice.SHARES:
+        shares = dict(zip(role.species, role.shares, strict=True))
+        return by_shares({name: shares[name] for name in names}, counts)
+    outcomes = lab.ledger.outcomes(role.slug, RESULTS)
+    return by_results([_record(lab, role, name, counts[name], outcomes) for name in names], lab.numbers.optimism)
+
+
+def _record(lab: Lab, role: Role, name: str, steps: int, outcomes: list[Outcome]) -> Record:
+    own = [outcome for outcome in outcomes if outcome.model == name]
+    used = _used(lab, role, name)
+    # A program without noise has no unit; the scale of the gains then is of no consequence.
+    unit = lab.noise.sd or 1.0
+    return Record(
+        name,
+        steps=steps,
+        pending=sum(not outcome.over for outcome in own),
+        gains=tuple((outcome.gain or 0.0) / unit for outcome in own if outcome.over),
+        usd=used.usd_micro / 1e6,
+        gpu_s=used.gpu_ms / 1000,
+        cpu_s=used.cpu_ms / 1000,
+    )
+
+
+def _used(lab: Lab, role: Role, name: str) -> Amounts:
+    """Model calls are booked under the model's name or its species, trials under its species."""
+    used = Amounts()
+    for word in {name, lab.manifest.species_of(name).species}:
+        used += lab.ledger.used_by(role.slug, word)
+    return used

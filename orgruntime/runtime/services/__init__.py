@@ -1,0 +1,1 @@
+"""Tools that the driver serves: each module exports `TOOL`, a `runtime.service.ServiceTool`."""

@@ -1,0 +1,146 @@
+"""Who of a panel takes a step, from the ledger's records; once for each step, whatever dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from recorded import Recorded, recorded, talking_org
+
+from orgruntime.ledger.audit import audit
+from orgruntime.model.amounts import Amounts
+from orgruntime.model.appetite import Dial
+from orgruntime.model.ids import IdeaId, InquiryId
+from orgruntime.model.manifest import Choice, Manifest, ModelSpec
+from orgruntime.model.research import VerdictWord
+from orgruntime.runtime.choosing import RESULTS, chosen, retire
+from orgruntime.runtime.events import EventKind
+from orgruntime.scheduler.choice import FIRST_TRIES
+from orgruntime.testing.lab import RESEARCHER, ROLES
+
+MODELS = (ModelSpec(name="large", species="claude-l"), ModelSpec(name="tuner", species="search/tpe"))
+
+
+def panel(choice: Choice, shares: tuple[float, ...] = ()) -> Manifest:
+    """Two desks, two models."""
+    role = ROLES[0].model_copy(update={"species": ("large", "tuner"), "choice": choice, "shares": shares})
+    return talking_org(roles=(role, *ROLES[1:]), models=MODELS, cadences=())
+
+
+@pytest.fixture
+def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Recorded]:
+    with recorded(tmp_path, panel(*request.param)) as made:
+        yield made
+    assert audit(tmp_path / "ledger.db") == []
+
+
+async def asked(lab: Recorded, visits: range) -> list[str]:
+    return [await chosen(lab.lab, lab.call(visit=visit)) for visit in visits]
+
+
+@pytest.mark.parametrize("lab", [(Choice.TURNS,)], indirect=True)
+async def test_in_turn_nothing_is_written(lab: Recorded) -> None:
+    before = lab.lab.ledger.events()
+    assert await asked(lab, range(3)) == ["large"] * 3
+    assert lab.lab.ledger.events() == before
+
+
+@pytest.mark.parametrize("lab", [(Choice.SHARES, (0.25, 0.75))], indirect=True)
+async def test_shares_are_kept_and_every_choice_is_in_the_ledger(lab: Recorded) -> None:
+    names = await asked(lab, range(8))
+    assert names.count("large") == 2
+    rows = lab.lab.ledger.decisions(100, "choose-model")
+    assert [row.numbers["model"] for row in rows] == names
+    assert {row.dial for row in rows} == {Dial.OPTIMISM}
+    assert rows[0].subject == "q1.0"
+    assert "its share is" in rows[0].reason
+
+
+@pytest.mark.parametrize("lab", [(Choice.SHARES, (0.5, 0.5))], indirect=True)
+async def test_a_step_that_is_taken_again_keeps_its_model(lab: Recorded) -> None:
+    first = await asked(lab, range(4))
+    assert await asked(lab, range(4)) == first
+    assert len(lab.lab.ledger.decisions(100, "choose-model")) == 4
+
+
+@pytest.mark.parametrize("lab", [(Choice.RESULTS,)], indirect=True)
+async def test_results_decide_once_everybody_was_tried(lab: Recorded) -> None:
+    """The tuner's proposals gain, the large model's do not, and cost dollars."""
+    names = []
+    for visit in range(40):
+        name = await chosen(lab.lab, lab.call(visit=visit))
+        names.append(name)
+        gain = 1.0 if name == "tuner" else -1.0
+        species = {"large": "claude-l", "tuner": "search/tpe"}[name]
+        word = VerdictWord.KEEP if gain > 0 else VerdictWord.DISCARD
+        lab.propose({"train.py": f"LR = {visit}\n"}, word=word, gain=gain, species=species)
+        with lab.lab.ledger.transaction() as tx:
+            if name == "large":
+                tx.reserve_spend(f"q1.{visit}.0#1", RESEARCHER, "large", Amounts(usd_micro=500_000))
+                tx.settle_spend(f"q1.{visit}.0#1", Amounts(usd_micro=400_000))
+    assert sorted(names[: 2 * FIRST_TRIES]) == ["large"] * FIRST_TRIES + ["tuner"] * FIRST_TRIES
+    assert names.count("tuner") > 30
+    last = lab.lab.ledger.decisions(1, "choose-model")[0]
+    assert float(last.numbers["tuner: gain"]) > 1.0
+    assert float(last.numbers["large: cost"]) > 0.3
+    assert "at quantile 0.9" in last.reason
+
+
+@pytest.mark.parametrize("lab", [(Choice.RESULTS,)], indirect=True)
+async def test_what_is_under_way_is_pending_and_what_declined_brought_nothing(lab: Recorded) -> None:
+    await asked(lab, range(3))
+    lab.propose({"train.py": "LR = 1\n"}, word=None, gain=None)
+    with lab.lab.ledger.transaction() as tx:
+        tx.record_step(InquiryId("q1"), 1, RESEARCHER, None, "", (), Amounts())
+    found = lab.lab.ledger.outcomes(RESEARCHER, RESULTS)
+    assert [(one.over, one.gain) for one in found] == [(False, None), (True, None), (False, None)]
+
+
+@pytest.mark.parametrize("lab", [(Choice.RESULTS,)], indirect=True)
+async def test_a_step_that_proposed_nothing_is_credited_with_what_came_of_it(lab: Recorded) -> None:
+    """As a director, whose ideas others carry out: the best later proposal of the inquiry, once that is closed."""
+    ledger = lab.lab.ledger
+    with ledger.transaction() as tx:
+        tx.choose_model(InquiryId("q1"), 0, RESEARCHER, "large", "its turn", {})
+        tx.choose_model(InquiryId("q1"), 2, RESEARCHER, "large", "its turn", {})
+        tx.record_step(InquiryId("q1"), 0, RESEARCHER, None, "idea", (), Amounts())
+        tx.record_step(InquiryId("q1"), 2, RESEARCHER, None, "idea", (), Amounts())
+    for gain in (9.0, 0.25, 7.0):
+        lab.propose({"train.py": f"LR = {gain}\n"}, gain=gain)
+    # pq1.0 is the first step's own; pq1.1 came after it, pq1.2 is the second step's own.
+    with ledger.transaction() as tx:
+        tx.close_inquiry(InquiryId("q1"), "done")
+    second, first = ledger.outcomes(RESEARCHER, RESULTS)
+    assert (first.over, first.gain) == (True, 9.0)
+    assert (second.over, second.gain) == (True, 7.0)
+
+
+@pytest.mark.parametrize("lab", [(Choice.SHARES, (0.5, 0.5))], indirect=True)
+async def test_a_model_with_nothing_left_is_passed_over_and_the_desks_idle_with_the_last(lab: Recorded) -> None:
+    (first,) = await asked(lab, range(1))
+    retire(lab.lab, lab.call(), "the space is used up")
+    (other,) = {"large", "tuner"} - {first}
+    assert await asked(lab, range(1, 5)) == [other] * 4
+    assert lab.lab.idle == set()
+    retire(lab.lab, lab.call(visit=1), "so is mine")
+    assert lab.lab.idle == {"researcher#0", "researcher#1"}
+    assert len(lab.heard.texts(EventKind.NOTICE)) == 2
+
+
+@pytest.mark.parametrize("lab", [(Choice.RESULTS,)], indirect=True)
+async def test_the_cost_of_a_choice_does_not_grow_with_the_run(lab: Recorded) -> None:
+    ledger = lab.lab.ledger
+
+    def grow(inquiry: str, steps: int) -> None:
+        with ledger.transaction() as tx:
+            tx.open_inquiry(InquiryId(inquiry), IdeaId("i1"), RESEARCHER, None)
+            for visit in range(steps):
+                tx.choose_model(InquiryId(inquiry), visit, RESEARCHER, "large", "its turn", {})
+                tx.record_step(InquiryId(inquiry), visit, RESEARCHER, None, "", (), Amounts())
+
+    ledger.database.rows("PRAGMA synchronous = OFF")
+    grow("q2", 2 * RESULTS)
+    before = ledger.database.steps(lambda: ledger.outcomes(RESEARCHER, RESULTS))
+    grow("q3", 8 * RESULTS)
+    assert ledger.database.steps(lambda: ledger.outcomes(RESEARCHER, RESULTS)) < 1.2 * before
