@@ -2,6 +2,7 @@
 
     python benchmarks/throughput.py                      # 200, 1000 and 5000 trials, without and with the sandbox
     python benchmarks/throughput.py --trials 200 --no-tune
+    python benchmarks/throughput.py --trials 1000 --profile --no-tune    # CPU ms a trial, by kind of process
 
 Every arm starts the same subprocess (`sh noop.sh`, which prints a metric) once a trial, with 64 trials in flight on a
 local Ray with 64 logical CPUs. The whole path is: an inquiry in the graph (durable checkpoints), a desk's step in a Ray
@@ -9,12 +10,16 @@ actor, a commit, a proposal, a reservation and a settlement in the ledger (fsync
 and the reading of the metric. Eight desks propose: a desk waits for its proposal to be written down before it takes the
 next step, so four would be the limit. The rate of an arm is counted from its first settled trial to its last, start-up
 apart. Shared machines change their speed by half within minutes: `--rounds 3` alternates the arms and prints medians.
+CPU time disturbs less: `--profile` counts what each kind of process takes between the first tenth of the trials and the
+last, its ended children included.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import resource
 import subprocess
 import sys
@@ -69,12 +74,14 @@ def ours(trials: int, sandbox: bool) -> dict[str, float]:
 
     times: list[float] = []
     memory: list[float] = []
+    meter = Meter(trials)
 
     class Clock(View):
         def event(self, event: RunEvent) -> None:
             if event.event is EventKind.TRIAL:
                 times.append(time.perf_counter())
                 memory.append(rss_mb())
+                meter.count(len(times))
 
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(seed=1, runs=Path(folder) / "runs", cluster=ClusterChoice(cpus=IN_FLIGHT, sandbox=sandbox))
@@ -86,6 +93,7 @@ def ours(trials: int, sandbox: bool) -> dict[str, float]:
         "per_second": (len(steady) - 1) / (steady[-1] - steady[0]),
         "driver_mb": memory[-1],
         "driver_mb_per_1000": (memory[-1] - memory[settled // 10]) / (0.9 * settled) * 1000,
+        **meter.cpu_ms(),
     }
 
 
@@ -102,6 +110,7 @@ def bare_ray(trials: int) -> dict[str, float]:
             return subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True).stdout
 
         ray.get([task.remote() for _ in range(IN_FLIGHT)])
+        meter = Meter(trials)
         start, done, running = time.perf_counter(), 0, [task.remote() for _ in range(IN_FLIGHT)]
         while running:
             ready, running = ray.wait(running, num_returns=1)
@@ -109,17 +118,16 @@ def bare_ray(trials: int) -> dict[str, float]:
             running = [reference for reference in running if reference not in set(ready)]
             ray.get(ready)
             done += len(ready)
+            meter.count(done)
             running += [task.remote() for _ in range(min(len(ready), trials - done - len(running)))]
         elapsed = time.perf_counter() - start
         ray.shutdown()
-    return {"trials": done, "per_second": done / elapsed}
+    return {"trials": done, "per_second": done / elapsed, **meter.cpu_ms()}
 
 
 def ray_tune(trials: int) -> dict[str, float]:
     """Its best configuration: actors are reused (as many as there are cores: more only start more slowly), no loggers,
     no snapshots."""
-    import os
-
     os.environ.update(TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", TUNE_GLOBAL_CHECKPOINT_S="100000", TUNE_RESULT_DIR="")
     import ray
     from ray import tune
@@ -159,6 +167,56 @@ TUNE_AT_MOST = 100
 """Trials of the Tune arm: its rate falls with the number of trials, so this flatters it."""
 
 
+class Meter:
+    """CPU time of this process and all below it, by kind, over the middle of a run: it starts after a tenth of the
+    trials and ends after nine tenths."""
+
+    def __init__(self, trials: int) -> None:
+        self._first, self._last = max(1, trials // 10), max(2, trials * 9 // 10)
+        self._seen: list[tuple[int, dict[str, float]]] = []
+
+    def count(self, trials: int) -> None:
+        if trials >= (self._first, self._last, sys.maxsize)[len(self._seen)]:
+            self._seen.append((trials, cpu_s_by_kind()))
+
+    def cpu_ms(self) -> dict[str, float]:
+        """Milliseconds a trial, by kind and in all."""
+        (first, before), (last, after) = self._seen
+        spent = {kind: (after[kind] - before.get(kind, 0.0)) / (last - first) * 1000 for kind in after}
+        return {f"cpu {kind}": ms for kind, ms in sorted(spent.items())} | {"cpu in all": sum(spent.values())}
+
+
+def cpu_s_by_kind() -> dict[str, float]:
+    parents: dict[int, int] = {}
+    used: dict[int, tuple[str, float]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
+            kind, parent = kind_of(Path(f"/proc/{name}/cmdline").read_bytes(), int(fields[1]))
+        except OSError:
+            continue
+        parents[int(name)] = parent
+        used[int(name)] = (kind, sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK"))
+    ours, spent = {os.getpid()}, {"driver": sum(os.times()[:2])}
+    while found := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
+        ours |= found
+    for pid in ours - {os.getpid()}:
+        kind, seconds = used[pid]
+        spent[kind] = spent.get(kind, 0.0) + seconds
+    return spent
+
+
+def kind_of(command: bytes, parent: int) -> tuple[str, int]:
+    """Of a process below the driver, and its parent; ended children count for whoever waited for them. A node's zygote
+    has left its agent's tree, and names the agent in its command."""
+    if found := re.search(rb'"watch": \[(\d+)', command):
+        return "trials", int(found[1])
+    for mark, kind in ((b"ray::Desk", "desks"), (b"ray::NodeAgent", "node agent"), (b"ray::", "trials")):
+        if command.startswith(mark):
+            return kind, parent
+    return "Ray's own" if b"ray" in command else "trials", parent
+
+
 def rss_mb() -> float:
     """Resident memory of this process, now."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
@@ -179,6 +237,7 @@ def main() -> None:
     parser.add_argument("--arm", choices=list(ARMS))
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--no-tune", action="store_true")
+    parser.add_argument("--profile", action="store_true", help="CPU ms a trial by kind of process")
     options = parser.parse_args()
     if options.arm:
         print(json.dumps(ARMS[options.arm](options.trials[0])))
@@ -195,6 +254,8 @@ def main() -> None:
             ratio = median(one[arm]["per_second"] / one["bare Ray tasks"]["per_second"] for one in rounds)
             memory = f"{row['driver_mb_per_1000']:15.1f}" if "driver_mb_per_1000" in row else f"{'':15}"
             print(f"{arm:22} {row['trials']:7.0f} {row['per_second']:9.1f} {ratio:16.2f}x {memory}", flush=True)
+            if options.profile:
+                print("".join(f"    {kind} {row[kind]:.2f} ms" for kind in row if kind.startswith("cpu")), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ a baseline is replaced whole or not at all.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from orgruntime.api.checking import Checked
@@ -32,7 +31,7 @@ def against_baseline(checked: Checked, file: Path) -> Checked:
         why = str(error) if isinstance(error, BadBaseline) else getattr(error, "strerror", None) or "it is not JSON"
         raise UserError(f"the baseline {file} cannot be read: {why}; `--write-baseline` writes it anew") from error
     sifted = sift(checked.diagnostics, fingerprints(checked, file.parent), known)
-    return replace(checked, diagnostics=sifted.new, baseline=sifted)
+    return checked._replace(diagnostics=sifted.new, baseline=sifted)
 
 
 def write_baseline(checked: Checked, file: Path) -> int:

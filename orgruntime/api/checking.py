@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orgruntime.api.errors import UserError
 from orgruntime.api.orgs import with_models
@@ -58,8 +58,7 @@ orgrun run my-lab --model researcher=search/tpe   # needs: an org called my-lab
 """
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """What was found in all paths. `texts` is for excerpts."""
 
     files: tuple[FileReport, ...]
@@ -151,7 +150,7 @@ def schema(kind: str) -> str:
 
 
 def _compiled(path: Path) -> Compilation:
-    return compile_org(path) if is_org(path) else read_role_files([path])
+    return compile_org(path, seal=False) if is_org(path) else read_role_files([path])
 
 
 def _unset(one: Compilation, models: Mapping[str, str], environ: Mapping[str, str]) -> list[Diagnostic]:

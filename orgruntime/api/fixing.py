@@ -120,10 +120,10 @@ def _fixed(shown: str, kind: str, found: Iterable[Diagnostic], unsafe: bool) -> 
 
 
 def _round(text: str, wanted: Iterable[Diagnostic], shown: str, kind: str, unsafe: bool) -> tuple[str, tuple[Fix, ...]]:
-    """All safe fixes at once, else one that holds by itself."""
+    """All safe fixes at once, else all of them, else one that holds by itself."""
     fixes = [one.fix for one in wanted if one.fix and (unsafe or one.fix.is_safe)]
     safe = [fix for fix in fixes if fix.is_safe]
-    for attempt in [safe, *([fix] for fix in fixes)]:
+    for attempt in [safe, fixes, *([fix] for fix in fixes)]:
         new, done = apply(text, attempt)
         if not done or new == text:
             continue

@@ -23,7 +23,7 @@ from orgruntime.model.manifest import Manifest
 
 DEFAULT_RUNS = Path(".orgrun/runs")
 LOCK = "run.lock"
-_MADE_FIRST = {LOCK, "manifest.json", "plan.json", "workspace.git"}
+_MADE_FIRST = {LOCK, "manifest.json", "plan.json", "org.json", "workspace.git"}
 """What a start makes before the ledger; an unfinished ledger is `.ledger.db…`."""
 _LOOKS, _LOOK_S = 10, 0.02
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "logs"
 
     @property
+    def org_file(self) -> Path:
+        """Where the org's folder was when the run was started; for what an org brings along beside its markdown."""
+        return self.path / "org.json"
+
+    @property
     def steps(self) -> Path:
         """Transcripts of the steps of language models."""
         return self.path / "steps"
@@ -95,6 +100,13 @@ class RunFolder:
         """Of the file as it is now, whatever it says of itself."""
         found = json.loads(self.manifest_file.read_bytes())
         return digest({name: value for name, value in found.items() if name != "hash"})
+
+    def org_folder(self) -> str:
+        """The org's folder; empty where it is not known."""
+        try:
+            return str(json.loads(self.org_file.read_bytes())["folder"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
     def ledger(self, *, write: bool = False) -> Ledger:
         """Raises UserError when there is none that can be read."""

@@ -8,26 +8,30 @@ every other case, and where nothing can be written, all is read anew and nobody 
 from __future__ import annotations
 
 import hashlib
-import io
+import json
 import os
-import pickle
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import mistune
 import yaml
 
 import orgruntime
-from orgruntime.orgfile.memory import Memory
+from orgruntime.compiler.compile import PROGRAM
+
+if TYPE_CHECKING:
+    from orgruntime.orgfile.memory import Memory
 
 WORTH_KEEPING = 64
 """Files from which on a store is made: below, reading them costs no more than a few hundredths of a second."""
-_MAGIC = b"orgrun check 1\n"
+_MOST_FOLDERS = 1_000
+"""Folders that are listed to find out whether there are so many; where there are more, so be it."""
+_MAGIC = b"orgrun check 2\n"
 _ROOMS = ("diagnostics", "model", "diagram", "orgfile", "compiler")
 _MOST_BYTES = 1 << 28
 _OLD_S = 30 * 86400.0
@@ -38,30 +42,49 @@ class Store:
     """The memory of one command. `on_disk`: also the one of earlier commands for the same paths and working folder."""
 
     def __init__(self, paths: Sequence[Path], *, on_disk: bool) -> None:
+        self._paths = paths
         self.file = _file(paths) if on_disk else None
         self._was_there = False
         self._memory: Memory | None = None
+        self._used_before = False
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        if self._memory is None:
+        memory = self._opened()
+        if memory is None:
+            yield
+            return
+        with memory.in_use():
+            yield
+        if self.file and memory.made and (self._was_there or memory.made >= WORTH_KEEPING):
+            self._was_there = _save(self.file, memory.used)
+
+    def _opened(self) -> Memory | None:
+        """None at the first use where nothing is remembered and the files are so few that nothing will be."""
+        is_wanted = self._used_before or (self.file and self.file.exists()) or _are_many(self._paths)
+        if self._memory is None and is_wanted:
+            from orgruntime.orgfile.memory import Memory
+
             known = _load(self.file) if self.file else None
             self._was_there, self._memory = known is not None, Memory(known)
-        with self._memory.in_use():
-            yield
-        if self.file and self._memory.made and (self._was_there or self._memory.made >= WORTH_KEEPING):
-            self._was_there = _save(self.file, self._memory.used)
+        self._used_before = True
+        return self._memory
 
 
 @cache
 def compiler_hash() -> bytes:
-    """Of everything that an entry's meaning rests on: the rooms' sources and the versions below them."""
-    made = hashlib.sha256(f"{sys.version} {mistune.__version__} {yaml.__version__}".encode())
-    package = Path(orgruntime.__file__).parent
+    """Of everything that an entry's meaning rests on: the rooms' sources and the versions below them.
+
+    A source counts by its place, size and time, as it does where Python asks whether its bytecode is still good.
+    """
+    package = os.path.dirname(orgruntime.__file__)
+    made = [sys.version, mistune.__version__, yaml.__version__, orgruntime.__version__]
     for room in _ROOMS:
-        for file in sorted((package / room).rglob("*.py")):
-            made.update(f"\0{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
-    return made.digest()
+        for folder, _, names in os.walk(os.path.join(package, room)):
+            for file in (os.path.join(folder, name) for name in names if name.endswith(".py")):
+                stat = os.stat(file)
+                made.append(f"{file} {stat.st_size} {stat.st_mtime_ns}")
+    return hashlib.sha256(os.fsencode("\0".join(sorted(made)))).digest()
 
 
 def _file(paths: Sequence[Path]) -> Path | None:
@@ -74,6 +97,19 @@ def _file(paths: Sequence[Path]) -> Path | None:
     except OSError:
         return None
     return Path(root, f"check-{hashlib.sha256(os.fsencode(asked)).hexdigest()[:32]}") if os.path.isabs(root) else None
+
+
+def _are_many(paths: Sequence[Path]) -> bool:
+    """Whether so many markdown files lie below the paths, or below the `roles/` of an org, that a memory pays."""
+    files = folders = 0
+    for path in paths:
+        org = path.parent if path.name == PROGRAM else path
+        for _, _, names in os.walk(org / "roles" if (org / PROGRAM).exists() else path):
+            files += sum(name.endswith(".md") for name in names)
+            folders += 1
+            if files >= WORTH_KEEPING or folders > _MOST_FOLDERS:
+                return True
+    return False
 
 
 def _load(file: Path) -> dict[str, bytes] | None:
@@ -90,16 +126,21 @@ def _load(file: Path) -> dict[str, bytes] | None:
     body = content[len(head) + _SHA :]
     if not content.startswith(head) or content[len(head) : len(head) + _SHA] != hashlib.sha256(body).digest():
         return None
-    with suppress(pickle.PickleError, EOFError, ValueError, TypeError, KeyError, IndexError):
-        found = _Plain(io.BytesIO(body)).load()
-        if isinstance(found, dict) and all(type(k) is str and type(v) is bytes for k, v in found.items()):
-            return found
+    index, _, entries = body.partition(b"\n")
+    found: dict[str, bytes] = {}
+    at = 0
+    with suppress(ValueError, TypeError):
+        for key, size in json.loads(index):
+            found[key] = entries[at : at + size]
+            at += size
+        return found if at == len(entries) else None
     return None
 
 
 def _save(file: Path, entries: dict[str, bytes]) -> bool:
     """Whether the store was written. Whoever writes last wins; a reader sees one store or the other, whole."""
-    body = pickle.dumps(entries, protocol=5)
+    index = json.dumps([(key, len(entry)) for key, entry in entries.items()])
+    body = b"\n".join((index.encode(), b"".join(entries.values())))
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -120,10 +161,3 @@ def _forget_old(folder: Path) -> None:
     for other in folder.iterdir():
         if other.name.startswith(("check-", ".check-")) and time.time() - other.stat().st_mtime > _OLD_S:
             other.unlink(missing_ok=True)
-
-
-class _Plain(pickle.Unpickler):
-    """Text and bytes only."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a store")

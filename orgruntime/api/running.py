@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import secrets
 import shutil
 import signal
@@ -29,6 +30,7 @@ from orgruntime.api.wiring import (
     build_lab,
     close_lab,
     open_desks,
+    open_tool_servers,
     open_workspace,
     recovered,
 )
@@ -90,6 +92,7 @@ def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
     with folder.driving():
         folder.clear_away()
         seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
+        _write(folder.org_file, json.dumps({"folder": str(org.absolute())}))
         ledger = _new_ledger(manifest, folder, seed, view, history)
         if history:
             tell(f"{len(history)} rows of an earlier log are kept as history; nothing is decided by them")
@@ -193,7 +196,7 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
         try:
             where = "a local Ray for this run" if choice.address is None else f"Ray at {choice.address}"
             lab.tell(EventKind.STARTED, f"{folder.id}: starting {where}", run=folder.id, seed=lab.seed)
-            await _open_cluster(lab, folder, embedded=choice.address is None)
+            await _open_cluster(lab, folder, embedded=choice.address is None, sandbox=choice.sandbox)
             listen_again()
             shown = asyncio.create_task(_show(lab, folder, view))
             with _quiet_collector():
@@ -224,11 +227,13 @@ def _quiet_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool) -> None:
+async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool, sandbox: bool) -> None:
     """Starts or joins the cluster, settles what an earlier driver left, checks that trials can be placed."""
     executor = lab.ports.executor
     fleet = await executor.start()
     open_desks(lab)
+    for lack in await open_tool_servers(lab, folder, sandbox=sandbox):
+        lab.tell(EventKind.NOTICE, lack)
     _point_branches(lab)
     leftover = await recovered(lab.ledger, folder)
     with lab.ledger.transaction() as tx:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orgruntime.api.errors import UserError
 from orgruntime.diagnostics.codes import CODES
@@ -24,12 +23,11 @@ _MOST_BYTES = 64 * 1024
 Judge = Callable[[Diagnostic], Diagnostic | None]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """`severities`: rule → error, warning, info or off. `ignores`: glob → rules. `isolated`: read no settings file."""
 
-    severities: Mapping[str, str] = field(default_factory=dict)
-    ignores: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    severities: Mapping[str, str] = {}
+    ignores: Mapping[str, Sequence[str]] = {}
     isolated: bool = False
 
 

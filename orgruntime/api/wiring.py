@@ -16,8 +16,9 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Choice, Manifest, ModelSpec, RoleKind
 from orgruntime.model.numbers import Numbers
-from orgruntime.model.species import chain, is_language_model
+from orgruntime.model.species import by_name, chain, is_language_model
 from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.model.tools import server_of
 from orgruntime.model.trial import Ending, TrialOutcome
 from orgruntime.plan.keys import DEFAULT_KEY
 from orgruntime.runtime.board import Board
@@ -25,7 +26,7 @@ from orgruntime.runtime.events import EventKind, Listener
 from orgruntime.runtime.gateway import Gateway
 from orgruntime.runtime.lab import Lab, Ports, evaluator_hash
 from orgruntime.runtime.logs import TrialLogs
-from orgruntime.runtime.ports import Desks, PackTree, Serve, Workspace
+from orgruntime.runtime.ports import Desks, ExecutorError, PackTree, Serve, Workspace
 from orgruntime.runtime.transcripts import Transcripts
 
 RECOVERY_S = 3.0
@@ -128,6 +129,23 @@ def _give_thought(lab: Lab, folder: RunFolder) -> None:
     lab.transcripts = Transcripts(folder.steps, lambda: keys_of(lab.manifest, os.environ))
 
 
+async def open_tool_servers(lab: Lab, folder: RunFolder, *, sandbox: bool) -> list[str]:
+    """Starts or reaches the tool servers that some role may use; returns what of them there is not, in sentences.
+    Raises ExecutorError when none can be used at all."""
+    granted = {server_of(tool) for role in lab.manifest.roles for tool in role.tools}
+    servers = [server for server in lab.manifest.servers if server.name in granted]
+    if not servers:
+        return []
+    from orgruntime.backends.mcp_tools import ToolServersError, open_servers
+
+    try:
+        opened = await open_servers(servers, folder.org_folder(), os.environ, unsandboxed=not sandbox)
+    except ToolServersError as error:
+        raise ExecutorError(str(error)) from error
+    lab.ports.servers = opened
+    return [*opened.faults.values(), *opened.dropped]
+
+
 async def close_lab(lab: Lab) -> None:
     """Ends what the lab holds, in the order in which it depends on each other."""
     await lab.ports.desks.close()
@@ -143,7 +161,8 @@ async def close_lab(lab: Lab) -> None:
 def language_models(manifest: Manifest) -> list[ModelSpec]:
     """Those that serve some role, by themselves or when another cannot answer."""
     names = dict.fromkeys(name for role in manifest.roles for name in role.species)
-    found = {spec.name: spec for name in names for spec in chain(manifest.models, name)}
+    entries = by_name(manifest.models)
+    found = {spec.name: spec for name in names for spec in chain(entries, name)}
     return [spec for spec in found.values() if is_language_model(spec.species)]
 
 

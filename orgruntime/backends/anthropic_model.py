@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import math
 import os
 import ssl
 from collections.abc import Mapping
@@ -35,6 +34,7 @@ from orgruntime.model.amounts import Amounts
 from orgruntime.model.claude import KNOWN, price_of
 from orgruntime.model.dialogue import ModelCall, ModelReply, Usage
 from orgruntime.model.manifest import ModelSpec, Price
+from orgruntime.model.species import ceil_micro, dearest_input, price_for
 from orgruntime.runtime.ports import ModelCancelled, ModelError, ModelFault
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ class AnthropicModels:
         body = body_of(model, call, frozenset(Capability))
         prompt = size_of(body) + OVERHEAD_TOKENS + PIECE_TOKENS * pieces_of(body)
         price = _price(model, prompt)
-        dearest = max(price.input, _or(price.cache_read, price.input), _or(price.cache_write, price.input))
-        usd = _micro(prompt * dearest + call.max_tokens * price.output)
+        usd = ceil_micro(prompt * dearest_input(price) + call.max_tokens * price.output)
         return Amounts(tokens=prompt + call.max_tokens, usd_micro=usd)
 
     def cost(self, model: ModelSpec, usage: Usage) -> Amounts:
@@ -99,7 +98,7 @@ class AnthropicModels:
         micro = usage.input * price.input + usage.output * price.output
         micro += usage.cache_read * _or(price.cache_read, price.input)
         micro += usage.cache_write * _or(price.cache_write, price.input)
-        return Amounts(tokens=usage.tokens, usd_micro=_micro(micro))
+        return Amounts(tokens=usage.tokens, usd_micro=ceil_micro(micro))
 
     def capabilities(self, model: ModelSpec) -> frozenset[Capability]:
         """As far as is known now."""
@@ -285,13 +284,8 @@ def _is_loopback(url: str | None) -> bool:
 
 
 def _price(model: ModelSpec, prompt: int) -> Price:
-    """A server of one's own costs nothing unless its entry says so; a Claude model that is not known here costs as much
-    as the dearest."""
-    if model.price is not None:
-        return model.price
-    if model.base_url is not None:
-        return Price(input=0, output=0)
-    return price_of(model.species, prompt) or _dearest()
+    """A Claude model that is not known here costs as much as the dearest."""
+    return price_for(model, prompt) or _dearest()
 
 
 def _dearest() -> Price:
@@ -301,8 +295,3 @@ def _dearest() -> Price:
 
 def _or(price: float | None, otherwise: float) -> float:
     return otherwise if price is None else price
-
-
-def _micro(amount: float) -> int:
-    """Rounded up, so that no call is cheaper in the books than on the bill; a float's error is no millionth."""
-    return math.ceil(round(amount, 6))

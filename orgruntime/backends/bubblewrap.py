@@ -9,6 +9,7 @@ file and a frozen file of this very node.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -115,13 +116,12 @@ def _system() -> list[str]:
             found += ["--symlink", os.readlink(name), name]
         elif os.path.isdir(name):
             found += ["--ro-bind", name, name]
-    for name in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/ssl/certs", "/nix/store"):
-        found += ["--ro-bind-try", name, name]
-    return found
+    return [*found, *(("--ro-bind", "/nix/store", "/nix/store") if os.path.isdir("/nix/store") else ())]
 
 
 def _etc(folder: str) -> list[str]:
-    """Enough for getpwuid and getaddrinfo("localhost"), nothing of the node's own accounts."""
+    """Enough for getpwuid, getaddrinfo("localhost"), the loader, the clock and certificates; nothing of the node's own
+    accounts. One folder: bwrap reads the whole table of mounts for each mount, half a millisecond a trial."""
     user, group = os.getuid(), os.getgid()
     files = {
         "passwd": f"trial:x:{user}:{group}:trial:/tmp:/bin/sh\n",
@@ -130,15 +130,26 @@ def _etc(folder: str) -> list[str]:
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     }
     place = os.path.join(folder, "etc")
-    os.makedirs(place, exist_ok=True)
-    found = []
-    for name, text in files.items():
-        path = os.path.join(place, name)
-        if not os.path.exists(path):
-            with open(path, "w") as file:
+    if not os.path.isdir(place):
+        os.makedirs(place)
+        for name, text in files.items():
+            with open(os.path.join(place, name), "w") as file:
                 file.write(text)
-        found += ["--ro-bind", path, f"/etc/{name}"]
-    return found
+        for name in _COPIED:
+            _copy_of_etc(name, place)
+    return ["--ro-bind", place, "/etc"]
+
+
+_COPIED = ("ld.so.cache", "localtime", "alternatives", "ssl/certs")
+
+
+def _copy_of_etc(name: str, place: str) -> None:
+    source, target = os.path.join("/etc", name), os.path.join(place, name)
+    with contextlib.suppress(OSError, shutil.Error):  # What a node lacks or hides, its trials lack.
+        if os.path.isdir(source):
+            shutil.copytree(source, target, symlinks=True)
+        else:
+            shutil.copyfile(source, target)
 
 
 def _python() -> list[str]:

@@ -41,6 +41,9 @@ class Answer(Noun):
 class Said(Noun):
     """What comes from the desk of a language model: an ask, or the end of the step, or neither yet."""
 
+    did: tuple[Ask, ...] = ()
+    """What was done since the last answer, before anything else that is said here: no desk waits for its answer, which
+    would cost a third of all messages."""
     ask: Ask | None = None
     reply: StepReply | None = None
     error: str = ""
@@ -78,8 +81,9 @@ async def perform(door: Door, request: StepRequest, serve: Serve) -> StepReply:
         if said.missing:
             said = _read(await door.begin(seat, data, request.bench.tree))
         while said.ask is not None or said.working:
-            answer = b"" if said.ask is None else _packed_answer(await serve(said.ask))
+            answer = b"" if said.ask is None else _packed_answer(await _answer_to(said, serve))
             said = _read(await door.go_on(seat, answer))
+        await _answer_to(said, serve)
         over = True
     finally:
         if not over:
@@ -131,6 +135,16 @@ def unpacked(data: bytes) -> StepReply:
     if answer.reply is None:
         raise StepError(answer.error, retry=answer.retry)
     return answer.reply
+
+
+async def _answer_to(said: Said, serve: Serve) -> StepAnswer:
+    """The answer to the ask, unless one to what was done before it ends the step."""
+    answer = StepAnswer()
+    for ask in (*said.did, *((said.ask,) if said.ask is not None else ())):
+        answer = await serve(ask)
+        if answer.over:
+            break
+    return answer
 
 
 def _packed_answer(answer: StepAnswer) -> bytes:

@@ -32,6 +32,8 @@ BASE_REF = "refs/orgrun/base"
 KEPT_REF = "refs/orgrun/kept"
 MEMBERS_KEPT, LARGEST_KEPT = 256, 64 * 1024
 """Packed files that are kept in memory, and the bytes of the largest one."""
+OBJECTS_CACHED = 1 << 20
+"""Bytes of commits and trees that libgit2 keeps; left alone it would keep every trial's, up to 256 MiB."""
 LARGEST_DIFF = 200_000
 """Bytes of a diff's text; what is cut is said in its last line."""
 
@@ -229,6 +231,7 @@ def _quiet_libgit2() -> None:
     for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
         pygit2.settings.search_path[level] = ""
     pygit2.settings.owner_validation = False
+    pygit2.settings.cache_max_size(OBJECTS_CACHED)
 
 
 def _sync_filesystem(handle: int) -> None:

@@ -16,6 +16,7 @@ import platform
 import select
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -141,6 +142,7 @@ class NodeAgent:
                 self.loop.call_soon_threadsafe(self._heard, line)
         if not self.closing:
             # The zygote is gone and its trials with it: the lease is worth nothing, and the driver must hear so.
+            end_below(os.path.join(self.own, "work"))
             os._exit(1)
 
     def _heard(self, line: bytes) -> None:
@@ -314,6 +316,17 @@ def _environment(order: Order, *, boxed: bool) -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": ",".join(order["gpus"]),
         **order["env"],
     }
+
+
+def end_below(folder: str) -> None:
+    """Ends whatever works in a folder: should its shepherd have been killed together with the zygote, nobody else
+    would."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/cwd").startswith(folder):
+                os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            continue
 
 
 def _die_with(raylet: int) -> None:

@@ -26,7 +26,7 @@ from orgruntime.backends.desk_trees import MissingTree, Trees
 from orgruntime.backends.desk_wire import Said, sentence
 from orgruntime.backends.trial_files import remove_tree
 from orgruntime.backends.worktree import Worktree
-from orgruntime.model.step import Answer, Ask, StepReply, StepRequest
+from orgruntime.model.step import Answer, Ask, AskKind, StepReply, StepRequest
 from orgruntime.runtime.ports import StepError
 
 WORKING_S = 20.0
@@ -134,6 +134,7 @@ class Seat:
         self._loop = asyncio.get_running_loop()
         self._said: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self._stopped = threading.Event()
+        self._did: list[Ask] = []
         self.inbox: SimpleQueue[bytes | None] = SimpleQueue()
         self.thread = threading.Thread(target=self._work, name=f"seat-{os.path.basename(folder)[:8]}", daemon=True)
         self.thread.start()
@@ -181,6 +182,10 @@ class Seat:
         return reply.model_copy(update={"cpu_s": time.thread_time() - started + tools.cpu_s})
 
     def _ask(self, ask: Ask) -> Answer:
+        if ask.kind is AskKind.DID:
+            # Goes along with what is said next, which is at once: the answer to that says as well whether to go on.
+            self._did.append(ask)
+            return Answer()
         self._say(Said(ask=ask))
         answer = self.inbox.get()
         if answer is None:
@@ -188,6 +193,7 @@ class Seat:
         return Answer.model_validate_json(answer)
 
     def _say(self, said: Said, *, last: bool = False) -> None:
+        said, self._did = said.model_copy(update={"did": tuple(self._did)}), []
         # A loop that is closed has nobody who listens.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._said.put_nowait, (_encoded(said), last))

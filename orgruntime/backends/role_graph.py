@@ -11,11 +11,13 @@ The files of a `MAY` go along for uses that the driver serves; tools of the desk
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Callable
 from typing import Any, Protocol, TypedDict
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 from langsmith import tracing_context
@@ -79,19 +81,39 @@ class Dialogue(TypedDict):
 def play(request: StepRequest, ask: AskDriver, hands: Hands) -> StepReply:
     """Performs the step. Blocks while `ask` does; what `ask` raises ends it and is raised here. Raises StepError for
     answers that answer nothing."""
+    config = {"configurable": {"step": RoleStep(request, ask, hands)}, "recursion_limit": _SUPERSTEPS}
     with tracing_context(enabled=False):
-        ended = lower(RoleStep(request, ask, hands)).compile().invoke(_start(request), {"recursion_limit": _SUPERSTEPS})
+        ended = compiled().invoke(_start(request), config)
     reply: StepReply = ended["reply"]
     return reply
 
 
-def lower(step: RoleStep) -> StateGraph[Any, Any, Any, Any]:
+@functools.cache
+def compiled() -> Any:
+    """The one graph of all steps: compiling it takes as long as a step does. Whose step it is stands in the config."""
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(Dialogue)
-    graph.add_node("think", step.think, destinations=("think", "act", END))
-    graph.add_node("act", step.act, destinations=("act", "think", "hand_off", END))
-    graph.add_node("hand_off", step.hand_off, destinations=(END,))
+    graph.add_node("think", _think, destinations=("think", "act", END))
+    graph.add_node("act", _act, destinations=("act", "think", "hand_off", END))
+    graph.add_node("hand_off", _hand_off, destinations=(END,))
     graph.add_edge(START, "think")
-    return graph
+    return graph.compile()
+
+
+def _think(state: Dialogue, config: RunnableConfig) -> Command[Any]:
+    return _step(config).think(state)
+
+
+def _act(state: Dialogue, config: RunnableConfig) -> Command[Any]:
+    return _step(config).act(state)
+
+
+def _hand_off(state: Dialogue, config: RunnableConfig) -> Command[Any]:
+    return _step(config).hand_off(state)
+
+
+def _step(config: RunnableConfig) -> RoleStep:
+    step: RoleStep = config["configurable"]["step"]
+    return step
 
 
 class RoleStep:

@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import select
-import shutil
 import signal
 import time
 from typing import Any
@@ -21,17 +20,21 @@ from orgruntime.backends.processes import (
     DEATH_SIGNAL,
     SUBREAPER,
     Capture,
+    descendants,
     drain,
     kill,
+    limit_files,
     pidfd,
     prctl,
-    processes,
     start,
 )
-from orgruntime.backends.trial_files import copy, insist, signature, unchanged, write_whole
+from orgruntime.backends.trial_files import copy, remove_tree, signature, unchanged, write_whole
 
 PATIENCE_S = 10.0
 """How long killed processes may take to vanish (uninterruptible disk waits)."""
+
+SHORTEST_PAUSE_S = 0.0005
+"""A sandbox is gone so long after its command, and its processes with it."""
 
 ENDINGS = {
     signal.SIGTERM: "infrastructure",
@@ -109,6 +112,7 @@ class Shepherd:
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1):
             os.dup2(null, fd)
+        limit_files()
 
     def _hear(self, number: int, _frame: object) -> None:
         self.told = self.told or ENDINGS[signal.Signals(number)]
@@ -146,7 +150,7 @@ class Attempt:
             self._end_tree()
             ending, detail = "infrastructure", f"the node could not run it: {error.strerror}: {error.filename or ''}"
         if not self.setup:
-            shutil.rmtree(self.work, onerror=insist)
+            remove_tree(self.work)
         for fd in self.fds:
             os.close(fd)
         self._report(ending, wall_s, detail)
@@ -169,7 +173,8 @@ class Attempt:
         self.state, state_w = os.pipe()
         self.fds += (self.out, self.state)
         os.set_blocking(self.out, False)
-        self.main = start(self._argv(state_w), self.order["env"], self.work, out_w, state_w)
+        os.set_inheritable(state_w, True)
+        self.main = start(self._argv(state_w), self.order["env"], self.work, out_w)
         os.close(out_w)
         os.close(state_w)
         ending = self._watch(self.out, deadline)
@@ -211,13 +216,13 @@ class Attempt:
 
     def _end_tree(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        pause = 0.0
+        pause = SHORTEST_PAUSE_S
         while self._reap():
-            kill(processes().below(os.getpid()))
+            kill(descendants(os.getpid()))
             if time.monotonic() > deadline:
                 return
             time.sleep(pause)
-            pause = min(0.02, pause + 0.001)
+            pause = min(0.02, 2 * pause)
 
     def _reap(self) -> bool:
         """Whether a child is left."""

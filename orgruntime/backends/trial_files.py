@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from typing import Any
 
 COMPARED = 2**20
@@ -62,59 +61,70 @@ def remove_shared(folder: str, keep: bool) -> None:
         os.rmdir(folder)
     except OSError:
         return
-    shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+    remove_tree(os.path.dirname(folder))
 
 
 def remove_tree(top: str) -> None:
     """Removes a folder however deep it is and whatever in it is closed to us; what cannot be removed is left. Folders
-    are moved up beside `top` before they are looked into, so that no path grows and no call nests."""
+    are moved up beside `top` before they are looked into, so that no path grows and no call nests. Safe beside a
+    process that swaps folders for links meanwhile: every folder is held open by itself."""
     waiting, number = [top], 0
     while waiting:
-        place, gone = waiting.pop(), 1
-        _open_up(place)
+        place = waiting.pop()
+        fd = _held(place)
+        if fd is None:
+            _done(os.unlink, place)
+            continue
+        gone = 1
         while gone:
             gone = 0
-            for entry in _some(place):
-                fresh = f"{top}.{number}"
-                if entry.is_dir(follow_symlinks=False):
-                    _open_up(entry.path)
-                    if _done(os.rename, entry.path, fresh):
-                        waiting.append(fresh)
-                        gone, number = gone + 1, number + 1
-                else:
-                    gone += _done(os.unlink, entry.path)
+            for entry in _some(fd):
+                if not entry.is_dir(follow_symlinks=False):
+                    gone += _done(os.unlink, entry.name, dir_fd=fd)
+                    continue
+                _close(_held(entry.name, fd))
+                if _done(os.rename, entry.name, f"{top}.{number}", src_dir_fd=fd):
+                    waiting.append(f"{top}.{number}")
+                    gone, number = gone + 1, number + 1
+        os.close(fd)
         _done(os.rmdir, place)
 
 
-def _some(folder: str) -> list[os.DirEntry[str]]:
+def _held(folder: str, above: int | None = None) -> int | None:
+    """A descriptor of the folder, opened to us; None for what is no folder."""
+    flags = os.O_NOFOLLOW | os.O_DIRECTORY
+    try:
+        try:
+            fd = os.open(folder, os.O_RDONLY | flags, dir_fd=above)
+        except PermissionError:
+            bare = os.open(folder, os.O_PATH | flags, dir_fd=above)
+            os.chmod(f"/proc/self/fd/{bare}", 0o700)
+            os.close(bare)
+            fd = os.open(folder, os.O_RDONLY | flags, dir_fd=above)
+    except OSError:
+        return None
+    if os.fstat(fd).st_mode & 0o700 != 0o700:
+        _done(os.fchmod, fd, 0o700)
+    return fd
+
+
+def _some(fd: int) -> list[os.DirEntry[str]]:
     """A folder may hold millions."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(fd) as entries:
             return list(itertools.islice(entries, 1000))
     except OSError:
         return []
 
 
-def _open_up(folder: str) -> None:
-    _done(os.chmod, folder, 0o700)
+def _close(fd: int | None) -> None:
+    if fd is not None:
+        os.close(fd)
 
 
-def _done(function: Any, *arguments: Any) -> bool:
+def _done(function: Any, *arguments: Any, **more: Any) -> bool:
     try:
-        function(*arguments)
+        function(*arguments, **more)
     except OSError:
         return False
     return True
-
-
-def insist(function: Any, path: str, _error: object) -> None:
-    """Folders that a trial has closed to us are opened, then removed; what is left after that is left."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, 0o700)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            function(path)
-    except OSError:
-        return

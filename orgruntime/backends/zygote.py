@@ -17,7 +17,6 @@ import gc
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import time
@@ -26,10 +25,11 @@ from collections.abc import Iterable
 
 from orgruntime.backends.processes import SUBREAPER, drain, kill, pidfd, prctl, processes, proportional_mb
 from orgruntime.backends.shepherd import ENDINGS, PATIENCE_S, Order, Shepherd
-from orgruntime.backends.trial_files import remove_shared, write_whole
+from orgruntime.backends.trial_files import remove_shared, remove_tree, write_whole
 
-IDLE = 8
-"""Shepherds at most that wait for a next trial: more would only hold memory, 3 MB each."""
+IDLE = 32
+"""Shepherds at most that wait for a next trial: 3 MB each, most of them shared. Trials come in bursts, and each that
+finds nobody waiting costs a fork."""
 MARKS, MARKS_PROMISED = "started-", "every-start-is-marked"
 """Files of the spool: `<attempt> <UTC seconds>` a line, and the word that no attempt can start without one."""
 MOST_MARKS = 10_000
@@ -295,7 +295,7 @@ class Zygote:
             return
         wall_s = time.monotonic() - job.started
         self.strays = True
-        shutil.rmtree(os.path.join(self.root, "work", str(post.pid)), ignore_errors=True)
+        remove_tree(os.path.join(self.root, "work", str(post.pid)))
         self._finish(job, _lost(job.order, wall_s, "the process that watched over the trial was killed"))
 
     def _finish(self, job: Job, outcome: Order) -> None:
@@ -355,7 +355,7 @@ class Zygote:
             time.sleep(0.002)
         for outcome in self.recent if self.spool else ():
             write_whole(str(self.spool), outcome["attempt"] + ".json", json.dumps(outcome).encode())
-        shutil.rmtree(self.root, ignore_errors=True)
+        remove_tree(self.root)
         remove_shared(os.path.dirname(self.root), self.keep)
 
 

@@ -12,7 +12,6 @@ import importlib
 import keyword
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar
 
@@ -153,5 +152,7 @@ def _bug(error: Exception, debug: bool) -> int:
 
 def _say(text: str, debug: bool) -> None:
     if debug and sys.exc_info()[0] is not None:
+        import traceback
+
         click.echo(traceback.format_exc(), err=True, nl=False)
     click.echo(f"orgrun: {text}", err=True)

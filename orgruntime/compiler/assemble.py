@@ -5,29 +5,31 @@ Invariant: every role that the program names is there, with the slug of its file
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from orgruntime.compiler.authority import asked, granted, held_back
-from orgruntime.compiler.fields import Fields
-from orgruntime.compiler.keys import RESOURCES
+from orgruntime.compiler import reading_rules
+from orgruntime.compiler.authority import asked, given, granted_to, held_back
+from orgruntime.compiler.hints import Hints
+from orgruntime.compiler.inputs import defaults, filled, read_value
 from orgruntime.compiler.library import RoleRef
-from orgruntime.compiler.panel import Panel, read_panel
+from orgruntime.compiler.naming import SlugNames
+from orgruntime.compiler.panel import Panel
 from orgruntime.compiler.program import Program
+from orgruntime.compiler.risk import narrower
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
-from orgruntime.compiler.species import resolve
-from orgruntime.compiler.tables import Needs, RoleRow, bind_needs, desks, read_needs
-from orgruntime.diagnostics.codes import DUPLICATE_ROLE
+from orgruntime.compiler.species import granted_wishes, resolve
+from orgruntime.compiler.tables import RoleRow
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
+from orgruntime.model.appetite import BlastRadius
 from orgruntime.model.ids import RoleSlug
-from orgruntime.model.manifest import Resources, Role, RoleKind
+from orgruntime.model.manifest import Memory, Role, RoleKind
 from orgruntime.orgfile.source import Reader
-from orgruntime.orgfile.tree import ListNode, MapNode, ScalarNode
+from orgruntime.orgfile.tree import ScalarNode
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """A role that the program names: where it was named first, and its row if it has one."""
 
     ref: RoleRef
@@ -43,8 +45,8 @@ def named_roles(
     for ref, span in linked:
         known = found.setdefault(ref.slug, Named(ref, span))
         if known.ref.path != ref.path:
-            message = f"`{ref.source}` and `{known.ref.source}` are two roles of the same name `{ref.slug}`"
-            findings.add(DUPLICATE_ROLE, span, message, "link one file everywhere, or rename one")
+            fault = reading_rules.duplicate_role.two_files(ref.source, known.ref.source, ref.slug)
+            findings.put(span, fault)
     return tuple(found.values())
 
 
@@ -52,57 +54,92 @@ def read_named(named: Iterable[Named], findings: Findings, read: Reader) -> dict
     return {one.ref.slug: read_role(one.ref.path, one.ref.shown, one.ref.slug, findings, read) for one in named}
 
 
-def bind_role(named: Named, file: RoleFile, program: Program, findings: Findings) -> Role:
+def settled(named: Named, file: RoleFile) -> Hints:
+    """What is asked for a role: the cells of its row, and the hints of its file where the row says nothing."""
+    return named.row.hints.over(file.hints) if named.row else file.hints
+
+
+def bind_role(named: Named, file: RoleFile, program: Program, names: SlugNames, findings: Findings) -> Role:
     """The table's cells win over the hints of the role file."""
-    row = named.row
-    kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
-    needs = row.needs if row and row.needs.given else _hinted_needs(file.hints, findings)
-    count = (row.count if row else None) or (file.hints.read("count", desks) if file.hints else None)
-    panel = _panel(named, file, program, findings) if kind is RoleKind.AGENT else Panel()
+    hints = settled(named, file)
+    kind = hints.kind or RoleKind.AGENT
+    is_agent = kind is RoleKind.AGENT
+    inputs = _inputs(named, file, findings)
+    panel = _panel(named, file, program) if is_agent else Panel()
     role = Role(
         slug=RoleSlug(named.ref.slug),
         name=file.name,
         kind=kind,
         description=file.description,
-        prompt=file.body,
-        count=count or 1,
+        usage=file.usage,
+        prompt=filled(file.body, inputs),
+        count=hints.count or 1,
         species=resolve(panel.names, program.models, findings),
         choice=panel.choice,
         shares=panel.shares,
-        budget=row.budget if row else None,
-        tools=held_back(granted(asked(file), program.tools), file.denied) if kind is RoleKind.AGENT else (),
-        resources=needs.resources if needs else Resources(),
-        minutes=needs.minutes if needs else None,
+        budget=hints.budget,
+        tools=_tools(named, kind, file, program),
+        resources=hints.needs.resources,
+        minutes=hints.needs.minutes,
         source=named.ref.source,
+        title=hints.title,
+        produces=_texts(hints.produces),
+        consumes=_texts(hints.consumes),
+        hands_off_to=tuple(_targets(hints, names, findings)),
+        blast_radius=_radius(named, file, program) if is_agent else None,
+        inputs=inputs,
+        memory=hints.memory or Memory.ORG,
+        was=tuple(node.text for node in hints.was),
     )
-    if kind is RoleKind.AGENT:
+    if is_agent:
         report_empty(file, findings)
     return role
 
 
-def _panel(named: Named, file: RoleFile, program: Program, findings: Findings) -> Panel:
-    """The row's models; else the hint below `org:`; else `default`. A foreign `model:` is a wish, not a grant."""
-    given = panel_of(named, file, findings)
+def _panel(named: Named, file: RoleFile, program: Program) -> Panel:
+    """The row's models; else what the file wishes for and the program grants; else `default`."""
+    given = named.row.panel if named.row and named.row.panel.names else granted_wishes(file, program.models)
     if given.names or not any(model.name == "default" for model in program.models):
         return given
     return Panel((ScalarNode(named.span, "default"),))
 
 
-def panel_of(named: Named, file: RoleFile, findings: Findings) -> Panel:
-    """The models that a row names, else those of the hint."""
-    if named.row and named.row.panel.names:
-        return named.row.panel
-    hinted = file.hints.words("model", comma_string=True) if file.hints else None
-    return read_panel(hinted or (), findings)
+def _tools(named: Named, kind: RoleKind, file: RoleFile, program: Program) -> tuple[str, ...]:
+    """What the row gives an agent; else what the file asks for and the program grants. What it denies itself is held
+    back."""
+    row = named.row.hints.tools if named.row and kind is RoleKind.AGENT else None
+    tools = granted_to(kind, asked(file), program.tools) if row is None else given(row)
+    return held_back(tools, file.denied)
 
 
-def _hinted_needs(hints: Fields | None, findings: Findings) -> Needs | None:
-    node = hints.value("resources") if hints else None
-    if isinstance(node, ScalarNode):
-        return read_needs(node, "org.resources", findings)
-    if hints is None or node is None or isinstance(node, ListNode):
-        return None
-    inner = hints.mapping("resources", RESOURCES)
-    assert isinstance(node, MapNode)
-    values = {name.text: value for name, value in node.entries if isinstance(value, ScalarNode)}
-    return bind_needs(values, "org.resources", findings, node.span) if inner else None
+def _radius(named: Named, file: RoleFile, program: Program) -> BlastRadius | None:
+    """The row's; else the file's, as far as the org's allows it. None where nobody says one."""
+    org = program.appetite.blast_radius
+    if named.row and named.row.hints.risk:
+        return named.row.hints.risk.of(org)
+    return narrower(file.hints.risk.of(org), org) if file.hints.risk else None
+
+
+def _inputs(named: Named, file: RoleFile, findings: Findings) -> dict[str, str]:
+    """The defaults of the file, and over them what the row fills in."""
+    declared = {one.name.text: one for one in file.hints.inputs}
+    found = defaults(declared.values())
+    for key, node in named.row.values if named.row else ():
+        one = declared.get(key.text)
+        if one is None:
+            findings.put(key.span, reading_rules.unknown_key.input(key.text, named.ref.slug, tuple(declared)))
+        elif (text := read_value(one, node, f"inputs.{key.text}", findings)) is not None:
+            found[key.text] = text
+    return found
+
+
+def _texts(nodes: tuple[ScalarNode, ...] | None) -> tuple[str, ...] | None:
+    return None if nodes is None else tuple(dict.fromkeys(node.text for node in nodes))
+
+
+def _targets(hints: Hints, names: SlugNames, findings: Findings) -> Iterator[str]:
+    """The roles that a file would hand work to, as slugs. One that is not there is an error: it is our own key."""
+    for node in hints.hands_off_to:
+        slug = names.find(node, findings)
+        if slug is not None:
+            yield slug

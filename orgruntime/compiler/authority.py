@@ -10,7 +10,8 @@ from collections.abc import Collection
 from orgruntime.compiler.dialects import canonical_tool, grant_for
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.rolefile import RoleFile
-from orgruntime.model.tools import BUILT_IN, SERVER_PREFIX, plain_name, server_of
+from orgruntime.model.manifest import RoleKind
+from orgruntime.model.tools import ABLATE, BUILT_IN, SERVER_PREFIX, plain_name, server_of
 from orgruntime.orgfile.tree import ScalarNode
 
 DEFAULT_TOOLS = ("Read", "Grep", "Edit", "Ledger")
@@ -32,8 +33,20 @@ def called_here(tool: str) -> str:
 
 def asked(file: RoleFile) -> tuple[ScalarNode, ...] | None:
     """The tools that a role file asks for, `org.tools` before `tools`; None where it does not say."""
-    hinted = file.hints.words("tools", comma_string=True) if file.hints else None
-    return file.tools if hinted is None else hinted
+    return file.tools if file.hints.tools is None else file.hints.tools
+
+
+def given(row: tuple[ScalarNode, ...]) -> tuple[str, ...]:
+    """The tools of a row of the program, which grants them whatever the org's set is. `*` grants none."""
+    return tuple(dict.fromkeys(called_here(node.text) for node in row if node.text != "*"))
+
+
+def granted_to(kind: RoleKind, asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tuple[str, ...]:
+    """As `granted`, for an agent. A verifier is code: it gets what it can use, and only where it asks for it."""
+    if kind is RoleKind.AGENT:
+        return granted(asked, grants)
+    usable = kind is RoleKind.VERIFIER and asked is not None and any(node.text.strip() == ABLATE for node in asked)
+    return (ABLATE,) if usable and ABLATE in grants else ()
 
 
 def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,7 +60,7 @@ def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tu
 def held_back(tools: tuple[str, ...], denied: tuple[ScalarNode, ...]) -> tuple[str, ...]:
     """The tools of a role without those that its own file denies it."""
     names = {canonical_tool(node.text.strip()) for node in denied}
-    return tuple(tool for tool in tools if not _is_denied(tool, names))
+    return tuple(tool for tool in tools if not _is_denied(tool, names)) if names else tools
 
 
 def _is_denied(tool: str, names: Collection[str]) -> bool:

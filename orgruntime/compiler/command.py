@@ -10,6 +10,8 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from orgruntime.diagnostics.pattern import pattern
+
 COMMANDS = ("setup", "run", "verify")
 """Keys of `workspace:` that hold a command."""
 
@@ -18,10 +20,10 @@ PLACEHOLDERS = ("seed", "budget")
 
 NO_SHELL = "no shell runs it: put the line in a script and name the script here"
 
-_OPERATORS = re.compile(r"\|\|?|&&?|;|<<?|>>?|`|\n|\$(?=[\w{(?#@*!-])")
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
-_INTERPRETERS = re.compile(r"(?:.*/)?(?:python[\d.]*|bash|sh)")
-_SCRIPT = re.compile(r"[\w./-]+\.(?:py|sh)")
+_OPERATORS = pattern(r"\|\|?|&&?|;|<<?|>>?|`|\n|\$(?=[\w{(?#@*!-])")
+_PLACEHOLDER = pattern(r"\{([A-Za-z_]\w*)\}")
+_INTERPRETERS = pattern(r"(?:.*/)?(?:python[\d.]*|bash|sh)")
+_SCRIPT = pattern(r"[\w./-]+\.(?:py|sh)")
 
 
 def split(text: str) -> tuple[str, ...] | None:

@@ -6,13 +6,13 @@ Pure. Invariant: nothing is added without an info, and nothing that the program 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.library import RoleRef
 from orgruntime.compiler.payloads import can_propose
 from orgruntime.compiler.workflow import Edge
-from orgruntime.diagnostics.codes import DEFAULT_ADDED
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.ids import RoleSlug
@@ -20,8 +20,7 @@ from orgruntime.model.manifest import ModelSpec, Resources, Role, RoleKind
 from orgruntime.model.species import reference_to
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     roles: tuple[Role, ...]
     edges: tuple[Edge, ...]
 
@@ -47,8 +46,7 @@ def implied_agent(title: str, body: str, models: tuple[ModelSpec, ...]) -> Role:
     )  # fmt: skip
 
 
-@dataclass
-class _Maker:
+class _Maker(NamedTuple):
     roles: list[Role]
     edges: list[Edge]
     models: tuple[ModelSpec, ...]
@@ -67,7 +65,7 @@ class _Maker:
             resources=Resources(cpus=1.0),
         )  # fmt: skip
         self.roles.append(made)
-        self._say(f"no role of kind `{kind}`: the built-in `{name}` {what} on 1 CPU")
+        self.findings.put(self.at, reading_rules.default_added.role(kind, name, what))
         return made
 
     def proposals(self, trainer: Role) -> None:
@@ -98,11 +96,8 @@ class _Maker:
         )  # fmt: skip
         own = [i for i, edge in enumerate(self.edges) if edge.source.slug == source.slug]
         self.edges.insert(own[0] if first and own else len(self.edges), made)
-        words = f", when {when}" if when else ""
-        self._say(f"added the handoff {source.slug} → {target.slug}: `{payload}`{words}")
-
-    def _say(self, message: str) -> None:
-        self.findings.add(DEFAULT_ADDED, self.at, message)
+        fault = reading_rules.default_added.handoff(source.slug, target.slug, payload, when)
+        self.findings.put(self.at, fault)
 
 
 def _ref(role: Role) -> RoleRef:

@@ -6,18 +6,18 @@ Works on a document and a manifest. Invariant: what `find_diagram` finds where `
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagram.graph import drawing_of, mermaid
 from orgruntime.model.manifest import Manifest
 from orgruntime.orgfile.document import Document
 
 BEGIN, END = "<!-- orgrun:graph -->", "<!-- /orgrun:graph -->"
-_MARKER = re.compile(r"^ {0,3}<!--[ \t]*(?P<end>/?)orgrun:graph[ \t]*-->[ \t]*$", re.MULTILINE)
+_MARKER = pattern(r"^ {0,3}<!--[ \t]*(?P<end>/?)orgrun:graph[ \t]*-->[ \t]*$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Diagram:
+class Diagram(NamedTuple):
     """[start, end): from the first marker to the end of the second; `end` is None where there is no second one."""
 
     start: int

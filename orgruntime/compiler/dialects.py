@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.tools import SERVER_PREFIX, server_of
 from orgruntime.orgfile.repair import Tolerance
 
@@ -96,7 +97,7 @@ Gemini CLI and deepagents. Some are not built in (`model.tools`): they are known
 _CANONICAL = {alias.casefold(): name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
 KNOWN_TOOLS = frozenset(_CANONICAL)
 """In lower case."""
-_PATTERN = re.compile(r"(?P<tool>[^()]+)\((?P<pattern>.*)\)$", re.DOTALL)
+_PATTERN = pattern(r"(?P<tool>[^()]+)\((?P<pattern>.*)\)$", re.DOTALL)
 
 TOOL_NAMES = tuple(dict.fromkeys([*_ALIASES, *(alias for aliases in _ALIASES.values() for alias in aliases)]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.diagnostics.nearest import nearest
@@ -15,4 +15,4 @@ def page(code: str) -> str:
     if wanted not in CODES:
         near = nearest(code.upper(), CODES) or nearest(code.casefold(), by_name)
         raise KeyError(f"no rule is called `{code}`" + (f"; did you mean `{near}`?" if near else ""))
-    return (files("orgruntime.compiler") / "pages" / f"{wanted}.md").read_text(encoding="utf-8")
+    return (Path(__file__).parent / "pages" / f"{wanted}.md").read_text(encoding="utf-8")

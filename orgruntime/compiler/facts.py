@@ -11,23 +11,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.compiler.assemble import Named, panel_of
+from orgruntime.compiler.assemble import Named, settled
 from orgruntime.compiler.command import COMMANDS
 from orgruntime.compiler.graph import entries
+from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
 from orgruntime.compiler.payloads import is_sound, known_payloads
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
+from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import files_below, locate
-from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
-from orgruntime.model.species import chain, is_language_model
+from orgruntime.model.species import by_name, chain, is_language_model
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -82,6 +83,11 @@ class Facts:
     def entries(self) -> tuple[RoleSlug, ...]:
         return entries(self.roles, self.sound)
 
+    @cached_property
+    def asked(self) -> tuple[tuple[Role, Hints], ...]:
+        """Each named role with what its row asks for, and its file where the row does not."""
+        return tuple((self.by_slug[one.ref.slug], settled(one, self.files[one.ref.slug])) for one in self.named)
+
     @property
     def measuring(self) -> tuple[Role, ...]:
         """The roles that run trials."""
@@ -95,16 +101,25 @@ class Facts:
 
     def language_models(self, role: Role) -> tuple[ModelSpec, ...]:
         """The language models of a role's panel, fallbacks with them, each once."""
-        models = self.program.models
-        found = [one for name in role.species for one in chain(models, name) if is_language_model(one.species)]
+        found = [one for name in role.species for one in chain(self._entries, name) if is_language_model(one.species)]
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def _entries(self) -> Mapping[str, ModelSpec]:
+        return by_name(self.program.models)
 
     @property
     def role_budgets(self) -> Iterator[tuple[Budget, Span]]:
         """The budgets of roles, each with its cell."""
         for named in self.named:
-            if named.row and named.row.budget and named.row.budget_span:
-                yield named.row.budget, named.row.budget_span
+            if named.row and named.row.hints.budget:
+                yield named.row.hints.budget, named.row.hints.places["budget"]
+
+    @property
+    def granted_tools(self) -> tuple[ScalarNode, ...]:
+        """Every tool that the program grants: to all roles, and in the rows of single ones."""
+        rows = (node for one in self.named if one.row for node in one.row.hints.tools or ())
+        return (*(self.program.fields.words("tools", comma_string=True) or ()), *rows)
 
     @cached_property
     def declared_servers(self) -> tuple[str, ...]:
@@ -112,14 +127,18 @@ class Facts:
         node = self.node("mcp_servers")
         return tuple(name.text for name, _ in node.entries) if isinstance(node, MapNode) else ()
 
-    def model_span(self, name: str) -> Span:
-        """Where a model, an entry or a species, is named first: in `models:`, else by a role; else the top."""
+    @cached_property
+    def model_places(self) -> Mapping[str, Span]:
+        """Where each model, an entry or a species, is named first: in `models:`, else by a role."""
+        found: dict[str, Span] = {}
         for model in self.program.models:
             fallback = self.node_at("models", model.name, "fallback")
-            for word, node in ((model.name, self.node_at("models", model.name)), (model.fallback, fallback)):
-                if word == name and node is not None:
-                    return node.span
-        return next((node.span for node in self.species() if node.text.strip() == name), self.top)
+            for name, node in ((model.name, self.node_at("models", model.name)), (model.fallback, fallback)):
+                if name is not None and node is not None:
+                    found.setdefault(name, node.span)
+        for word in self.species():
+            found.setdefault(word.text.strip(), word.span)
+        return found
 
     def node(self, path: str) -> Node | None:
         """What stands in the front matter at `workspace.run`, say."""
@@ -158,7 +177,7 @@ class Facts:
                 yield key, node
 
     def species(self) -> Iterator[ScalarNode]:
-        """Every species that the org names, models of its own servers left out."""
+        """Every species that the program names, models of its own servers left out."""
         models = self.node("models")
         for _, value in models.entries if isinstance(models, MapNode) else ():
             inner = value.get("model") if isinstance(value, MapNode) and value.get("base_url") is None else value
@@ -166,9 +185,19 @@ class Facts:
                 yield inner
         entries = {model.name for model in self.program.models}
         for named in self.named:
-            if self.by_slug[named.ref.slug].kind is RoleKind.AGENT:
-                panel = panel_of(named, self.files[named.ref.slug], Findings())
-                yield from (node for node in panel.names if node.text.strip() not in entries)
+            if self.by_slug[named.ref.slug].kind is RoleKind.AGENT and named.row:
+                yield from (node for node in named.row.panel.names if node.text.strip() not in entries)
+
+    def agents(self) -> Iterator[tuple[Named, Role, RoleFile]]:
+        """The agents that the program names, with their files."""
+        for named in self.named:
+            role = self.by_slug[named.ref.slug]
+            if role.kind is RoleKind.AGENT:
+                yield named, role, self.files[named.ref.slug]
+
+    def served(self, name: str) -> str:
+        """The species behind a name by which a role is served."""
+        return species_behind(name, self.program.models)
 
     @cached_property
     def root(self) -> Path | None:

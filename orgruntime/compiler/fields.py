@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
-from orgruntime.compiler.keys import MOST_ITEMS, Table, every_key, homes, meant
+from orgruntime.compiler import reading_rules
+from orgruntime.compiler.keys import MOST_ITEMS, Table, meant
 from orgruntime.compiler.words import OutOfRange, Unclear
-from orgruntime.diagnostics.codes import BAD_VALUE, MISSING_KEY, OUT_OF_RANGE, UNKNOWN_KEY, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import did_you_mean, nearest
+from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -59,7 +59,7 @@ class Fields:
             self._wrong(value.span, key, "one value", value)
             return None
         if value.is_null or not value.text.strip():
-            self._findings.add(BAD_VALUE, self._key_span(key), f"`{self.path(key)}` is empty", "give it a value")
+            self._findings.put(self._key_span(key), reading_rules.bad_value.empty(self.path(key)))
             return None
         return value
 
@@ -87,16 +87,15 @@ class Fields:
             self._wrong(value.span, key, "a list", value)
             return None
         if len(value.items) > MOST_ITEMS:
-            message = f"`{self.path(key)}` has {len(value.items)} items, and {MOST_ITEMS} are allowed"
-            self._findings.add(OUT_OF_RANGE, value.items[MOST_ITEMS].span, message, "use patterns, or fewer items")
+            fault = reading_rules.out_of_range.items(self.path(key), len(value.items), MOST_ITEMS)
+            self._findings.put(value.items[MOST_ITEMS].span, fault)
             return None
         good: list[ScalarNode] = []
         for item in value.items:
             if isinstance(item, ScalarNode) and not item.is_null:
                 good.append(item)
             else:
-                message = f"`{self.path(key)}` is a list of words, and this is {kind_of(item)}"
-                self._findings.add(WRONG_TYPE, item.span, message, "write each item as one word, or in quotes")
+                self._findings.put(item.span, reading_rules.wrong_type.item(self.path(key), kind_of(item)))
         return tuple(good)
 
     def mapping(self, key: str, known: Iterable[str]) -> Fields | None:
@@ -122,52 +121,23 @@ class Fields:
         return Span(span.file, span.line, span.column, span.line, span.column + 1)
 
     def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
-        message = f"`{self.path(key)}` must be {wanted}, not {kind_of(found)}"
         example = self._known[key].example if isinstance(self._known, Table) and key in self._known else ""
-        help = f"write `{key}: {example}`" if example and wanted != "one value" else _SHAPES[wanted].format(key=key)
-        self._findings.add(WRONG_TYPE, span, message, help)
+        fault = reading_rules.wrong_type.shape(self.path(key), key, wanted, kind_of(found), example)
+        self._findings.put(span, fault)
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
         names = set(known)
         for at, (name, _) in enumerate(self.node.entries):
             if name.text not in names:
-                place = f" in `{self.where}`" if self.where else ""
-                help = _where_it_belongs(name.text, known, self.where) if at < _MOST_HELPS else ""
-                self._findings.add(UNKNOWN_KEY, name.span, f"unknown key `{name.text}`{place}", help)
+                fault = reading_rules.unknown_key.key(name.text, self.where, known, helped=at < _MOST_HELPS)
+                self._findings.put(name.span, fault)
 
     def _report_missing(self, table: Table, at: Span) -> None:
         for key in table.required:
             if self.node.get(key) is None:
                 known = table[key]
-                example = f" {known.example or ' or '.join(known.choices)}".rstrip()
-                help = f"add `{key}:{example}`: {known.meaning}"
-                self._findings.add(MISSING_KEY, at, f"`{self.path(key)}` is missing", help)
-
-
-_SHAPES = {
-    "one value": "write `{key}: VALUE`",
-    "a list": "write `{key}: [FIRST, SECOND]`",
-    "a mapping": "write its keys below it, indented, or as `{key}: {{KEY: VALUE}}`",
-}
-
-
-def _where_it_belongs(name: str, known: tuple[str, ...], where: str) -> str:
-    """The nearest key here; else the mapping whose key it is; else, where they are few, all keys of this one."""
-    other = meant(name.casefold())
-    if other in known:
-        return f"did you mean `{other}`?"
-    if where.startswith("org") or nearest(name, known):
-        return did_you_mean(name, known)
-    if places := _places(name):
-        return f"this key belongs {places}"
-    other = other or nearest(name, dict.fromkeys(key.name for _, key in every_key()))
-    if other and (places := _places(other)):
-        return f"did you mean `{other}`, which belongs {places}?"
-    return did_you_mean(name, known)
-
-
-def _places(name: str) -> str:
-    return " or ".join(f"under `{home}`" if home else "at the top level" for home in homes(name))
+                example = known.example or " or ".join(known.choices)
+                self._findings.put(at, reading_rules.missing_key.absent(self.path(key), key, example, known.meaning))
 
 
 def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:
@@ -175,9 +145,9 @@ def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findin
     try:
         return reader(text)
     except OutOfRange as error:
-        findings.add(OUT_OF_RANGE, span, f"`{path}`: {error.fault}", error.help)
+        findings.put(span, reading_rules.out_of_range.value(path, error.fault, error.help))
     except Unclear as error:
-        findings.add(BAD_VALUE, span, f"`{path}`: {error.fault}", error.help)
+        findings.put(span, reading_rules.bad_value.unclear(path, error.fault, error.help))
     return None
 
 

@@ -6,7 +6,6 @@ them, and what is formatted needs no edit.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from orgruntime.compiler.diagram import drawn, find_diagram
@@ -14,13 +13,14 @@ from orgruntime.compiler.library import RoleLinks
 from orgruntime.compiler.sections import part_sections
 from orgruntime.compiler.workflow import Edge, read_workflow
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import HandoffKind, Manifest
 from orgruntime.orgfile.blocks import Block
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.edits import Edit
 
-_WORD = re.compile(r"[\w-]+")
+_WORD = pattern(r"[\w-]+")
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
 
 

@@ -1,4 +1,5 @@
-"""Every key of the front matter of `program.md`, and every hint below `org:` of a role file: the one table of them.
+"""Every key of the front matter of `program.md`, and of what a trial reserves: the one table of them. Those below
+`org:` of a role file are in `hint_keys.py`.
 
 The compiler takes from here which keys are known, which must be there and in which range a number may lie; the JSON
 Schema is generated from it; a test holds the reference to it. Reads nothing. Invariant: a key that is not in the table
@@ -8,11 +9,11 @@ is an error wherever it stands.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orgruntime.model.appetite import Preset
-from orgruntime.model.manifest import Direction, Effort, RoleKind
+from orgruntime.model.manifest import Direction, Effort
 
 FORMAT = "orgruntime/1"
 METRIC = r"[A-Za-z_][A-Za-z0-9_.@/-]*"
@@ -48,14 +49,15 @@ class Kind(StrEnum):
     MODELS = "mapping of names to models"
     SERVERS = "mapping of names to tool servers"
     RESOURCES = "resources"
+    INPUTS = "mapping of names to inputs"
+    YES_NO = "yes or no"
 
 
-OPEN = (Kind.MODELS, Kind.SERVERS)
-"""Mappings whose names are the org's own; `keys` are those of each entry."""
+OPEN = (Kind.MODELS, Kind.SERVERS, Kind.INPUTS)
+"""Mappings whose names are the author's own; `keys` are those of each entry."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """Where a number may lie; None is no bound."""
 
     low: float | None = None
@@ -75,8 +77,7 @@ class Range:
         return " and ".join(part for part in (left, right) if part)
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """`choices` beside `keys` are words that may stand in place of the mapping. `meaning`, `default`: for people."""
 
     name: str
@@ -90,11 +91,11 @@ class Key:
     example: str = ""
 
 
-@dataclass(frozen=True)
 class Table:
     """The closed set of keys of one mapping. Iterates over their names."""
 
-    keys: tuple[Key, ...]
+    def __init__(self, keys: tuple[Key, ...]) -> None:
+        self.keys = keys
 
     def __iter__(self) -> Iterator[str]:
         return iter(key.name for key in self.keys)
@@ -107,7 +108,7 @@ class Table:
         return tuple(key.name for key in self.keys if key.required)
 
 
-_PRESETS = tuple(preset.value for preset in Preset)
+PRESETS = tuple(preset.value for preset in Preset)
 _SHARE = Range(0, 1, open_low=True)
 
 OBJECTIVE = Table(
@@ -184,7 +185,7 @@ BLAST_RADIUS = Table(
 
 RISK = Table(
     (
-        Key("preset", Kind.CHOICE, "where dials that are not set come from", "balanced", choices=_PRESETS),
+        Key("preset", Kind.CHOICE, "where dials that are not set come from", "balanced", choices=PRESETS),
         Key(
             "false_champions",
             Kind.SHARE,
@@ -246,7 +247,7 @@ RISK = Table(
             Kind.MAPPING,
             "the largest change that needs no approval",
             "the preset's",
-            choices=_PRESETS,
+            choices=PRESETS,
             keys=BLAST_RADIUS,
         ),
     )
@@ -349,7 +350,7 @@ PROGRAM = Table(
         Key("objective", Kind.MAPPING, "what is to be improved", required=True, keys=OBJECTIVE),
         Key("workspace", Kind.MAPPING, "what is under research", required=True, keys=WORKSPACE),
         Key(
-            "risk", Kind.MAPPING, "the appetite: a preset, or dials one by one", "balanced", choices=_PRESETS, keys=RISK
+            "risk", Kind.MAPPING, "the appetite: a preset, or dials one by one", "balanced", choices=PRESETS, keys=RISK
         ),
         Key(
             "budget",
@@ -402,20 +403,6 @@ ROLE_BUDGET = Table(
     )
 )
 
-HINTS = Table(
-    (
-        Key("kind", Kind.CHOICE, "what the role is", "agent", choices=tuple(RoleKind)),
-        Key("count", Kind.DESKS, "desks of an agent", "1", range=Range(1, 1000), example="4"),
-        Key("model", Kind.COMMAS, "a model or a panel, as in the table of roles", "default", example="search/tpe"),
-        Key(
-            "tools", Kind.COMMAS, "what the role asks for; the program grants", "all that is granted", example="[Read]"
-        ),
-        Key("resources", Kind.RESOURCES, "what a trial of this role reserves", "1 CPU", keys=RESOURCES),
-        Key("title", Kind.TEXT, "for people", "", example="Principal investigator"),
-    )
-)
-
-
 _MEANT = {
     "lower": "minimize", "min": "minimize", "minimum": "minimize", "down": "minimize", "decrease": "minimize",
     "higher": "maximize", "max": "maximize", "maximum": "maximize", "up": "maximize", "increase": "maximize",
@@ -426,7 +413,10 @@ _MEANT = {
     "time_budget": "wall_clock", "hours": "wall_clock", "runs": "trials", "experiments": "trials", "model": "models",
     "api_key": "key_env", "key": "key_env", "url": "base_url", "mode": "direction", "version": "format",
     "desks": "count", "replicas": "count", "verify": "verifier", "judge": "verifier", "trainer": "experiment",
-    "person": "human", "llm": "agent", "mcpServers": "mcp_servers", "mcp-servers": "mcp_servers", "mcp": "mcp_servers",
+    "person": "human", "llm": "agent", "mem": "memory", "ram": "memory", "averse": "cautious", "minimal": "cautious",
+    "open": "bold", "eager": "bold", "project": "org", "team": "org", "all": "org", "self": "own", "local": "own",
+    "outputs": "produces", "accepts": "consumes", "handoffs": "hands_off_to", "parameters": "inputs", "renamed": "was",
+    "mcpServers": "mcp_servers", "mcp-servers": "mcp_servers", "mcp": "mcp_servers",
     "mcpservers": "mcp_servers", "max_tokens": "max_output", "context_window": "context", "context_length": "context",
     "reasoning_effort": "effort", "thinking": "effort", "max_concurrency": "concurrency", "fallbacks": "fallback",
     "cost_per_token": "price", "prices": "price", "pricing": "price",

@@ -6,20 +6,20 @@ Invariant: a link that resolves points at a markdown file below one of the two r
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import orgruntime
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.rolefile import slug_of
-from orgruntime.diagnostics.codes import OUTSIDE_THE_ORG, UNKNOWN_ROLE
-from orgruntime.diagnostics.diagnostic import Code
+from orgruntime.diagnostics.diagnostic import Fault
 from orgruntime.diagnostics.nearest import nearest
 
 
-@dataclass(frozen=True)
-class RoleRef:
+class RoleRef(NamedTuple):
     """A role file that a link leads to. `source` is its path relative to the org, with `/`."""
 
     slug: str
@@ -28,20 +28,13 @@ class RoleRef:
     source: str
 
 
-@dataclass(frozen=True)
-class Unresolved:
-    code: Code
-    message: str
-    help: str = ""
-
-
 def library_root(org: Path) -> Path | None:
     """The shared `roles/` folder: of the nearest folder above the org that has one, up to the top of its repository;
     else the copy that is installed with the package; else None."""
     folder = Path(os.path.abspath(org))
     for parent in folder.parents:
-        if (parent / "roles").is_dir() and any((parent / "roles").glob("*.md")):
-            return parent / "roles"
+        if _holds_roles(shared := parent / "roles"):
+            return shared
         if (parent / ".git").exists():
             break
     package = Path(orgruntime.__file__).parent
@@ -51,15 +44,24 @@ def library_root(org: Path) -> Path | None:
     return None
 
 
+def _holds_roles(folder: Path) -> bool:
+    try:
+        return any(name.endswith(".md") for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
 class RoleLinks:
     """Resolves the links of one program. `shown` is the org's folder as it is shown to people."""
 
-    def __init__(self, org: Path, shown: str) -> None:
+    def __init__(self, org: Path, shown: str, formerly: Callable[[RoleRef], tuple[str, ...]] = lambda _: ()) -> None:
+        """`formerly`: the slugs that a role file says it had before. Asked only where a link leads nowhere."""
+        self._formerly = formerly
         self._org, self._shown = Path(os.path.abspath(org)), shown
         self.own = self._org / "roles"
         self.library = library_root(self._org)
         self._imported: dict[str, RoleRef] = {}
-        self._resolved: dict[str, RoleRef | Unresolved] = {}
+        self._resolved: dict[str, RoleRef | Fault] = {}
         self._real: dict[str, str] = {}
         self._refs: dict[str, RoleRef] = {}
 
@@ -72,7 +74,7 @@ class RoleLinks:
         """Every markdown file below the org's `roles/`, in order of path."""
         return tuple(self._own_ref(relative) for relative in self._listing)
 
-    def add_import(self, text: str) -> RoleRef | Unresolved:
+    def add_import(self, text: str) -> RoleRef | Fault:
         """`lib/referee`, or a path of the org; the role can then be linked as `roles/referee.md` too."""
         found = self.resolve(text if text.endswith(".md") else f"{text}.md")
         if isinstance(found, RoleRef):
@@ -80,19 +82,19 @@ class RoleLinks:
             self._resolved.clear()
         return found
 
-    def resolve(self, href: str) -> RoleRef | Unresolved:
+    def resolve(self, href: str) -> RoleRef | Fault:
         """Where a link leads. Each target is looked up once: in a large program a role is linked many times."""
         found = self._resolved.get(href)
         if found is None:
             found = self._resolved[href] = self._look_up(href)
         return found
 
-    def _look_up(self, href: str) -> RoleRef | Unresolved:
+    def _look_up(self, href: str) -> RoleRef | Fault:
         target = unquote(href).split("#")[0].split("?")[0]
         if not target.endswith(".md") and target.startswith("lib/"):
             target += ".md"
         if ":" in target or target.startswith("/") or not target.endswith(".md"):
-            return Unresolved(UNKNOWN_ROLE, f"`{href}` is not a role file", "link a file such as `roles/researcher.md`")
+            return reading_rules.unknown_role.no_role_file(href)
         if target.startswith("lib/") and not os.path.exists(self._org / target):
             return self._from_library(target.removeprefix("lib/"), href)
         name, home = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
@@ -107,16 +109,14 @@ class RoleLinks:
         if self.library is not None and path.is_relative_to(self.library):
             return self._from_library(path.relative_to(self.library).as_posix(), href)
         near = nearest(slug_of(path.name), own := {ref.slug: ref.source for ref in self.own_files()})
-        help = f"did you mean `{own[near]}`?" if near else "put role files below `roles/`, or use the shared library"
-        return Unresolved(OUTSIDE_THE_ORG, f"`{href}` is neither below `roles/` nor in the shared library", help)
+        return reading_rules.outside_the_org.elsewhere(href, own[near] if near else None)
 
-    def _from_library(self, relative: str, href: str) -> RoleRef | Unresolved:
+    def _from_library(self, relative: str, href: str) -> RoleRef | Fault:
         if self.library is None:
-            help = "a library is a folder `roles/` above the org"
-            return Unresolved(UNKNOWN_ROLE, f"`{href}` is in the shared library, and there is none", help)
+            return reading_rules.unknown_role.no_library(href)
         path = Path(os.path.normpath(self.library / relative))
         if not path.is_relative_to(self.library):
-            return Unresolved(OUTSIDE_THE_ORG, f"`{href}` leaves the shared library")
+            return reading_rules.outside_the_org.above_library(href)
         beside = os.path.relpath(path, self._org)
         inside = self.library.parent in self._org.parents
         shown = os.path.normpath(os.path.join(self._shown, beside)) if inside else str(path)
@@ -131,16 +131,15 @@ class RoleLinks:
             self._refs[relative] = RoleRef(slug_of(relative), path, shown, f"roles/{relative}")
         return self._refs[relative]
 
-    def _existing(self, ref: RoleRef, root: Path, href: str) -> RoleRef | Unresolved:
+    def _existing(self, ref: RoleRef, root: Path, href: str) -> RoleRef | Fault:
         try:
             is_file = ref.path.is_file()
         except (OSError, ValueError):
             is_file = False
         if not is_file:
-            return Unresolved(UNKNOWN_ROLE, f"the role file `{href}` does not exist", self._near(ref.slug))
+            return self._missing(href, ref.slug)
         if not self._real_path(ref.path).startswith(f"{self._real_path(root)}{os.sep}"):
-            help = "copy the file in; links may not leave the folder of roles"
-            return Unresolved(OUTSIDE_THE_ORG, f"`{href}` is a symbolic link that leaves the role folder", help)
+            return reading_rules.outside_the_org.leaving_link(href)
         return ref
 
     def _real_path(self, path: Path) -> str:
@@ -152,19 +151,19 @@ class RoleLinks:
             self._real[folder] = os.path.realpath(folder)
         return os.path.join(self._real[folder], name)
 
-    def _near(self, slug: str) -> str:
-        """The nearest role file, as a link would name it."""
+    def _missing(self, href: str, slug: str) -> Fault:
+        """No such file: the nearest own one, as a link would name it, or the nearest of the library."""
         own = {ref.slug: ref.source for ref in self.own_files()}
-        near = nearest(slug, own)
-        if near:
-            return f"did you mean `{own[near]}`?"
+        if now := next((ref.source for ref in self.own_files() if slug in self._formerly(ref)), None):
+            return reading_rules.unknown_role.renamed(href, now)
+        if near := nearest(slug, own):
+            return reading_rules.unknown_role.missing(href, own[near], None)
         shared = (
             {slug_of(path.relative_to(self.library).as_posix()) for path in self.library.rglob("*.md")}
-            if (self.library)
+            if self.library
             else set()
         )
-        near = nearest(slug, sorted(shared))
-        return f"the shared library has `lib/{near}`: list it in `imports:`" if near else "create it, or mend the link"
+        return reading_rules.unknown_role.missing(href, None, nearest(slug, sorted(shared)))
 
 
 def _markdown_below(folder: str) -> dict[str, bool]:

@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.library import RoleLinks
 from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role, report_empty, slug_of
-from orgruntime.diagnostics.codes import DUPLICATE_ROLE, NOT_A_ROLE, NOT_AN_ORG, UNUSED_ROLE_FILE
+from orgruntime.compiler.rules.model_translated import report_old_pins
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
@@ -35,7 +36,7 @@ def list_files(
         unread = Findings()
         file = read_role(ref.path, ref.shown, ref.slug, unread, read)
         if file.has_front_matter:
-            findings.add(UNUSED_ROLE_FILE, Span(ref.shown), "the program does not name this role, so it has no work")
+            findings.put(Span(ref.shown), reading_rules.unused_role_file.without_work(ref.slug))
             reports.append(
                 FileReport(ref.shown, "role", ref.slug, "it has front matter, but the program does not name it")
             )
@@ -66,6 +67,7 @@ def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileRep
                 findings.keep(one)
             if file.kind in (None, RoleKind.AGENT):
                 report_empty(file, findings)
+            report_old_pins(file, findings)
             _report_same(file, homes, findings)
             why = "it has front matter" if file.has_front_matter else "it was named"
             reports.append(FileReport(shown, "role", slug, why))
@@ -79,16 +81,16 @@ def _found(path: Path, findings: Findings) -> list[tuple[Path, str, bool]]:
         if path.is_dir():
             files = sorted(one for one in path.rglob("*.md") if one.is_file())
             if not files:
-                message = f"the folder `{path.as_posix()}` has no markdown files"
-                findings.add(NOT_AN_ORG, Span(path.as_posix()), message, "give a folder of role files, or an org")
+                findings.put(Span(path.as_posix()), reading_rules.not_an_org.no_markdown(path.as_posix()))
             return [(one, slug_of(one.relative_to(path).as_posix()), False) for one in files]
         if path.exists():
             home = path.absolute().parent.name if path.name == "AGENTS.md" else ""
             return [(path, slug_of(f"{home}/{path.name}" if home else path.name), True)]
-        reason = "does not exist"
+        fault = reading_rules.not_an_org.no_such_path(path.as_posix())
     except (OSError, ValueError) as error:
-        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    findings.add(NOT_AN_ORG, Span(path.as_posix()), f"`{path.as_posix()}` {reason}", "check the path")
+        reason = getattr(error, "strerror", None) or str(error)
+        fault = reading_rules.not_an_org.unreadable(path.as_posix(), reason)
+    findings.put(Span(path.as_posix()), fault)
     return []
 
 
@@ -100,14 +102,13 @@ def _report_same(file: RoleFile, homes: dict[str, RoleFile], findings: Findings)
     """`a.md`, `a.agent.md` and `a/AGENTS.md` of one folder would be one role."""
     other = homes.setdefault(slug_of(file.shown), file)
     if other is not file:
-        message = f"`{other.shown}` is a role of the same name `{file.slug}`"
-        findings.add(DUPLICATE_ROLE, Span(file.shown), message, "rename one of the two files")
+        findings.put(Span(file.shown), reading_rules.duplicate_role.beside(other.shown, file.slug))
 
 
 def _not_a_role(file: RoleFile, findings: Findings) -> FileReport:
     why = _why_not(file)
-    help = "" if file.broken or file.why else "if it is meant to be one, begin it with front matter, or link it"
-    findings.add(NOT_A_ROLE, Span(file.shown), f"not read as a role: {why}", help)
+    is_plain = not file.broken and not file.why
+    findings.put(Span(file.shown), reading_rules.not_a_role.left(why, is_plain=is_plain))
     return FileReport(file.shown, "not-a-role", None, why)
 
 

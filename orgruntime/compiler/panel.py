@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from orgruntime.compiler import words
-from orgruntime.diagnostics.codes import BAD_PANEL
+from orgruntime.compiler import reading_rules, words
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.manifest import Choice
 from orgruntime.orgfile.tree import ScalarNode
@@ -37,12 +36,12 @@ def read_panel(parts: Iterable[ScalarNode], findings: Findings) -> Panel:
         if said == BY_RESULTS:
             chosen.append(part)
         elif said.startswith(("choose ", "chose ", "choice ", "by result", "best ")):
-            findings.add(BAD_PANEL, part.span, f"`{part.text}` is not a way to choose", f"did you mean `{BY_RESULTS}`?")
+            findings.put(part.span, reading_rules.bad_panel.no_way_to_choose(part.text, BY_RESULTS))
         else:
             rest.append(_split(part, findings))
     names, shares = tuple(name for name, _ in rest), [share for _, share in rest]
     if not names and chosen:
-        findings.add(BAD_PANEL, chosen[0].span, "there is no model to choose from", "name two models or more before it")
+        findings.put(chosen[0].span, reading_rules.bad_panel.no_models())
     elif chosen and _can_choose(names, shares, chosen, findings):
         return Panel(names, Choice.RESULTS)
     elif not chosen and any(share is not None for share in shares):
@@ -53,8 +52,7 @@ def read_panel(parts: Iterable[ScalarNode], findings: Findings) -> Panel:
 def _bounded(parts: Iterable[ScalarNode], findings: Findings) -> list[ScalarNode]:
     given = list(parts)
     if len(given) > MOST_MODELS:
-        message = f"a role has at most {MOST_MODELS} models, and these are {len(given)}"
-        findings.add(BAD_PANEL, given[MOST_MODELS].span, message, "name fewer")
+        findings.put(given[MOST_MODELS].span, reading_rules.bad_panel.too_many(len(given), MOST_MODELS))
     return given[:MOST_MODELS]
 
 
@@ -68,12 +66,10 @@ def _split(part: ScalarNode, findings: Findings) -> tuple[ScalarNode, float | No
     try:
         share = words.share(rest.strip())
     except words.Unclear:
-        help = f"write `{name} 20%` for a share, and a comma between two models"
-        findings.add(BAD_PANEL, part.span, f"`{part.text}` is neither a model nor a model with its share", help)
+        findings.put(part.span, reading_rules.bad_panel.no_model(part.text, name))
         return node, None
     if not 0 < share <= 1:
-        help = f"write `{name} {rest.strip()}%`" if 1 < share <= 100 else "write a share above 0 % and of at most 100 %"
-        findings.add(BAD_PANEL, span, f"`{rest.strip()}` is not a share of the role's steps", help)
+        findings.put(span, reading_rules.bad_panel.no_share(name, rest.strip(), share))
         return node, None
     return node, share
 
@@ -82,11 +78,9 @@ def _can_choose(
     names: Sequence[ScalarNode], shares: Sequence[float | None], chosen: Sequence[ScalarNode], findings: Findings
 ) -> bool:
     if any(share is not None for share in shares):
-        message = "a panel has shares or is chosen by results, not both"
-        findings.add(BAD_PANEL, chosen[0].span, message, f"take out the shares, or `{BY_RESULTS}`")
+        findings.put(chosen[0].span, reading_rules.bad_panel.shares_and_choice(BY_RESULTS))
     elif len(names) < 2:
-        message = f"`{names[0].text}` is the only model, so there is nothing to choose"
-        findings.add(BAD_PANEL, chosen[0].span, message, f"name a second model, or take out `{BY_RESULTS}`")
+        findings.put(chosen[0].span, reading_rules.bad_panel.only_one(names[0].text, BY_RESULTS))
     else:
         return not _report_twice(names, findings)
     return False
@@ -99,13 +93,10 @@ def _shared(names: tuple[ScalarNode, ...], shares: Sequence[float | None], findi
     if _report_twice(names, findings):
         return Panel(names)
     if said > 1 + _SUM or (said < 1 - _SUM and not silent):
-        message = f"the shares sum to {said * 100:.4g} %"
-        help = "let them sum to 100 %" + ("" if said > 1 else ", or leave one model without a number: it gets the rest")
-        findings.add(BAD_PANEL, names[-1].span, message, help)
+        findings.put(names[-1].span, reading_rules.bad_panel.wrong_sum(said))
         return Panel(names)
     if silent and said > 1 - _SUM:
-        message = f"the shares sum to 100 % and leave nothing for `{silent[0].text}`"
-        findings.add(BAD_PANEL, silent[0].span, message, "lower another share, or take the model out")
+        findings.put(silent[0].span, reading_rules.bad_panel.nothing_left(silent[0].text))
         return Panel(names)
     rest = (1 - said) / len(silent) if silent else 0.0
     return Panel(names, Choice.SHARES, tuple(round(rest if share is None else share, 12) for share in shares))
@@ -115,7 +106,7 @@ def _report_twice(names: Sequence[ScalarNode], findings: Findings) -> bool:
     seen: set[str] = set()
     for name in names:
         if name.text in seen:
-            findings.add(BAD_PANEL, name.span, f"`{name.text}` is in the panel twice", "name it once")
+            findings.put(name.span, reading_rules.bad_panel.twice(name.text))
             return True
         seen.add(name.text)
     return False

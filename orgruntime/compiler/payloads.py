@@ -13,7 +13,7 @@ from orgruntime.compiler.workflow import Edge
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, CONDITIONS, FieldType, PayloadType
 
-_GIVES = {RoleKind.EXPERIMENT: "result", RoleKind.VERIFIER: "verdict", RoleKind.HUMAN: "note"}
+_GIVES = {RoleKind.EXPERIMENT: "result", RoleKind.VERIFIER: "verdict"}
 _TAKES = {RoleKind.EXPERIMENT: "proposal", RoleKind.VERIFIER: "result"}
 _FAMILY_GIVES = {"search": "proposal", "control": "proposal", "digest": "memo"}
 
@@ -29,7 +29,7 @@ def is_sound(
     payload = payloads.get(edge.payload)
     if payload is None or cannot_give(roles[edge.source.slug], edge.payload, models) is not None:
         return False
-    if edge.target and takes_only(roles[edge.target.slug]) not in (None, edge.payload):
+    if edge.target and cannot_take(roles[edge.target.slug], edge.payload) is not None:
         return False
     return edge.when is None or edge.when in conditions(payload)
 
@@ -38,9 +38,20 @@ def can_propose(role: Role, models: tuple[ModelSpec, ...]) -> bool:
     return role.kind is RoleKind.AGENT and cannot_give(role, "proposal", models) is None
 
 
-def takes_only(role: Role) -> str | None:
-    """The one payload that a role takes; None where it takes any."""
-    return _TAKES.get(role.kind)
+def cannot_take(role: Role, payload: str) -> tuple[str, str] | None:
+    """(why, help) where the role does not take this payload: its kind takes another, or it says so."""
+    other = kind_takes_other(role, payload)
+    if other is None and role.consumes is not None and payload not in role.consumes:
+        return _not_said(role, "consumes", role.consumes, payload)
+    return other
+
+
+def kind_takes_other(role: Role, payload: str) -> tuple[str, str] | None:
+    """(why, help) where the kind of the role takes one payload, and it is not this one."""
+    takes = _TAKES.get(role.kind)
+    if takes in (None, payload):
+        return None
+    return f"`{role.slug}` is of kind `{role.kind}` and does not take `{payload}`", f"it takes `{takes}`"
 
 
 def conditions(payload: PayloadType) -> tuple[str, ...]:
@@ -53,18 +64,27 @@ def conditions(payload: PayloadType) -> tuple[str, ...]:
 
 
 def cannot_give(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
-    """(why, help) where the role cannot hand this payload off: of a panel, none of its species can."""
+    """(why, help) where the role cannot hand this payload off: by its kind, by what it says that it produces, or as
+    no species of its panel can."""
+    reason = kind_gives_other(role, payload)
+    if reason is not None or role.kind is not RoleKind.AGENT:
+        return reason
+    if role.produces is not None and payload not in role.produces:
+        return _not_said(role, "produces", role.produces, payload)
+    served = [_gives_only(name, models) for name in role.species]
+    return _made_by_others(role, payload, models) if served and payload not in served and None not in served else None
+
+
+def kind_gives_other(role: Role, payload: str) -> tuple[str, str] | None:
+    """(why, help) where the kind of the role makes other payloads."""
     gives = _GIVES.get(role.kind)
     if gives is not None and gives != payload:
         return f"`{role.slug}` is of kind `{role.kind}` and cannot hand off `{payload}`", f"it hands off `{gives}`"
-    if role.kind is not RoleKind.AGENT:
-        return None
     for owner, measured in ((RoleKind.EXPERIMENT, "result"), (RoleKind.VERIFIER, "verdict")):
-        if payload == measured:
+        if payload == measured and role.kind is RoleKind.AGENT:
             help = f"only a role of kind `{owner}` measures one; let the agent hand off a `note`"
             return f"an agent such as `{role.slug}` cannot hand off a `{payload}`", help
-    served = [_gives_only(name, models) for name in role.species]
-    return _made_by_others(role, payload, models) if served and payload not in served and None not in served else None
+    return None
 
 
 def cannot_make_any(role: Role, payloads: Sequence[str], models: tuple[ModelSpec, ...]) -> tuple[str, str] | None:
@@ -85,3 +105,8 @@ def _made_by_others(role: Role, payload: str, models: tuple[ModelSpec, ...]) -> 
     name = role.species[0]
     help = f"let it hand off a `{_gives_only(name, models)}`, or give the role another model"
     return f"`{role.slug}` is served by `{species_behind(name, models)}`, which makes no `{payload}`", help
+
+
+def _not_said(role: Role, key: str, said: tuple[str, ...], payload: str) -> tuple[str, str]:
+    listed = ", ".join(f"`{name}`" for name in said) or "nothing"
+    return f"`{role.slug}` says that it {key} {listed}, and not `{payload}`", f"add `{payload}` to its `{key}`"

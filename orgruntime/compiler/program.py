@@ -5,10 +5,10 @@ Invariant: a value that is there and good is bound even where its neighbours are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from orgruntime.compiler import words
+from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.authority import bind_tools
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM
@@ -16,7 +16,6 @@ from orgruntime.compiler.risk import bind_risk
 from orgruntime.compiler.servers import bind_servers
 from orgruntime.compiler.species import bind_models
 from orgruntime.compiler.workspace import bind_workspace
-from orgruntime.diagnostics.codes import MISSING_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Appetite
@@ -25,8 +24,7 @@ from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ScalarNode
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """The bound front matter. None is a part that has errors."""
 
     fields: Fields
@@ -45,11 +43,7 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
     source = document.source
     if document.front is None:
         if not document.front_is_broken:
-            help = (
-                "begin with `---`, `format: orgruntime/1`, `objective:`, `workspace:`, `budget:` and `---`; "
-                "`orgrun import` drafts it from a program that is prose alone"
-            )
-            findings.add(MISSING_FRONT_MATTER, source.span(0), "the program has no front matter", help)
+            findings.put(source.span(0), reading_rules.missing_front_matter.of_program())
         return None
     fields = Fields(document.front, "", PROGRAM, findings, source.span(0, source.line_end(0)))
     fields.scalar("format")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.fields import Fields
-from orgruntime.diagnostics.codes import BAD_VALUE
 from orgruntime.diagnostics.diagnostic import Findings
 
 _KEYED = ("key", "token", "secret", "password", "auth")
@@ -21,15 +21,14 @@ def read_address(fields: Fields, key: str, findings: Findings) -> str | None:
     node = fields.scalar(key)
     if node is None:
         return None
-    text, path = node.text.strip(), f"`{fields.path(key)}`"
+    text, path = node.text.strip(), fields.path(key)
     parts = _parts(text)
     if parts is None:
-        findings.add(BAD_VALUE, node.span, f"{path} is not an http address", "write `http://HOST:PORT`")
+        findings.put(node.span, reading_rules.bad_value.no_address(path))
         return None
     netloc, query = parts
     if "@" in netloc or any(word in name for name in query for word in _KEYED):
-        message = f"{path} has a key or a password in it, and an org is a folder that others read"
-        findings.add(BAD_VALUE, node.span, message, "take it out, revoke it, and name its variable with `key_env:`")
+        findings.put(node.span, reading_rules.bad_value.key_in_address(path))
         return None
     return text
 
@@ -40,8 +39,7 @@ def read_variable(fields: Fields, key: str, findings: Findings) -> str | None:
     if node is None:
         return None
     if re.fullmatch(r"[A-Za-z_]\w*", node.text.strip()) is None:
-        message = f"`{fields.path(key)}` is not the name of an environment variable"
-        findings.add(BAD_VALUE, node.span, message, "name the variable that holds the key, never the key")
+        findings.put(node.span, reading_rules.bad_value.no_variable(fields.path(key)))
         return None
     return node.text.strip()
 

@@ -5,19 +5,34 @@ Invariant: what is not set comes from the preset, and no dial leaves the range i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import Fields, one_of
+from orgruntime.compiler.hint_keys import ROLE_RISK
 from orgruntime.compiler.keys import BLAST_RADIUS, RISK, Kind
 from orgruntime.compiler.words import OutOfRange
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.span import Span
 from orgruntime.model.appetite import PRESETS, Appetite, BlastRadius, Preset
 from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
 
 _READERS: dict[Kind, Callable[[str], float]] = {Kind.SHARE: words.share, Kind.NOISE: words.times_noise}
+
+
+class RadiusWish(NamedTuple):
+    """A blast radius for the proposals of one role: a preset's, else the org's, with some of its numbers changed."""
+
+    span: Span
+    preset: Preset | None = None
+    changed: Mapping[str, float] = {}
+
+    def of(self, org: BlastRadius) -> BlastRadius:
+        """The radius that is asked for, in an org with this one."""
+        base = PRESETS[self.preset].blast_radius if self.preset else org
+        return base.model_copy(update=self.changed)
 
 
 def bind_risk(parent: Fields, findings: Findings) -> Appetite:
@@ -38,6 +53,26 @@ def bind_risk(parent: Fields, findings: Findings) -> Appetite:
     return base.model_copy(update=changed)
 
 
+def bind_role_risk(parent: Fields, findings: Findings) -> RadiusWish | None:
+    """`risk: PRESET` or `risk: {preset: …, blast_radius: …}` of a role. The other dials are those of the whole run."""
+    value = parent.value("risk")
+    if value is None:
+        return None
+    if not isinstance(value, MapNode):
+        preset = parent.choice("risk", Preset)
+        return RadiusWish(value.span, preset) if preset else None
+    fields = Fields(value, parent.path("risk"), ROLE_RISK, findings)
+    preset = fields.choice("preset", Preset)
+    if isinstance(fields.value("blast_radius"), ScalarNode):
+        return RadiusWish(value.span, fields.choice("blast_radius", Preset) or preset)
+    return RadiusWish(value.span, preset, _radius_numbers(fields))
+
+
+def narrower(one: BlastRadius, other: BlastRadius) -> BlastRadius:
+    """What both allow."""
+    return BlastRadius(**{name: min(getattr(one, name), getattr(other, name)) for name in BlastRadius.model_fields})
+
+
 def _setting(key: str, text: str) -> float:
     """A number in the dial's range, or the word of a preset, which stands for that preset's setting."""
     if text.isalpha() and text.casefold() not in ("nan", "inf", "infinity"):
@@ -54,9 +89,14 @@ def _radius(fields: Fields, base: BlastRadius, findings: Findings) -> BlastRadiu
     if isinstance(value, ScalarNode):
         preset = fields.choice("blast_radius", Preset)
         return PRESETS[preset].blast_radius if preset else base
+    return base.model_copy(update=_radius_numbers(fields))
+
+
+def _radius_numbers(fields: Fields) -> dict[str, float]:
+    """The numbers of `blast_radius: {…}` that are given and good."""
     inner = fields.mapping("blast_radius", BLAST_RADIUS)
     if inner is None:
-        return base
+        return {}
     seconds = inner.read("time", words.duration)
     read = {
         "files": inner.read("files", words.count),
@@ -64,4 +104,4 @@ def _radius(fields: Fields, base: BlastRadius, findings: Findings) -> BlastRadiu
         "gpus": inner.read("gpus", words.not_negative),
         "minutes": None if seconds is None else seconds / 60,
     }
-    return base.model_copy(update={key: number for key, number in read.items() if number is not None})
+    return {key: number for key, number in read.items() if number is not None}

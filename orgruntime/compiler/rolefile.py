@@ -5,33 +5,33 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import TOLERANCE
-from orgruntime.compiler.fields import Fields
-from orgruntime.compiler.keys import HINTS
+from orgruntime.compiler.fields import Fields, kind_of
+from orgruntime.compiler.hint_keys import HINTS
+from orgruntime.compiler.hints import Hints, bind_hints
 from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, report_keys, text_of, tools_of
 from orgruntime.compiler.text_rules import judge_text
-from orgruntime.diagnostics.codes import EMPTY_ROLE, LIKELY_TYPO, STAND_IN, WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.frontmatter import missed
-from orgruntime.orgfile.memory import recall
+from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
-_EXAMPLES = re.compile(r"<example>|\\n(?![a-z])")
+_EXAMPLES = pattern(r"<example>|\\n(?![a-z])")
 """Where the words for people end. The second is a line end that was written as two characters, not a `C:\\new`."""
 _OPENING = 4_096
 """Characters in which the first heading and paragraph are looked for: markdown costs 2 s a megabyte."""
 
 
-@dataclass(frozen=True)
-class FileReport:
+class FileReport(NamedTuple):
     """What a markdown file of the org is: `program`, `role` or `not-a-role`, and why."""
 
     path: str
@@ -40,13 +40,14 @@ class FileReport:
     why: str
 
 
-@dataclass(frozen=True)
-class RoleFile:
+class RoleFile(NamedTuple):
     slug: str
     shown: str
     """Path as it is shown in diagnostics."""
     name: str
     description: str = ""
+    usage: str = ""
+    """The rest of the description, from its first example on."""
     body: str = ""
     tools: tuple[ScalarNode, ...] | None = None
     """Asked for; None where the file does not say."""
@@ -54,18 +55,22 @@ class RoleFile:
     """Held back by the file itself."""
     model: tuple[ScalarNode, ...] = ()
     """Wished for; it is never a grant."""
-    hints: Fields | None = None
-    kind: RoleKind | None = None
+    hints: Hints = Hints()
     sha256: str = ""
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    document: Document | None = field(default=None, repr=False, compare=False)
+    document: Document | None = None
     """The whole file; None where its bytes are no text."""
     keys: tuple[str, ...] = ()
     """Of the front matter, as they are written."""
     why: str = ""
     """Why a file without front matter is taken for none: what stands there instead."""
+
+    @property
+    def kind(self) -> RoleKind | None:
+        """What the file says that the role is."""
+        return self.hints.kind
 
 
 def read_role(path: Path, shown: str, slug: str, findings: Findings, read: Reader = read_source) -> RoleFile:
@@ -83,19 +88,19 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
     front = document.front or MapNode(source.span(0, 0), ())
     report_keys(front, findings)
     report_cut(source, front, findings)
-    hints = _hints(front, findings)
+    description, usage = _description(front, document, findings)
     why = "" if document.front or document.front_is_broken else _why_none(document, findings)
     return RoleFile(
         slug=slug,
         shown=source.file,
         name=_name(front, document, slug, findings),
-        description=_description(front, document, findings),
+        description=description,
+        usage=usage,
         body=document.body,
         tools=tools_of(front, findings),
         denied=denied_of(front, findings),
         model=models_of(front, findings),
-        hints=hints,
-        kind=hints.choice("kind", RoleKind) if hints else None,
+        hints=_hints(front, findings),
         sha256=source.sha256,
         text=source.text,
         has_front_matter=document.front is not None,
@@ -110,10 +115,7 @@ def report_empty(role: RoleFile, findings: Findings) -> None:
     """An agent without words cannot work."""
     if not role.body and not role.broken:
         end = role.text.count("\n") + 1
-        message = f"the role `{role.slug}` has no words below its front matter"
-        findings.add(
-            EMPTY_ROLE, Span(role.shown, end, 1, end, 2), message, "say what the role sees, does and hands off"
-        )
+        findings.put(Span(role.shown, end, 1, end, 2), reading_rules.empty_role.no_words(role.slug))
 
 
 def slug_of(relative: str) -> str:
@@ -125,18 +127,19 @@ def slug_of(relative: str) -> str:
     return slug
 
 
-def _hints(front: MapNode, findings: Findings) -> Fields | None:
+def _hints(front: MapNode, findings: Findings) -> Hints:
     """What stands under `org:`, or under `metadata.org` where a format allows no other place."""
-    node = front.get("org")
     metadata = front.get("metadata")
-    if node is None and isinstance(metadata, MapNode):
-        node = metadata.get("org")
+    node, other = front.get("org"), metadata.get("org") if isinstance(metadata, MapNode) else None
+    if node is not None and other is not None:
+        findings.put(other.span, reading_rules.unread_value.second_hints())
+    node = other if node is None else node
     if node is None:
-        return None
+        return Hints()
     if not isinstance(node, MapNode):
-        findings.add(WRONG_TYPE, node.span, "`org` must be a mapping, such as `{kind: experiment}`")
-        return None
-    return Fields(node, "org", HINTS, findings)
+        findings.put(node.span, reading_rules.wrong_type.hints(kind_of(node)))
+        return Hints()
+    return bind_hints(Fields(node, "org", HINTS, findings), findings)
 
 
 def _name(front: MapNode, document: Document, slug: str, findings: Findings) -> str:
@@ -146,21 +149,22 @@ def _name(front: MapNode, document: Document, slug: str, findings: Findings) -> 
     title, _ = _opening(document)
     if document.front is not None and not document.front_is_broken:
         source = "its first heading" if title else "its path"
-        message = f"`name` is missing; {source} stands in: `{title or slug}`"
-        findings.add(STAND_IN, document.source.span(0, 0), message, "add `name:`")
+        findings.put(document.source.span(0, 0), reading_rules.stand_in.name(source, title or slug))
     return title or slug
 
 
-def _description(front: MapNode, document: Document, findings: Findings) -> str:
-    """Text before the first example or literal `\\n`; else the title, else the first paragraph."""
+def _description(front: MapNode, document: Document, findings: Findings) -> tuple[str, str]:
+    """Text before the first example or literal `\\n`, and the rest; else the title, else the first paragraph."""
     text = text_of(front, "description", findings)
     if text:
-        return " ".join((_EXAMPLES.split(text)[0].strip() or text).split())
+        first = _EXAMPLES.search(text) if "<example>" in text or "\\n" in text else None
+        cut = first.start() if first and text[: first.start()].strip() else len(text)
+        return " ".join(text[:cut].split()), text[cut:].strip()
     title = text_of(front, "title", findings)
     node = front.get("title")
     if title and node is not None:
-        findings.add(STAND_IN, node.span, "`description` is missing; `title` stands in", "add `description:`")
-    return title or _opening(document)[1]
+        findings.put(node.span, reading_rules.stand_in.description())
+    return title or _opening(document)[1], ""
 
 
 def _opening(document: Document) -> tuple[str | None, str]:
@@ -177,11 +181,8 @@ def _why_none(document: Document, findings: Findings) -> str:
     source = document.source
     at = missed(source, TOLERANCE)
     if at is None:
-        message = "no front matter; the first heading and the first paragraph stand in for name and description"
-        findings.add(STAND_IN, source.span(0, 0), message)
+        findings.put(source.span(0, 0), reading_rules.stand_in.no_front_matter())
         return "it begins with `+++`, and TOML is not read" if source.text.startswith("+++") else ""
     line = source.place(at)[0]
-    message = "these keys are not read, because no front matter begins in the first line"
-    help = "put a line `---` before the first key and another one after the last"
-    findings.add(LIKELY_TYPO, source.span(at, source.line_end(at)), message, help)
+    findings.put(source.span(at, source.line_end(at)), reading_rules.likely_typo.keys_without_fence())
     return f"the keys in line {line} are not enclosed by two lines `---`"

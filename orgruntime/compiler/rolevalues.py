@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import (
     ALL_TOOLS,
     DENIED_KEYS,
@@ -20,10 +21,11 @@ from orgruntime.compiler.dialects import (
     canonical_tool,
 )
 from orgruntime.compiler.fields import kind_of, split_commas
-from orgruntime.diagnostics.codes import FOREIGN_KEY, LIKELY_TYPO, UNREAD_VALUE
+from orgruntime.compiler.model_names import NONE_OF_ITS_OWN
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -35,16 +37,16 @@ def text_of(front: MapNode, key: str, findings: Findings) -> str:
         return ""
     if isinstance(node, ScalarNode):
         return node.text.strip()
-    findings.add(UNREAD_VALUE, node.span, f"`{key}` must be text, not {kind_of(node)}", "write it as words")
+    findings.put(node.span, reading_rules.unread_value.no_text(key, kind_of(node)))
     return ""
 
 
 def models_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
-    """The models that a file wishes for, in its order; `inherit` and an empty value wish for none."""
+    """The models that a file wishes for, in its order; `inherit` and an empty value wish for what the org has."""
     node = front.get("model")
     names = _flat(node, "model", findings) if node is not None else ()
     _report_odd(names, "model", findings)
-    return tuple(name for name in names if name.text.casefold() not in ("inherit", "default", "auto"))
+    return tuple(name for name in names if name.text.casefold() not in NONE_OF_ITS_OWN)
 
 
 def tools_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...] | None:
@@ -84,10 +86,9 @@ def report_keys(front: MapNode, findings: Findings) -> None:
             foreign.append(name)
             continue
         fix = Fix(f"write `{near}`", (Edit(name.span, near),), is_safe=False)
-        findings.add(LIKELY_TYPO, name.span, f"the key `{name.text}` is not read", f"did you mean `{near}`?", fix=fix)
+        findings.put(name.span, reading_rules.likely_typo.key(name.text, near, fix))
     if foreign:
-        names = ", ".join(f"`{name.text}`" for name in foreign)
-        findings.add(FOREIGN_KEY, foreign[0].span, f"not read here: {names}")
+        findings.put(foreign[0].span, reading_rules.foreign_key.not_read(name.text for name in foreign))
 
 
 def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
@@ -97,14 +98,13 @@ def report_cut(source: Source, front: MapNode, findings: Findings) -> None:
         if not isinstance(node, ScalarNode) or not node.plain or node.span.end_line != node.span.line:
             continue
         end = source.starts[node.span.line - 1] + node.span.end_column - 1
-        cut = _CUT.match(source.text, end)
+        cut = _CUT.match(source.text, end) if source.text[end : end + 1] in (" ", "\t") else None
         if cut and node.text:
-            message = f"`{cut['words'][:40]}` is a comment to YAML and is not read as part of `{key}`"
-            help = "put the whole value in quotes, or a space behind the `#`"
-            findings.add(UNREAD_VALUE, source.span(cut.start("words"), cut.end("words")), message, help)
+            span = source.span(cut.start("words"), cut.end("words"))
+            findings.put(span, reading_rules.unread_value.comment(cut["words"], key))
 
 
-_CUT = re.compile(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
+_CUT = pattern(r"[ \t]+(?P<words>#[^\s#][^\n]*)")
 
 
 def _near_key(key: str) -> str | None:
@@ -137,17 +137,17 @@ def _flat(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...]:
         return () if node.is_null else tuple(part for one in split_commas(_unwrapped(node)) for part in _bare(one))
     if isinstance(node, ListNode):
         return tuple(name for item in node.items for name in _flat(item, key, findings))
-    findings.add(UNREAD_VALUE, node.span, f"this part of `{key}` is not read", "write a list of names")
+    findings.put(node.span, reading_rules.unread_value.part(key))
     return ()
 
 
-_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
+_BRACKETS = pattern(r"\[(.*)\]", re.DOTALL)
 
 
 def _unwrapped(node: ScalarNode) -> ScalarNode:
     """`"[Read, Grep]"`, a list that was put in quotes."""
     text = node.text.strip()
-    if not _BRACKETS.fullmatch(text):
+    if not text.startswith("[") or not _BRACKETS.fullmatch(text):
         return node
     return ScalarNode(node.span, text[1:-1], node.plain)
 
@@ -157,8 +157,8 @@ def _bare(node: ScalarNode) -> tuple[ScalarNode, ...]:
     return (ScalarNode(node.span, text, node.plain, node.inner if text == node.text else None),) if text else ()
 
 
-_ODD = re.compile(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
-_GROUP = re.compile(r"\([^)]*\)?")
+_ODD = pattern(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
+_GROUP = pattern(r"\([^)]*\)?")
 
 
 def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> None:
@@ -167,11 +167,11 @@ def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> 
     A name may have spaces (`Microsoft Docs` is a tool of an extension), but not around the name of another tool.
     """
     for name in names:
-        text = _GROUP.sub("", name.text)
+        text = _GROUP.sub("", name.text) if "(" in name.text else name.text
         words = text.split() if key != "model" else []
-        if _ODD.search(text) or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
-            message = f"`{name.text[:40]}` is not a name in `{key}`: a comma, a bracket, a quote or a dash is missing"
-            findings.add(UNREAD_VALUE, name.span, message, "write a list such as `[Read, Grep]`")
+        is_odd = not text.isalnum() and _ODD.search(text)
+        if is_odd or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
+            findings.put(name.span, reading_rules.unread_value.no_name(name.text, key))
 
 
 def _report_table(node: MapNode, key: str, findings: Findings) -> None:
@@ -179,14 +179,13 @@ def _report_table(node: MapNode, key: str, findings: Findings) -> None:
     _report_odd(tuple(name for name, _ in node.entries), key, findings)
     for name, value in node.entries:
         if isinstance(value, ListNode) or (isinstance(value, ScalarNode) and value.text.casefold() not in _DECISIONS):
-            message = f"`{name.text[:40]}` in `{key}` is neither allowed nor denied"
-            findings.add(UNREAD_VALUE, name.span, message, "write `true`, `false`, `allow`, `ask` or `deny`")
+            findings.put(name.span, reading_rules.unread_value.undecided(name.text, key))
 
 
 _DECISIONS = ("true", "false", "yes", "no", "on", "off", "allow", "ask", "deny")
 
 
-_WORD = re.compile(r"[^\s(]+(?:\([^)]*\))?")
+_WORD = pattern(r"[^\s(]+(?:\([^)]*\))?")
 
 
 def _spaced(names: tuple[ScalarNode, ...], node: Node) -> tuple[ScalarNode, ...]:
@@ -213,6 +212,5 @@ def _report_near_tool(name: ScalarNode, findings: Findings) -> None:
         return
     for known in TOOL_NAMES:
         if len(known) > 3 and edit_distance(text.casefold(), known.casefold()) == 1:
-            message = f"`{text}` is the name of no tool that is known here"
-            findings.add(LIKELY_TYPO, name.span, message, f"did you mean `{known}`?")
+            findings.put(name.span, reading_rules.likely_typo.tool(text, known))
             return

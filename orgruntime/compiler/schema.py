@@ -13,7 +13,8 @@ from importlib.resources import files
 from typing import Any
 
 from orgruntime.compiler import words
-from orgruntime.compiler.keys import HINTS, METRIC, MOST_ITEMS, PROGRAM, Key, Kind, Range, Table
+from orgruntime.compiler.hint_keys import HINTS
+from orgruntime.compiler.keys import METRIC, MOST_ITEMS, PROGRAM, Key, Kind, Range, Table
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILE = "program.schema.json"
@@ -37,12 +38,20 @@ def program_schema() -> Schema:
 def role_schema() -> Schema:
     """The front matter of a role file: any key may be there, and what stands under `org:` is closed."""
     text = {"type": ["string", "null"]}
+    org = _mapping(HINTS)
     listed = {"anyOf": [_WORD, {"type": "null"}, {"type": "array", "items": _WORD}, {"type": "object"}]}
     return {
         "$schema": DIALECT,
         "title": "The front matter of a role file (orgruntime/1)",
         "type": "object",
-        "properties": {"name": text, "description": text, "tools": listed, "model": listed, "org": _mapping(HINTS)},
+        "properties": {
+            "name": text,
+            "description": text,
+            "tools": listed,
+            "model": listed,
+            "org": org,
+            "metadata": {"properties": {"org": org}},
+        },
     }
 
 
@@ -155,4 +164,6 @@ _KINDS: dict[Kind, Callable[[Key], Schema]] = {
     Kind.MODELS: _models,
     Kind.SERVERS: _servers,
     Kind.RESOURCES: _resources,
+    Kind.INPUTS: _models,
+    Kind.YES_NO: lambda _: {"anyOf": [{"type": "boolean"}, _closed(("yes", "no", "true", "false", "on", "off"))]},
 }

@@ -5,22 +5,21 @@ Invariant: each second-level section is one or the other, and a near miss of a r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from orgruntime.diagnostics.codes import DUPLICATE_SECTION, LIKELY_TYPO
+from orgruntime.compiler import reading_rules
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.document import Document, Section
 from orgruntime.orgfile.inline import links
 
 READ = ("roles", "workflow", "payloads")
-_SENTENCE_END = re.compile(r"[.;!?](?=\s)|\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)]|#+|\|)[ \t])")
+_SENTENCE_END = pattern(r"[.;!?](?=\s)|\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)]|#+|\|)[ \t])")
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     mission: str
     guidance: dict[str, str]
     roles: Section | None = None
@@ -38,8 +37,8 @@ def part_sections(document: Document, findings: Findings) -> Parts:
         name = key if key in READ else section.title
         if name in home:
             line = document.heading_span(home[name]).line
-            message = f"the section `{section.title}` is there twice; the first is in line {line}"
-            findings.add(DUPLICATE_SECTION, document.heading_span(section), message, "join the two")
+            fault = reading_rules.duplicate_section.again(section.title, line)
+            findings.put(document.heading_span(section), fault)
             continue
         home[name] = section
         if home is guidance:
@@ -61,5 +60,4 @@ def _report_near(document: Document, section: Section, key: str, findings: Findi
     near = next((name for name in READ if edit_distance(key, name) <= 2), None)
     begin = section.heading.end
     if near and any(link.href.endswith(".md") for link in links(document.source.text, begin, section.end)):
-        message = f"the section `{section.title}` is read as words for the agents"
-        findings.add(LIKELY_TYPO, document.heading_span(section), message, f"did you mean `## {near.capitalize()}`?")
+        findings.put(document.heading_span(section), reading_rules.likely_typo.section(section.title, near))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
+from orgruntime.compiler import reading_rules
 from orgruntime.compiler.command import shell_signs, split
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import SERVER
 from orgruntime.compiler.reach import read_address, read_variable
-from orgruntime.diagnostics.codes import BAD_VALUE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import ToolServer
@@ -39,16 +39,11 @@ def _server(parent: Fields, name: ScalarNode, findings: Findings) -> ToolServer 
     command = _command(fields, findings)
     url, key = read_address(fields, "url", findings), read_variable(fields, "key_env", findings)
     if fields.has("command") == fields.has("url"):
-        both = fields.has("url")
-        message = f"`{parent.path(name.text)}` has {'both a `command` and a `url`' if both else 'no address'}"
-        help = "keep one of them" if both else "add `command:` for a local server, or `url:` for one over HTTP"
-        findings.add(BAD_VALUE, name.span, message, help)
+        fault = reading_rules.bad_value.command_or_address(parent.path(name.text), both=fields.has("url"))
+        findings.put(name.span, fault)
         return None
     if fields.has("command") and fields.has("key_env"):
-        message = f"`{fields.path('key_env')}`: a local server runs in the sandbox of trials and gets no key"
-        findings.add(
-            BAD_VALUE, fields.span("key_env"), message, "take it out, or run the server yourself, with a `url`"
-        )
+        findings.put(fields.span("key_env"), reading_rules.bad_value.key_of_local_server(fields.path("key_env")))
     return ToolServer(name=name.text, command=command, url=url, key_env=key)
 
 
@@ -57,11 +52,9 @@ def _is_name(name: ScalarNode, findings: Findings) -> bool:
     if re.fullmatch(r"[A-Za-z0-9_-]+", text) and "__" not in text and text == text.strip("_"):
         if len(text) <= _MOST_LETTERS:
             return True
-        message, help = f"the name of a tool server has at most {_MOST_LETTERS} letters", "choose a shorter one"
+        findings.put(name.span, reading_rules.bad_value.long_server_name(_MOST_LETTERS))
     else:
-        message = f"`{text}` cannot be the name of a tool server: its tools are called `{SERVER_PREFIX}NAME__TOOL`"
-        help = "use letters, digits, `-` and single `_`"
-    findings.add(BAD_VALUE, name.span, message, help)
+        findings.put(name.span, reading_rules.bad_value.no_server_name(text, f"{SERVER_PREFIX}NAME__TOOL"))
     return False
 
 
@@ -83,5 +76,4 @@ def _command(fields: Fields, findings: Findings) -> tuple[str, ...]:
 
 
 def _report(fields: Fields, span: Span, fault: str, findings: Findings) -> None:
-    help = "write its words as a list, such as `[python, tools/papers.py]`"
-    findings.add(BAD_VALUE, span, f"`{fields.path('command')}` {fault}", help)
+    findings.put(span, reading_rules.bad_value.server_command(fields.path("command"), fault))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from orgruntime.compiler import words
+from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import MODEL, PRICE
+from orgruntime.compiler.model_names import grant_for_model
+from orgruntime.compiler.panel import Panel
 from orgruntime.compiler.reach import read_address, read_variable
-from orgruntime.diagnostics.codes import BAD_VALUE, LIKELY_TYPO, OUT_OF_RANGE
+from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance, nearest
 from orgruntime.model.manifest import Effort, ModelSpec, Price
@@ -22,6 +24,8 @@ from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
 FAMILIES = tuple(prefix.removesuffix("/") for prefix in PREFIXES)
+_MOST_NEAR = 50
+"""Entries that a name of a cell is compared with."""
 
 
 def bind_models(parent: Fields, findings: Findings) -> tuple[ModelSpec, ...]:
@@ -37,8 +41,7 @@ def bind_models(parent: Fields, findings: Findings) -> tuple[ModelSpec, ...]:
 
 def _model(fields: Fields, name: ScalarNode, findings: Findings) -> ModelSpec | None:
     if re.search(r"[\s,]", name.text):
-        message = f"`{name.text}` cannot be named in a panel, where blanks and commas part models"
-        findings.add(BAD_VALUE, name.span, message, "give the model a name of one word")
+        findings.put(name.span, reading_rules.bad_value.no_model_name(name.text))
     if isinstance(fields.value(name.text), ScalarNode):
         node = fields.scalar(name.text)
         return ModelSpec(name=name.text, species=node.text.strip()) if node else None
@@ -47,13 +50,11 @@ def _model(fields: Fields, name: ScalarNode, findings: Findings) -> ModelSpec | 
         return None
     model, url = inner.text("model"), read_address(inner, "base_url", findings)
     if url is not None and url.rstrip("/").endswith(("/v1", "/v1/messages")):
-        message, help = "the client adds `/v1/messages` to the address by itself", "leave `/v1` out"
-        findings.add(LIKELY_TYPO, inner.span("base_url"), message, help)
+        findings.put(inner.span("base_url"), reading_rules.likely_typo.address_with_version(url))
     effort = inner.choice("effort", Effort)
     context, output = inner.read("context", words.count), inner.read("max_output", words.count)
     if context is not None and output is not None and output >= context:
-        message = f"`{inner.path('max_output')}` leaves no room for a question: a call has {context} tokens in all"
-        findings.add(OUT_OF_RANGE, inner.span("max_output"), message, "let it be well below `context`")
+        findings.put(inner.span("max_output"), reading_rules.out_of_range.no_room(inner.path("max_output"), context))
     found = ModelSpec(
         name=name.text,
         species=model or "",
@@ -79,6 +80,29 @@ def _price(parent: Fields) -> Price | None:
     return Price(input=given, output=made, cache_read=read, cache_write=write)
 
 
+def granted_wishes(file: RoleFile, models: tuple[ModelSpec, ...]) -> Panel:
+    """What a role file asks to be served by and gets: the panel of `org.model`, or the first model of `model:`.
+
+    Species that need neither key nor network cost nothing and need no grant. A panel of which only a part is granted
+    takes turns: its shares were those of all.
+    """
+    asked = file.hints.panel
+    if asked.names:
+        granted = tuple(found for node in asked.names if (found := _granted(node, models)) is not None)
+        return asked._replace(names=granted) if len(granted) == len(asked.names) else Panel(granted)
+    first = (_granted(node, models) for node in file.model)
+    return Panel(tuple(node for node in first if node is not None)[:1])
+
+
+def _granted(wish: ScalarNode, models: tuple[ModelSpec, ...]) -> ScalarNode | None:
+    """A model that is wished for and granted, by its name in the program."""
+    text = wish.text.strip()
+    if text in KEY_FREE:
+        return wish
+    found = grant_for_model(text, models)
+    return ScalarNode(wish.span, found.name) if found else None
+
+
 def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings: Findings) -> tuple[str, ...]:
     """A panel's names as species. An entry that says more than its species keeps its name, because that hangs on it."""
     known = {model.name: model for model in models}
@@ -100,7 +124,6 @@ def species_behind(name: str, models: tuple[ModelSpec, ...]) -> str:
 
 def _report_near_name(node: ScalarNode, known: tuple[str, ...], findings: Findings) -> None:
     text = node.text.strip()
-    near = nearest(text, known)
+    near = nearest(text, known[:_MOST_NEAR])
     if near and "/" not in text and len(text) > 3 and edit_distance(text.casefold(), near.casefold()) <= 2:
-        message = f"`{text}` is not in `models:` and is taken as the name of a model"
-        findings.add(LIKELY_TYPO, node.span, message, f"did you mean `{near}`?")
+        findings.put(node.span, reading_rules.likely_typo.model(text, near))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 
+from orgruntime.diagnostics.pattern import pattern
+
 
 class Unclear(ValueError):
     """The text cannot be read. `fault` completes "`KEY`: …", `help` says what to write."""
@@ -22,9 +24,8 @@ class OutOfRange(Unclear):
 
 
 NUMBER = r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_PLAIN = re.compile(NUMBER)
-_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
-_NOT_FINITE = re.compile(r"[+-]?\.?(nan|inf|infinity)", re.IGNORECASE)
+_PLAIN = pattern(NUMBER)
+_THOUSANDS = pattern(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
 _SECONDS = {
     unit: seconds
@@ -41,7 +42,7 @@ _BYTES = {
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
 }  # fmt: skip
-_PAIR = re.compile(rf"\s*({NUMBER})\s*([A-Za-z]+)\s*")
+_PAIR = pattern(rf"\s*({NUMBER})\s*([A-Za-z]+)\s*")
 
 WHOLE = rf"{NUMBER}\s*[kKMBG]?"
 TIME = rf"(?:\s*{NUMBER}\s*(?:{'|'.join(sorted(_SECONDS, key=len, reverse=True))})\s*)+"
@@ -53,7 +54,7 @@ TIMES_NOISE = rf"{NUMBER}\s*[x×]?\s*(?:noise)?"
 
 def number(text: str) -> float:
     """A finite number: `0.005`, `1e-3`, `1_000`."""
-    if _NOT_FINITE.fullmatch(text):
+    if _is_not_finite(text):
         raise OutOfRange(f"`{text}` is not a finite number", "write a finite number")
     if not _PLAIN.fullmatch(text):
         raise Unclear(f"`{text}` is not a number", _in_figures(text, "write a number such as `0.5`"))
@@ -84,8 +85,10 @@ def count(text: str) -> int:
 
 def whole(text: str) -> int:
     """A whole number of at least 0, with the multiples k, M and B."""
-    if _NOT_FINITE.fullmatch(text):
+    if _is_not_finite(text):
         raise OutOfRange(f"`{text}` is not a finite number", "leave the key out for no bound")
+    if len(text) < 16 and text.isascii() and text.isdigit():
+        return int(text)
     match = re.fullmatch(rf"({NUMBER})\s*([kKMBG]?)", text)
     if not match:
         raise Unclear(
@@ -105,7 +108,7 @@ def duration(text: str) -> float:
     """Seconds, above 0: `60s`, `8h`, `1h30m`, `2 days`."""
     if _PLAIN.fullmatch(text):
         raise Unclear(f"`{text}` has no unit", f"write `{text}s`, `{text}m` or `{text}h`")
-    if _NOT_FINITE.fullmatch(text):
+    if _is_not_finite(text):
         raise OutOfRange(f"`{text}` is not a finite time", "write a time such as `60s`")
     seconds = _sum_of_pairs(text, _SECONDS, "a time", "write a time such as `60s`, `15m`, `8h` or `2d`")
     if seconds <= 0:
@@ -115,7 +118,7 @@ def duration(text: str) -> float:
 
 def hours(text: str) -> float:
     """Hours: a bare number, or a time with its unit."""
-    return not_negative(text) if _PLAIN.fullmatch(text) or _NOT_FINITE.fullmatch(text) else duration(text) / 3600
+    return not_negative(text) if _PLAIN.fullmatch(text) or _is_not_finite(text) else duration(text) / 3600
 
 
 def mebibytes(text: str) -> int:
@@ -133,22 +136,41 @@ def mebibytes(text: str) -> int:
 
 def share(text: str) -> float:
     """A part of one: `40%`, `30 %`, `1 in 20`, `1/3`, `0.3`."""
-    if match := re.fullmatch(rf"({NUMBER})\s*(?:%|percent|per cent)", text):
-        return number(match[1]) / 100
-    if match := re.fullmatch(rf"({NUMBER})\s*(?:in|/|of)\s*({NUMBER})", text):
-        below = number(match[2])
-        if below == 0:
-            raise OutOfRange(f"`{text}` divides by 0", "write a share such as `1 in 20`")
-        return number(match[1]) / below
-    if _NOT_FINITE.fullmatch(text) or _PLAIN.fullmatch(text):
+    for unit in ("%", "percent", "per cent"):
+        hundredths = text.removesuffix(unit).rstrip()
+        if text.endswith(unit) and _PLAIN.fullmatch(hundredths):
+            return number(hundredths) / 100
+    for sign in ("in", "/", "of"):
+        part, found, whole = text.partition(sign)
+        if found and _PLAIN.fullmatch(part.rstrip()) and _PLAIN.fullmatch(whole.lstrip()):
+            below = number(whole.lstrip())
+            if below == 0:
+                raise OutOfRange(f"`{text}` divides by 0", "write a share such as `1 in 20`")
+            return number(part.rstrip()) / below
+    if _is_not_finite(text) or _PLAIN.fullmatch(text):
         return number(text)
     raise Unclear(f"`{text}` is not a share", "write a share such as `40%`, `1 in 20` or `0.4`")
+
+
+def yes_no(text: str) -> bool:
+    """`yes`, `no`, `true`, `false`, `on`, `off`, in any case."""
+    if text.casefold() in ("yes", "true", "on"):
+        return True
+    if text.casefold() in ("no", "false", "off"):
+        return False
+    raise Unclear(f"`{text}` is neither `yes` nor `no`", "write `yes` or `no`")
 
 
 def times_noise(text: str) -> float:
     """A multiple of the noise floor: `0.5`, `0.5x`, `0.5 × noise`."""
     match = re.fullmatch(rf"({NUMBER})\s*[x×]?\s*(?:noise)?", text)
     return number(match[1] if match else text)
+
+
+def _is_not_finite(text: str) -> bool:
+    """`nan`, `-inf`, and YAML's `.inf`."""
+    unsigned = text[1:] if text.startswith(("+", "-")) else text
+    return unsigned.removeprefix(".").lower() in ("nan", "inf", "infinity")
 
 
 def _in_figures(text: str, help: str) -> str:

@@ -10,21 +10,20 @@ Invariant: an item gives an edge or exactly one fault, at the word where the rea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from typing import NamedTuple
 
-from orgruntime.compiler import words
+from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.library import RoleLinks, RoleRef
-from orgruntime.diagnostics.codes import WORKFLOW_SYNTAX
-from orgruntime.diagnostics.diagnostic import Code, Findings
-from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.diagnostic import Fault, Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import HandoffKind
 from orgruntime.orgfile.document import Cell, Document, Section
 from orgruntime.orgfile.inline import PieceKind, links, pieces
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """One item of the list. `number` counts from 1. A cadence has no target."""
 
     number: int
@@ -45,8 +44,7 @@ class Edge:
     every_s: float | None = None
 
 
-@dataclass(frozen=True)
-class Workflow:
+class Workflow(NamedTuple):
     edges: tuple[Edge, ...]
     complete: bool
     """Whether every item could be read, so that rules over the whole graph mean something."""
@@ -58,8 +56,7 @@ def read_workflow(document: Document, section: Section, role_links: RoleLinks, f
     for block in section.blocks:
         if block.kind == "paragraph" and _looks_like_edge(document, block.start, block.end):
             span = document.source.span(block.start, document.source.line_end(block.start))
-            message = "a handoff outside the list is not read"
-            findings.add(WORKFLOW_SYNTAX, span, message, "begin the line with `1. `, after an empty line")
+            findings.put(span, reading_rules.workflow_syntax.outside_the_list())
             complete = False
         if block.kind != "list":
             continue
@@ -69,12 +66,11 @@ def read_workflow(document: Document, section: Section, role_links: RoleLinks, f
                 edges.append(_Reader(document, item, role_links).edge(number))
             except _Stopped as stop:
                 complete = False
-                findings.add(stop.code, stop.span, stop.message, stop.help)
+                findings.put(stop.span, stop.fault)
     return Workflow(tuple(edges), complete)
 
 
-@dataclass(frozen=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     """link, code, arrow, times, punct, word, end"""
     text: str
@@ -83,19 +79,24 @@ class _Token:
     href: str = ""
     href_start: int = 0
 
+    @property
+    def quoted(self) -> str:
+        """How a message names it."""
+        if self.kind == "end":
+            return self.text
+        return f"a link to `{self.href}`" if self.kind == "link" else f"`{self.text}`"
+
 
 class _Stopped(Exception):
-    def __init__(self, code: Code, span: Span, message: str, help: str = "") -> None:
-        super().__init__(message)
-        self.code, self.span, self.message, self.help = code, span, message, help
+    def __init__(self, span: Span, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.span, self.fault = span, fault
 
 
-_TOKEN = re.compile(
+_TOKEN = pattern(
     r"(?P<arrow>→|⟶|⇒|->|-->|=>)|(?P<times>[×xX]\s*\d+(?![\w.]))|(?P<punct>[:,;.])(?=\s|$)"
     r"|(?P<word>[^\s:,;→⟶⇒×]+?)(?=\.?(?:[\s:,;→⟶⇒×]|$))|(?P<other>\S)"
 )
-_WORDS = ("every", "asks")
-_CLAUSES = ("when", "otherwise", "at most")
 _MOST = 10_000
 
 
@@ -109,7 +110,7 @@ class _Reader:
         self._at = 0
 
     def edge(self, number: int) -> Edge:
-        source, source_span = self._role("a handoff begins with a link to a role")
+        source, source_span = self._role(lambda found: reading_rules.workflow_syntax.no_source(found))
         verb = self._next()
         if verb.kind == "word" and verb.text.casefold() == "every":
             made = self._cadence(number, source, source_span)
@@ -117,19 +118,20 @@ class _Reader:
             kind = HandoffKind.TRANSFER if verb.kind == "arrow" else HandoffKind.ASK
             made = self._handoff(number, source, source_span, kind)
         else:
-            raise self._stop(verb, "expected `→`, `asks` or `every` after the role", did_you_mean(verb.text, _WORDS))
+            raise self._stop(verb, reading_rules.workflow_syntax.no_verb(verb.quoted, verb.text))
         if self._peek().kind == "punct" and self._peek().text == ".":
             self._next()
         if self._peek().kind != "end":
-            raise self._stop(self._peek(), f"`{self._peek().text}` is not understood here", self._near_clause())
+            raise self._stop(self._peek(), reading_rules.workflow_syntax.not_understood(self._peek().quoted))
         return made
 
     def _handoff(self, number: int, source: RoleRef, source_span: Span, kind: HandoffKind) -> Edge:
-        target, target_span = self._role(f"expected a link to a role after `{'→' if kind == 'transfer' else 'asks'}`")
+        after = "→" if kind is HandoffKind.TRANSFER else "asks"
+        target, target_span = self._role(lambda found: reading_rules.workflow_syntax.no_target(found, after))
         fan_out = 1
         if self._peek().kind == "times":
             token = self._next()
-            fan_out = self._count(replace(token, text=token.text[1:].strip()))
+            fan_out = self._count(token._replace(text=token.text[1:].strip()))
         payload, payload_span = self._payload()
         made = Edge(
             number, self._item_span(), source, source_span, payload, payload_span, target, target_span, kind, fan_out
@@ -153,38 +155,38 @@ class _Reader:
             seconds = self._time(token, text)
         payload, payload_span = self._payload()
         made = Edge(number, self._item_span(), source, source_span, payload, payload_span)
-        return replace(made, every_trials=trials, every_s=seconds)
+        return made._replace(every_trials=trials, every_s=seconds)
 
     def _clause(self, made: Edge) -> Edge:
         token = self._next()
         word = token.text.casefold() if token.kind == "word" else ""
         if word == "when" and made.when is None and not made.otherwise:
             when, span = self._condition()
-            return replace(made, when=when, when_span=span)
+            return made._replace(when=when, when_span=span)
         if word == "otherwise" and made.when is None and not made.otherwise:
-            return replace(made, otherwise=True, when_span=self._span(token))
+            return made._replace(otherwise=True, when_span=self._span(token))
         if word == "at" and made.at_most is None:
-            return replace(made, at_most=self._bound())
+            return made._replace(at_most=self._bound())
         if word in ("when", "otherwise", "at"):
-            raise self._stop(token, f"`{token.text}` does not fit a second condition", "write a second item")
-        raise self._stop(token, f"`{token.text}` is not a condition", did_you_mean(token.text, _CLAUSES))
+            raise self._stop(token, reading_rules.workflow_syntax.second_condition(token.text))
+        raise self._stop(token, reading_rules.workflow_syntax.no_clause(token.quoted, token.text))
 
     def _condition(self) -> tuple[str, Span]:
         first = self._next()
         if first.kind not in ("word", "code"):
-            raise self._stop(first, "expected a word after `when`", "write, for example, `when promising`")
+            raise self._stop(first, reading_rules.workflow_syntax.no_condition(first.quoted, "when"))
         if self._peek().text.casefold() != "is":
             return first.text, self._span(first)
         self._next()
         last = self._next()
         if last.kind not in ("word", "code"):
-            raise self._stop(last, "expected a choice after `is`")
+            raise self._stop(last, reading_rules.workflow_syntax.no_condition(last.quoted, "is"))
         return f"{first.text} is {last.text}", self._source.span(first.start, last.end)
 
     def _bound(self) -> int:
         most = self._next()
         if most.text.casefold() != "most":
-            raise self._stop(most, "expected `at most N times`")
+            raise self._stop(most, reading_rules.workflow_syntax.no_bound(most.quoted))
         token = self._next()
         once = {"once": 1, "twice": 2}.get(token.text.casefold())
         if once:
@@ -192,7 +194,7 @@ class _Reader:
         bound = self._count(token)
         times = self._next()
         if times.text.casefold() not in ("time", "times"):
-            raise self._stop(times, "expected `times` after the number")
+            raise self._stop(times, reading_rules.workflow_syntax.no_bound(times.quoted))
         return bound
 
     def _payload(self) -> tuple[str, Span]:
@@ -200,43 +202,42 @@ class _Reader:
         if token.kind == "punct" and token.text == ":":
             token = self._next()
         if token.kind != "code":
-            help = "write it as `: ` and its name in backticks"
-            raise self._stop(token, "expected the payload that is handed over", help)
+            raise self._stop(
+                token,
+                reading_rules.workflow_syntax.no_payload(token.quoted, token.text if token.kind == "word" else ""),
+            )
         return token.text, self._source.span(token.start + 1, token.end - 1)
 
-    def _role(self, missing: str) -> tuple[RoleRef, Span]:
+    def _role(self, missing: Callable[[str], Fault]) -> tuple[RoleRef, Span]:
         token = self._next()
         if token.kind != "link":
-            raise self._stop(token, missing, "write a role as `[Researcher](roles/researcher.md)`")
+            raise self._stop(token, missing(token.quoted))
         found = self._links.resolve(token.href)
         if not isinstance(found, RoleRef):
             span = self._source.span(token.href_start, max(token.href_start + len(token.href), token.href_start + 1))
-            raise _Stopped(found.code, span, found.message, found.help)
+            raise _Stopped(span, found)
         return found, self._span(token)
 
     def _count(self, token: _Token) -> int:
         try:
             value = words.count(token.text)
         except words.Unclear as error:
-            raise self._stop(token, error.fault, error.help) from error
+            raise self._stop(token, reading_rules.workflow_syntax.bad_number(error.fault, error.help)) from error
         if value > _MOST:
-            raise self._stop(token, f"`{token.text}` is above {_MOST}", "write a smaller number")
+            raise self._stop(token, reading_rules.workflow_syntax.too_large(token.text, _MOST))
         return value
 
     def _time(self, token: _Token, text: str) -> float:
         try:
             return words.duration(text)
         except words.Unclear as error:
-            raise self._stop(token, error.fault, "write `every 20 trials` or `every 2h`") from error
+            raise self._stop(token, reading_rules.workflow_syntax.no_period(error.fault)) from error
 
     def _more(self) -> bool:
         if self._peek().kind == "punct" and self._peek().text in ",;":
             self._next()
             return True
         return self._peek().kind == "word"
-
-    def _near_clause(self) -> str:
-        return "the workflow's grammar is closed: `orgrun explain ORG124` shows it"
 
     def _peek(self) -> _Token:
         return self._tokens[min(self._at, len(self._tokens) - 1)]
@@ -246,8 +247,8 @@ class _Reader:
         self._at += 1
         return token
 
-    def _stop(self, token: _Token, message: str, help: str = "") -> _Stopped:
-        return _Stopped(WORKFLOW_SYNTAX, self._span(token), message, help or self._near_clause())
+    def _stop(self, token: _Token, fault: Fault) -> _Stopped:
+        return _Stopped(self._span(token), fault)
 
     def _span(self, token: _Token) -> Span:
         return self._source.span(token.start, max(token.end, token.start + 1))

@@ -7,17 +7,17 @@ Knows nothing of git and judges nothing. Invariant: what is given is bound as it
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path, PurePosixPath
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import WORKSPACE
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.manifest import WorkspaceSpec
 
 DEFAULT_TIME_LIMIT_S = 600.0
 
-_REMOTE = re.compile(r"[\w.-]+/[\w.-]+@[0-9A-Za-z][\w./-]*")
+_REMOTE = pattern(r"[\w.-]+/[\w.-]+@[0-9A-Za-z][\w./-]*")
 _MOST_FILES = 20_000
 """Files of a source that are looked at to match patterns and offer near names."""
 

@@ -7,24 +7,22 @@ or removed around it; the same fault twice is two findings, so a baseline never 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orgruntime.diagnostics.diagnostic import Diagnostic, Severity, in_order
+from orgruntime.diagnostics.pattern import pattern
 
 VERSION = 1
-_LINE = re.compile(r"\bline \d+\b")
+_LINE = pattern(r"\bline \d+\b")
 
 
 class BadBaseline(ValueError):
     """The object is not a baseline; the message says why."""
 
 
-@dataclass(frozen=True)
-class Fingerprints:
+class Fingerprints(NamedTuple):
     """`texts`: file as it is shown → its text. `name`: the file as the baseline calls it, apart from who looks."""
 
     texts: Mapping[str, str]
@@ -40,8 +38,7 @@ class Fingerprints:
         return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
-@dataclass(frozen=True)
-class Sifted:
+class Sifted(NamedTuple):
     """`new`: what the baseline does not hold. `gone`: how many of its findings are no longer there."""
 
     new: tuple[Diagnostic, ...]

@@ -7,10 +7,10 @@ sentence that reads without the excerpt; `help` says what to write instead.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from orgruntime.diagnostics.fixes import Fix
+from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.span import Span
 
 _LONGEST = 600
@@ -23,8 +23,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """A rule: `id` is never reused, `name` is for reading."""
 
     id: str
@@ -32,8 +31,7 @@ class Code:
     severity: Severity
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     code: str
     name: str
     severity: Severity
@@ -43,6 +41,16 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     fix: Fix | None = None
     """What `orgrun fix` would do about it."""
+
+
+class Fault(NamedTuple):
+    """What a rule has to say of a fault, before a reader says where. `instead`: what should stand at that place."""
+
+    code: Code
+    message: str
+    help: str = ""
+    fix: Fix | None = None
+    instead: str = ""
 
 
 class Findings:
@@ -64,6 +72,13 @@ class Findings:
         """Adds one finding; an equal one is kept once."""
         found = Diagnostic(code.id, code.name, code.severity, span, _short(message), _short(help), notes, fix)
         self.keep(found)
+
+    def put(self, span: Span, fault: Fault) -> None:
+        """Adds a fault at its place. What should stand there instead is offered as a fix that is not safe."""
+        fix = fault.fix
+        if fix is None and fault.instead:
+            fix = Fix(f"write `{fault.instead}`", (Edit(span, fault.instead),), is_safe=False)
+        self.add(fault.code, span, fault.message, fault.help, fix=fix)
 
     def keep(self, found: Diagnostic) -> None:
         self._all.setdefault(found)

@@ -5,27 +5,25 @@ Invariant: what no edit covers comes out as it was, byte for byte: byte-order ma
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 
 MARK = "\ufeff"
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END = pattern(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """`text` takes the place of what stands in `span`. Column 0 of the first line is the byte-order mark."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True)
-class Fix:
+class Fix(NamedTuple):
     """One remedy as edits that belong together. `is_safe`: what the file means to us stays the same."""
 
     title: str

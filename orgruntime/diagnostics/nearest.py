@@ -6,10 +6,11 @@ Invariant: deterministic; of equally near candidates the first in the given orde
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 
 _CLOSE = 0.7
 """Similarity from which a candidate is offered: one slip in four letters passes, a different word does not."""
+_MOST_LISTED = 16
+"""Candidates that are listed where none is near: all hints of a role."""
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -28,7 +29,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     near = nearest(word, known)
     if near is not None:
         return f"did you mean `{near}`?"
-    if not known or len(known) > 12:
+    if not known or len(known) > _MOST_LISTED:
         return ""
     return "known: " + ", ".join(f"`{name}`" for name in known)
 
@@ -51,6 +52,8 @@ def _similarity(left: str, right: str) -> float:
     """1 for equal words; at least 0.75 within two edits of a word of 8 letters or one of 4."""
     if left == right:
         return 1.0
+    from difflib import SequenceMatcher  # noqa: PLC0415  # most runs have no slip to mend, and pay 2 ms less
+
     longest = max(len(left), len(right))
     if longest > 60:
         return SequenceMatcher(None, left, right, autojunk=False).quick_ratio() if longest < 400 else 0.0

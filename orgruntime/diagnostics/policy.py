@@ -6,8 +6,8 @@ Pure. Invariant: what is left out is counted, so that no setting is silent; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from orgruntime.diagnostics.diagnostic import Code, Diagnostic, Severity
 from orgruntime.diagnostics.nearest import did_you_mean
@@ -21,8 +21,7 @@ class BadSetting(ValueError):
     """A setting that cannot be read; the message is one sentence with a remedy."""
 
 
-@dataclass(frozen=True)
-class Ignore:
+class Ignore(NamedTuple):
     """`pattern`: a path or glob of files, in which `*` also crosses `/`. `codes`: ids; `*` is every rule."""
 
     pattern: str
@@ -32,11 +31,10 @@ class Ignore:
         return (EVERY in self.codes or found.code in self.codes) and fnmatchcase(file, self.pattern)
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """`levels`: id → severity, or None for off."""
 
-    levels: Mapping[str, Severity | None] = field(default_factory=dict)
+    levels: Mapping[str, Severity | None] = {}
     ignores: tuple[Ignore, ...] = ()
 
     def apply(self, found: Diagnostic, name: Callable[[str], str]) -> Diagnostic | None:
@@ -44,7 +42,7 @@ class Policy:
         level = self.levels.get(found.code, found.severity)
         if level is None or any(one.hides(found, name(found.span.file)) for one in self.ignores):
             return None
-        return found if level is found.severity else replace(found, severity=level)
+        return found if level is found.severity else found._replace(severity=level)
 
 
 def read_levels(entries: Mapping[str, str], rules: Mapping[str, Code]) -> dict[str, Severity | None]:

@@ -6,11 +6,10 @@ so a span of one character has `end_column == column + 1`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, order=True)
-class Span:
+class Span(NamedTuple):
     """`file` is the path as it is shown to people, with `/`."""
 
     file: str

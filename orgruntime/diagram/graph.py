@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from orgruntime.diagram.wording import clip, duration, plain
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
@@ -23,18 +24,16 @@ class EdgeStyle(StrEnum):
     """A schedule of one role: source and target are the same."""
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     slug: str
     name: str
     kind: str
     """A value of `RoleKind`."""
     species: str = ""
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # it hides a method of tuples
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     source: str
     target: str
     label: str = ""

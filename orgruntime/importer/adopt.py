@@ -13,13 +13,14 @@ from functools import cached_property
 from typing import Any
 
 from orgruntime.importer.foreign import Foreign, Hint, Way
+from orgruntime.importer.hints import OWN
 from orgruntime.importer.names import names_of
 
 TURNS = 3
 """How often a drafted handoff that closes a cycle may be taken: enough to revise twice. The draft asks about it."""
 
 _KEYS = (
-    "handoffs:", "reportsTo:", "includes:", "agents:", "subagents:", "sub_agents:", "tools:", "permission.task:",
+    OWN, "handoffs:", "reportsTo:", "includes:", "agents:", "subagents:", "sub_agents:", "tools:", "permission.task:",
 )  # fmt: skip
 """Origins that are keys, not words."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orgruntime.compiler.rolefile import slug_of
+from orgruntime.importer.diagrams import beside_roles, diagram_hints
 from orgruntime.importer.foreign import Foreign, ForeignRole, Hint
 from orgruntime.importer.gather import Gatherer
 from orgruntime.importer.hints import front_hints
@@ -30,13 +31,16 @@ def read_agents(folder: Path) -> Foreign:
         else:
             gatherer.leave(relative, "it is no markdown")
     gatherer.note_links()
+    roles = tuple(gatherer.roles.values())
+    names = names_of(roles)
+    hints = (*role_hints(roles, names), *beside_roles(gatherer, names))
     return Foreign(
         root=folder,
         title=project_of(folder).name,
         mission="",
         goals=(),
-        roles=tuple(gatherer.roles.values()),
-        hints=role_hints(tuple(gatherer.roles.values()), names_of(gatherer.roles.values())),
+        roles=roles,
+        hints=hints,
         files=tuple(gatherer.fates[path] for path in sorted(gatherer.fates)),
         notices=tuple(gatherer.notices),
         remarks=gatherer.remarks.sorted(),
@@ -51,6 +55,7 @@ def role_hints(roles: tuple[ForeignRole, ...], names: Names) -> tuple[Hint, ...]
         found += front_hints(role.slug, role.path, role.file)
         if role.file.document:
             found += prose_hints(role.slug, role.path, role.file.document, names)
+            found += diagram_hints(role.path, role.file.document, names)
     return tuple(found)
 
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from orgruntime.compiler.rolefile import read_role
-from orgruntime.diagnostics.codes import INVALID_YAML
 from orgruntime.diagnostics.diagnostic import Findings, Severity
 from orgruntime.importer.agents import role_hints
 from orgruntime.importer.declared import with_company
+from orgruntime.importer.diagrams import beside_roles
 from orgruntime.importer.foreign import FileFate, Foreign, ForeignRole, Hint, Way
 from orgruntime.importer.gather import Gatherer, safe_slug
 from orgruntime.importer.hints import one_line, scalars
@@ -60,13 +60,15 @@ class _Company:
         roles = tuple(gatherer.roles.values())
         front = self._company.front if self._company else None
         teams = [hint for relative, team in self._teams for hint in self._team_hints(relative, team)]
+        names = names_of(roles)
+        hints = (*role_hints(roles, names), *teams, *beside_roles(gatherer, names))
         return Foreign(
             root=self._folder,
             title=_text(front, "name") or self._folder.resolve().name,
             mission=_text(front, "description", 1000),
             goals=tuple(one_line(node.text, 200) for node in scalars(front.get("goals") if front else None)),
             roles=roles,
-            hints=(*role_hints(roles, names_of(roles)), *teams),
+            hints=hints,
             files=tuple(gatherer.fates[path] for path in sorted(gatherer.fates)),
             notices=tuple(gatherer.notices),
             remarks=gatherer.remarks.sorted(),
@@ -112,7 +114,7 @@ class _Company:
         agents = tree.get("agents") if tree else None
         if tree is None:
             fault = next(iter(findings.sorted()), None)
-            self._gatherer.refuse(relative, f"it cannot be read: {fault.message if fault else INVALID_YAML.name}")
+            self._gatherer.refuse(relative, f"it cannot be read: {fault.message if fault else 'invalid YAML'}")
             return
         others = [one_line(name.text, 40) for name, _ in tree.entries if name.text not in ("schema", "agents")]
         rest = f"; not read: {', '.join(others)}" if others else ""

@@ -56,8 +56,9 @@ def title_of(file: RoleFile) -> str:
 
 
 def own_names(file: RoleFile) -> tuple[str, ...]:
-    """Further names that the file gives itself."""
-    return tuple(filter(None, (_word(file, key) for key in ("display_name", "slug"))))
+    """Further names that the file gives itself, former ones included."""
+    words = [_word(file, key) for key in ("display_name", "slug")]
+    return tuple(filter(None, (*words, *(one_line(node.text) for node in file.hints.was))))
 
 
 def _word(file: RoleFile, key: str) -> str:

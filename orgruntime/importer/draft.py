@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orgruntime.compiler.authority import DEFAULT_TOOLS
+from orgruntime.compiler.model_names import current, family
 from orgruntime.importer.adopt import TURNS, Adopted, Drafted, entries, leaves
 from orgruntime.importer.foreign import Foreign, ForeignRole, Way
 from orgruntime.importer.hints import one_line
@@ -115,7 +116,10 @@ def _models_asked(foreign: Foreign) -> str:
     wishes = Counter(name for role in foreign.roles for name in role.declared.model)
     silent = sum(not role.declared.model for role in foreign.roles)
     asked = f"They ask for {_counted(wishes)}; {silent} ask for none." if wishes else "None asks for one."
-    return f"Every role gets this model. {asked} The column `model` of a row gives a role its own."
+    grants = {family(name): current(name) for name in wishes}
+    more = ", ".join(f"{kin}: {model}" for kin, model in sorted(grants.items(), key=str) if kin and model)
+    added = f" To grant what they ask for, add: {more}." if more else ""
+    return f"Every role gets this model. {asked}{added} The column `model` of a row gives a role its own."
 
 
 def _tools_asked(foreign: Foreign) -> str:
@@ -167,21 +171,61 @@ def _plain_words(text: str) -> str:
 
 
 def _roles(foreign: Foreign, adopted: Adopted) -> list[str]:
-    lines = ["## Roles", "", "| role | kind |", "|---|---|"]
-    lines += [f"| {_link(role)} | {role.declared.kind or 'agent'} |" for role in foreign.roles]
+    """The table. A role whose file says what it produces or consumes is told what the drafted handoffs carry beside."""
+    said = _said(foreign, adopted)
+    columns = [name for name in ("produces", "consumes") if any(name in cells for cells in said.values())]
+    lines = ["## Roles", "", f"| {' | '.join(('role', 'kind', *columns))} |", "|---" * (2 + len(columns)) + "|"]
+    for role in foreign.roles:
+        cells = said.get(role.slug, {})
+        words = (_link(role), role.declared.kind or "agent", *(cells.get(name, "") for name in columns))
+        lines.append(f"| {' | '.join(words)} |")
     if trainer := added_trainer(foreign, adopted):
-        lines.append(f"| [Trainer]({trainer}) | experiment |")
+        lines.append(f"| [Trainer]({trainer}) | experiment |{' |' * len(columns)}")
     return [*lines, ""]
 
 
+def _said(foreign: Foreign, adopted: Adopted) -> dict[str, dict[str, str]]:
+    """Slug → column → cell, where a drafted handoff carries what the file of the role does not speak of."""
+    carried = _carried(foreign, adopted)
+    # Where ideas come in, an idea is what the role must take.
+    first = entries(adopted.handoffs, [role.slug for role in foreign.roles])
+    carried |= {("", slug): "idea" for slug in first}
+    found: dict[str, dict[str, str]] = {}
+    for role in foreign.roles:
+        ends = ((role.file.hints.produces, "produces", 0), (role.file.hints.consumes, "consumes", 1))
+        for nodes, column, end in ends:
+            own = [node.text for node in nodes or ()]
+            more = [name for pair, name in carried.items() if pair[end] == role.slug and name not in own]
+            if nodes is not None and more:
+                found.setdefault(role.slug, {})[column] = ", ".join(dict.fromkeys([*own, *more]))
+    return found
+
+
+def _carried(foreign: Foreign, adopted: Adopted) -> dict[tuple[str, str], str]:
+    """The payload of each handoff: one of its own where the source has several ways on; else the first that the source
+    says it produces and the target says it consumes; else a note."""
+    several = _payloads(adopted)
+    by_slug = {role.slug: role for role in foreign.roles}
+    found: dict[tuple[str, str], str] = {}
+    for one in adopted.handoffs:
+        gives, takes = by_slug[one.source].file.hints.produces or (), by_slug[one.target].file.hints.consumes
+        fit = (node.text for node in gives if takes is None or node.text in [taken.text for taken in takes])
+        found[one.source, one.target] = several.get(one.source) or next(filter(_is_word, fit), "note")
+    return found
+
+
+def _is_word(name: str) -> bool:
+    return re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None
+
+
 def _workflow(foreign: Foreign, adopted: Adopted) -> list[str]:
-    payloads = _payloads(adopted)
+    payloads, carried = _payloads(adopted), _carried(foreign, adopted)
     links = {role.slug: _link(role) for role in foreign.roles}
     choices = {slug: _choices(adopted.outgoing[slug]) for slug in payloads}
     lines: list[str] = []
     for one in adopted.handoffs:
         arrow = "→" if one.way is Way.HANDS else "asks"
-        payload = payloads.get(one.source, "note")
+        payload = carried[one.source, one.target]
         which = f", when to is {choices[one.source][one.target]}" if one.source in choices else ""
         bound = f", at most {one.at_most} times" if one.at_most else ""
         lines.append(f"{links[one.source]} {arrow} {links[one.target]}: `{payload}`{which}{bound}")

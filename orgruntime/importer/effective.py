@@ -6,7 +6,7 @@ Knows the compiler and nothing of runs. Invariant: what is called effective was 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +151,8 @@ def _faults(compilation: Compilation, probe: Path) -> tuple[Diagnostic, ...]:
     """The errors of the draft, with paths as they will be in the org."""
     prefix = f"{probe.as_posix()}/"
     return tuple(
-        replace(
-            one,
-            span=replace(one.span, file=one.span.file.removeprefix(prefix)),
+        one._replace(
+            span=one.span._replace(file=one.span.file.removeprefix(prefix)),
             message=one.message.replace(prefix, ""),
         )
         for one in compilation.diagnostics

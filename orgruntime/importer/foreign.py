@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from orgruntime.compiler.model_names import current
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.diagnostics.diagnostic import Diagnostic
 
@@ -94,9 +95,10 @@ class Declared:
 
     def as_json(self) -> dict[str, Any]:
         tools = None if self.tools is None else list(self.tools)
+        today = [current(name) for name in self.model]
         return {
-            "model": list(self.model), "tools": tools, "kind": self.kind or None, "limits": list(self.limits),
-            "others": list(self.others),
+            "model": list(self.model), "model_today": today, "tools": tools, "kind": self.kind or None,
+            "limits": list(self.limits), "others": list(self.others),
         }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from orgruntime.compiler.model_names import current
 from orgruntime.diagnostics.diagnostic import Diagnostic
 from orgruntime.diagnostics.render import printable
 from orgruntime.importer.adopt import Drafted, LeftOut
@@ -129,7 +130,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         return row.slug, f"{_model(said.model)} → ?", f"{tools} → ?", "?", f"{hints} → ?", f"{limits} → ?"
     return (
         row.slug,
-        _arrow(_model(said.model), ", ".join(got.model) or "none"),
+        _arrow(_model(said.model, got.model), ", ".join(got.model) or "none"),
         _arrow(tools, ", ".join(got.tools) or "none"),
         _arrow(said.kind or "-", got.kind),
         f"{hints} → {', '.join(got.handoffs) or 'none'}",
@@ -137,8 +138,11 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _model(names: Sequence[str]) -> str:
-    return ", ".join(names) or "not said"
+def _model(names: Sequence[str], served: Sequence[str] = ()) -> str:
+    """What was asked for; what an alias or an old name means today, where that is not what serves the role."""
+    now = [(name, current(name)) for name in names]
+    shown = (f"{name} ({today})" if today and today not in (name, *served) else name for name, today in now)
+    return ", ".join(shown) or "not said"
 
 
 def _arrow(before: str, after: str) -> str:

@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from orgruntime.compiler.dialects import TOLERANCE
+from orgruntime.compiler.reading_rules import foreign_key
 from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
-from orgruntime.diagnostics.codes import FOREIGN_KEY
 from orgruntime.diagnostics.diagnostic import Findings, Severity
 from orgruntime.importer.declared import declared, own_names, title_of
 from orgruntime.importer.foreign import Fate, FileFate, ForeignRole, Notice
 from orgruntime.importer.hints import one_line
 from orgruntime.model.manifest import RoleKind
+from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.inline import links
+from orgruntime.orgfile.source import read_source
 
 MOST_FILES = 20_000
 """Files of one folder that are looked at; the largest collection that was measured has 2,000."""
@@ -111,6 +114,17 @@ class Gatherer:
     def notice(self, relative: str, line: int, what: str) -> None:
         self.notices.append(Notice(relative, line, what))
 
+    def document(self, relative: str, most_bytes: int) -> Document | None:
+        """A markdown file that is no role, for what else it says; None where it is too large or cannot be read."""
+        path = self.root / relative
+        try:
+            if path.is_symlink() or path.stat().st_size > most_bytes:
+                return None
+        except OSError:
+            return None
+        source = read_source(path, relative, Findings())
+        return parse_document(source, Findings(), tolerance=TOLERANCE) if source else None
+
     def note_links(self) -> None:
         """Notices for the files that the words of roles link to, and that are no roles here: after all was walked."""
         top = Path(os.path.abspath(self.root))
@@ -126,7 +140,7 @@ class Gatherer:
     def _keep(self, relative: str, slug: str, file: RoleFile, findings: Findings) -> None:
         for one in findings:
             # Foreign keys are part of what was declared; everything else that is no error is a repair or a warning.
-            if one.code != FOREIGN_KEY.id:
+            if one.code != foreign_key.CODE.id:
                 self.remarks.keep(one)
         stored = f"roles/{slug}.md"
         role = ForeignRole(

@@ -13,6 +13,7 @@ from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.importer.foreign import Hint, Way
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
+OWN = "org.hands_off_to:"
 MOST_QUOTED = 100
 """Characters of a place that are quoted."""
 
@@ -22,11 +23,11 @@ _ANY = "it is a pattern and names no single role"
 
 
 def front_hints(slug: str, shown: str, file: RoleFile) -> tuple[Hint, ...]:
-    """The hints of `handoffs:`, `agents:`, `tools: Agent(…)`, `permission: {task: …}` and `reportsTo:`."""
+    """The hints of `org.hands_off_to:` and of the keys that other programs have for it."""
     front = file.document.front if file.document else None
     if front is None:
         return ()
-    found: list[Hint] = []
+    found = [hint_at(node, slug, shown, Way.HANDS, OWN) for node in file.hints.hands_off_to]
     for key, read in _READERS.items():
         node = front.get(key)
         if node is not None:

@@ -43,7 +43,7 @@ def check_unit(unit: Path, read: Reader) -> Found:
         findings, home = _loose(unit, remember), unit
     else:
         home = unit / PROGRAM
-        findings = compile_org(unit, remember).diagnostics if os.path.lexists(home) else ()
+        findings = compile_org(unit, remember, seal=False).diagnostics if os.path.lexists(home) else ()
     found: dict[Path, list[Diagnostic]] = {path: [] for path in (home, *texts)}
     for one in findings:
         path = Path(one.span.file)

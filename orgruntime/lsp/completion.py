@@ -20,8 +20,8 @@ from orgruntime.lsp.front_words import front_words
 from orgruntime.lsp.inert import inert
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.proposal import Slot
-from orgruntime.lsp.role_words import imports, link_words, open_link
-from orgruntime.lsp.workflow_words import workflow_words
+from orgruntime.lsp.role_words import imports, is_role_file, link_words, open_link
+from orgruntime.lsp.workflow_words import fields_of, workflow_words
 from orgruntime.model.payload import FieldType
 from orgruntime.model.tools import SERVER_PREFIX
 from orgruntime.orgfile.document import Section
@@ -50,7 +50,7 @@ def complete_program(view: ProgramView, offset: int) -> list[CompletionItem]:
             own = {name: doc for name, doc in _models(view).items() if name != cursor.path[1]}
             values = {name: doc for name, doc in own.items() if name not in keys.SPECIES}
         elif cursor.path == ("tools",):
-            values = {**{f"{SERVER_PREFIX}{name}": "its tools" for name in view.servers}, **keys.TOOLS}
+            values = _tools(view)
         return list(front_words(buffer, offset, cursor, keys.PROGRAM, values))
     begin, _ = buffer.line_of(offset)
     before = buffer.text[begin:offset]
@@ -70,13 +70,22 @@ def complete_role(buffer: Buffer, offset: int, view: ProgramView | None) -> list
     cursor = cursor_at(buffer.text, offset)
     if cursor is None:
         return []
-    values: dict[str, str] | None = None
-    if view is not None and cursor.path[-1:] == ("tools",):
-        tools = view.tools or DEFAULT_TOOLS
-        values = dict.fromkeys(tools, "granted by the program")
-    elif view is not None and cursor.path == ("org", "model"):
-        values = _models(view)
+    values = _of_the_org(buffer, cursor.path, view) if view is not None else None
     return list(front_words(buffer, offset, cursor, keys.ROLE, values))
+
+
+def _of_the_org(buffer: Buffer, path: tuple[str, ...], view: ProgramView) -> dict[str, str] | None:
+    """What the program of a role has for a key of its front matter; None where the table of keys knows."""
+    if path[-1:] == ("tools",):
+        return dict.fromkeys(view.tools or DEFAULT_TOOLS, "granted by the program")
+    if path == ("org", "model"):
+        return _models(view)
+    if path in (("org", "produces"), ("org", "consumes")):
+        return _payloads(view)
+    if path == ("org", "hands_off_to"):
+        others = {**view.slugs, **{ref.slug: ref.source for ref in view.links.own_files() if is_role_file(ref)}}
+        return {slug: inert(source) for slug, source in others.items() if view.org / source != buffer.path}
+    return None
 
 
 def _headings(view: ProgramView, slot: Slot) -> Iterator[CompletionItem]:
@@ -115,8 +124,9 @@ def _header(buffer: Buffer, section: Section) -> tuple[int, str]:
 
 
 def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[CompletionItem]:
-    if column == "model":
-        yield from slot.last().words({**_models(view), BY_RESULTS: "of several models, by what each has gained"})
+    listed = {"model": _panel, "tools": _tools, "produces": _payloads, "consumes": _payloads}
+    if column in listed:
+        yield from slot.last().words(listed[column](view))
     elif column in ("resources", "budget"):
         for name, key in (keys.RESOURCES if column == "resources" else keys.ROLE_BUDGET).items():
             if f"{name}:" not in slot.typed:
@@ -124,7 +134,8 @@ def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[Completi
     else:
         own = {one.name: "one more field of it" for one in view.declared}
         types = {kind.value: "a type" for kind in FieldType}
-        known = {"kind": keys.KINDS, "type": types, "required": _REQUIRED, "payload": own}
+        known = {"kind": keys.KINDS, "type": types, "required": _REQUIRED, "payload": own, "memory": keys.MEMORIES,
+                 "risk": keys.PRESET_WORDS}  # fmt: skip
         yield from slot.words(known.get(column, {}))
 
 
@@ -132,3 +143,16 @@ def _models(view: ProgramView) -> dict[str, str]:
     """Names of `models:`, then the species that need no key, then Claude's."""
     own = {model.name: f"`models:` has it for {inert(model.species)}" for model in view.models}
     return {**own, **keys.SPECIES, **keys.CLAUDE}
+
+
+def _panel(view: ProgramView) -> dict[str, str]:
+    return {**_models(view), BY_RESULTS: "of several models, by what each has gained"}
+
+
+def _tools(view: ProgramView) -> dict[str, str]:
+    """Tools that the program can give a role: those of its servers, and those that are built in."""
+    return {**{f"{SERVER_PREFIX}{name}": "its tools" for name in view.servers}, **keys.TOOLS}
+
+
+def _payloads(view: ProgramView) -> dict[str, str]:
+    return {name: fields_of(payload) for name, payload in view.payloads.items()}

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from orgruntime.compiler import keys as table
 from orgruntime.compiler.authority import DEFAULT_TOOLS
+from orgruntime.compiler.hint_keys import HINTS as HINT_TABLE
 from orgruntime.compiler.species import KEY_FREE
 from orgruntime.model.appetite import PRESETS
 from orgruntime.model.claude import CURRENT, price_of
-from orgruntime.model.manifest import Direction, RoleKind
+from orgruntime.model.manifest import Direction, Memory, RoleKind
 from orgruntime.model.tools import BUILT_IN
 
 SPECIES = {
@@ -37,6 +38,12 @@ KINDS = {
     RoleKind.HUMAN.value: "a person",
 }
 
+MEMORIES = {
+    Memory.NONE.value: "nothing: it begins anew with every inquiry",
+    Memory.OWN.value: "its own earlier proposals",
+    Memory.ORG.value: "all earlier proposals of the run, and the log of before it",
+}
+
 
 @dataclass(frozen=True)
 class Key:
@@ -50,18 +57,22 @@ class Key:
     """A mapping whose names are the author's own."""
 
 
-_PRESETS = {
+PRESET_WORDS = {
     preset.value: f"proof {one.false_champions:.2g}, exploration {one.exploration:.2g}, stakes {one.largest_stake:.2g}"
     for preset, one in PRESETS.items()
 }
 _WORDS = {
     **KINDS,
-    **_PRESETS,
+    **MEMORIES,
+    **PRESET_WORDS,
     Direction.MINIMIZE.value: "smaller is better",
     Direction.MAXIMIZE.value: "larger is better",
 }
 _MODELS = {**SPECIES, **CLAUDE}
-_USUAL = {"models": _MODELS, "model": _MODELS, "tools": TOOLS}
+_USUAL = {
+    "models": _MODELS, "model": _MODELS, "tools": TOOLS,
+    "human": {"yes": "the role is a person", "no": "it is none"},
+}  # fmt: skip
 """Words for keys that take others as well."""
 
 
@@ -86,13 +97,13 @@ def _doc(key: table.Key) -> str:
 PROGRAM: Mapping[str, Key] = _keys(table.PROGRAM)
 MODEL = PROGRAM["models"].keys
 RESOURCES = _keys(table.RESOURCES)
+HINTS = _keys(HINT_TABLE)
 ROLE_BUDGET = _keys(table.ROLE_BUDGET)
-HINTS = _keys(table.HINTS)
 ROLE: Mapping[str, Key] = {
     "name": Key("A name for people. The role's identity is the path of its file."),
     "description": Key("What the role is for, in one sentence."),
     "tools": Key("What the role asks for; only `program.md` grants. Absent: the org's set.", _USUAL["tools"]),
-    "model": Key("A wish that other tools obey. Here the Roles table or `org.model` decides."),
+    "model": Key("A wish: granted where `models:` of program.md has it, by name or by what it means today."),
     "title": Key("Stands in for a missing description."),
     "org": Key("Hints for orgruntime; all of them can be given in the Roles table instead, which wins.", keys=HINTS),
     "metadata": Key("Free words of other tools. `metadata.org` is read as `org` where there is none.", is_open=True),

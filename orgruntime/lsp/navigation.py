@@ -21,10 +21,14 @@ from lsprotocol.types import (
     WorkspaceEdit,
 )
 
+from orgruntime.compiler.naming import slug_named
+from orgruntime.lsp.buffer import Buffer
+from orgruntime.lsp.front import cursor_at
 from orgruntime.lsp.program import PayloadMention, ProgramView, RoleMention
 from orgruntime.lsp.session import Session
 
 _TOP = Range(Position(0, 0), Position(0, 0))
+_NAME = re.compile(r"[\w/.-]+")
 _SLUG = re.compile(r"[A-Za-z0-9][\w-]*(?:/[A-Za-z0-9][\w-]*)*")
 _BEHIND_PATH = re.compile(r"^[^#?]*")
 
@@ -40,6 +44,23 @@ def definition(session: Session, view: ProgramView, offset: int) -> Location | N
         return Location(session.uri(ref.path), _TOP) if ref else None
     named = view.payload_at(offset)
     return _declaration(session, view, named) if named else None
+
+
+def definition_in_role(session: Session, buffer: Buffer, view: ProgramView, offset: int) -> Location | None:
+    """The role, or the payload, that a hint of a role file names."""
+    begin, end = buffer.line_of(offset)
+    word = next((one for one in _NAME.finditer(buffer.text, begin, end) if one.start() <= offset <= one.end()), None)
+    cursor = cursor_at(buffer.text, word.start()) if word else None
+    if word is None or cursor is None or not cursor.is_value:
+        return None
+    if cursor.path == ("org", "hands_off_to"):
+        slug = slug_named(word[0])
+        refs = {ref.slug: ref.path for ref in view.links.own_files()}
+        found = refs.get(slug) or (view.org / view.slugs[slug] if slug in view.slugs else None)
+        return Location(session.uri(Path(os.path.normpath(found))), _TOP) if found else None
+    if cursor.path in (("org", "produces"), ("org", "consumes")):
+        return _declaration(session, view, PayloadMention(word[0], 0, 0))
+    return None
 
 
 def references(session: Session, view: ProgramView, offset: int, declared: bool) -> list[Location]:

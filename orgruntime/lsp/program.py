@@ -73,6 +73,12 @@ class ProgramView:
         return read_roles(self.document, section, self.links, Findings())[0] if section else ()
 
     @cached_property
+    def slugs(self) -> dict[str, str]:
+        """Slug → path of each role that a link of the program leads to."""
+        refs = [ref for mention in self.roles if (ref := self.resolve(mention))]
+        return {ref.slug: ref.source for ref in refs}
+
+    @cached_property
     def people(self) -> dict[str, Role]:
         """The roles of the table by slug, as far as their row says what they are."""
         return {
@@ -81,6 +87,8 @@ class ProgramView:
                 name=row.label,
                 kind=row.kind or RoleKind.AGENT,
                 species=tuple(node.text.strip() for node in row.panel.names),
+                produces=_texts(row.hints.produces),
+                consumes=_texts(row.hints.consumes),
             )
             for row in self.rows
         }
@@ -174,6 +182,10 @@ class ProgramView:
 
     def _front(self, key: str) -> Node | None:
         return self.document.front.get(key) if self.document.front else None
+
+
+def _texts(nodes: tuple[ScalarNode, ...] | None) -> tuple[str, ...] | None:
+    return None if nodes is None else tuple(node.text for node in nodes)
 
 
 def _scalars(node: Node | None) -> tuple[ScalarNode, ...]:

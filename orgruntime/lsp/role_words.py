@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lsprotocol.types import CompletionItem, CompletionItemKind
 
+from orgruntime.compiler.library import RoleRef
 from orgruntime.compiler.rolefile import slug_of
 from orgruntime.lsp.inert import inert
 from orgruntime.lsp.program import ProgramView
@@ -62,11 +63,16 @@ def role_links(view: ProgramView) -> dict[str, str]:
         if mention.label and not mention.href.startswith("lib/") and view.resolve(mention):
             found.setdefault(mention.label, mention.href)
     linked = set(found.values())
-    own = [ref.source for ref in view.links.own_files() if Path(ref.source).stem.casefold() not in _DOCUMENTS]
+    own = [ref.source for ref in view.links.own_files() if is_role_file(ref)]
     for href in (*own, *library_files(view).values()):
         if href not in linked and _PLAIN.fullmatch(href):
             found.setdefault(_label(href), href)
     return found
+
+
+def is_role_file(ref: RoleRef) -> bool:
+    """Whether a file below `roles/` may be a role, by its name."""
+    return Path(ref.source).stem.casefold() not in _DOCUMENTS
 
 
 def imports(view: ProgramView) -> dict[str, str]:

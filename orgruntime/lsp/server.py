@@ -164,8 +164,14 @@ def _hover(ls: OrgServer, params: types.HoverParams) -> types.Hover | None:
 
 
 def _definition(ls: OrgServer, params: types.DefinitionParams) -> types.Location | None:
-    view = ls.program(params.text_document.uri)
-    return navigation.definition(ls.session, view, view.buffer.offset(params.position)) if view else None
+    uri = params.text_document.uri
+    if view := ls.program(uri):
+        return navigation.definition(ls.session, view, view.buffer.offset(params.position))
+    role = ls.role(uri)
+    home = ls.session.view(role.path) if role else None
+    if role is None or home is None:
+        return None
+    return navigation.definition_in_role(ls.session, role, home, role.offset(params.position))
 
 
 def _references(ls: OrgServer, params: types.ReferenceParams) -> list[types.Location]:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from orgruntime.compiler.compile import PROGRAM
 from orgruntime.compiler.library import library_root
-from orgruntime.diagnostics.codes import UNREADABLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.program import ProgramView
+from orgruntime.orgfile.reading_rules import unreadable_file
 from orgruntime.orgfile.source import Reader, Source, decode, read_source
 
 _ROLE_FOLDERS = ("roles", "agents")
@@ -111,11 +111,10 @@ class _Reader:
         if buffer is not None and not buffer.is_too_big:
             return decode(buffer.data, shown, findings)
         if buffer is not None:
-            findings.add(UNREADABLE_FILE, Span(shown), f"`{shown}` is larger than 1 MiB", "keep data out of markdown")
+            findings.put(Span(shown), unreadable_file.too_large(shown))
             return None
         if not self._may_read(path):
-            message = f"`{shown}` leads out of the folder that the editor has opened, and is not read"
-            findings.add(UNREADABLE_FILE, Span(shown), message, "copy the file in, or open the folder that holds it")
+            findings.put(Span(shown), unreadable_file.leads_out(shown))
             return None
         return read_source(path, shown, findings)
 

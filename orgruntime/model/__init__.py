@@ -2,3 +2,7 @@
 
 Import the noun's own module (`orgruntime.model.trial`), never this package.
 """
+
+from orgruntime.model import plugins
+
+plugins.leave_out()

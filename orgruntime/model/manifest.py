@@ -12,7 +12,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from orgruntime.model.amounts import Amounts, Budget
-from orgruntime.model.appetite import Appetite
+from orgruntime.model.appetite import Appetite, BlastRadius
 from orgruntime.model.base import Noun, digest
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.payload import PayloadType
@@ -55,6 +55,16 @@ class RoleKind(StrEnum):
     EXPERIMENT = "experiment"
     VERIFIER = "verifier"
     HUMAN = "human"
+
+
+class Memory(StrEnum):
+    """What an agent is shown of what was tried before."""
+
+    NONE = "none"
+    OWN = "own"
+    """Its own proposals."""
+    ORG = "org"
+    """All proposals of the run, and the log of before it."""
 
 
 class Resources(Noun):
@@ -104,6 +114,22 @@ class Role(Noun):
     builtin: bool = False
     source: str | None = None
     """Path of the role file relative to the org, with `/`."""
+    title: str = ""
+    """For people."""
+    usage: str = ""
+    """The rest of the description, from its first example on."""
+    produces: tuple[str, ...] | None = None
+    """Payloads that the role says it can hand off; None where it does not say. So with `consumes`."""
+    consumes: tuple[str, ...] | None = None
+    hands_off_to: tuple[str, ...] = ()
+    """Slugs of roles that its file would hand work to. A hint: the graph has what the workflow says."""
+    blast_radius: BlastRadius | None = None
+    """Of the role's own proposals; None takes the org's."""
+    inputs: dict[str, str] = {}
+    """What the program filled in; `prompt` holds it already."""
+    memory: Memory = Memory.ORG
+    was: tuple[str, ...] = ()
+    """Former slugs."""
 
 
 class HandoffKind(StrEnum):

@@ -6,13 +6,16 @@ for a language model, misspelt members included; a price is never lower than wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orgruntime.model.claude import price_of
 from orgruntime.model.manifest import Choice, ModelSpec, Price
 
 FAMILIES = ("search/", "digest/", "control/")
 """Species that need no key and no network begin so."""
+
+LONGEST_CHAIN = 10
+"""Models that stand in for each other, the first included."""
 
 _FREE = Price(input=0, output=0)
 
@@ -61,12 +64,15 @@ def ceil_micro(amount: float) -> int:
     return int(amount) if amount - int(amount) < 1e-6 else int(amount) + 1
 
 
-def chain(models: Sequence[ModelSpec], name: str) -> Iterator[ModelSpec]:
+def by_name(models: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
+    return {model.name: model for model in models}
+
+
+def chain(entries: Mapping[str, ModelSpec], name: str) -> Iterator[ModelSpec]:
     """The model of a name, an entry or a species, and its fallbacks, each once."""
-    entries = {model.name: model for model in models}
     seen: set[str] = set()
     waiting: str | None = name
-    while waiting is not None and waiting not in seen:
+    while waiting is not None and waiting not in seen and len(seen) < LONGEST_CHAIN:
         seen.add(waiting)
         model = entries.get(waiting) or ModelSpec(name=waiting, species=waiting)
         yield model

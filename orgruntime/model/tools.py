@@ -6,6 +6,9 @@ with or without a pattern in parentheses, or says which server it is of.
 
 from __future__ import annotations
 
+ABLATE = "Ablate"
+"""The one tool that a role of kind `verifier` can have."""
+
 BUILT_IN = {
     "Read": "reads a file of the worktree",
     "Grep": "searches the files of the worktree",
@@ -16,8 +19,8 @@ BUILT_IN = {
     "RunTrial": "asks for a trial of the worktree as it stands; paid from the run's budget",
     "Ledger": "looks up what was tried, and why it failed",
     "Notebook": "reads and writes the org's shared findings",
-    "AskHuman": "asks a person, and goes on meanwhile",
-    "Ablate": "asks that the parts of a proposal be measured apart",
+    "AskHuman": "asks a person; the run goes on meanwhile",
+    ABLATE: "asks that the parts of a proposal be measured apart; paid from the run's budget",
 }
 """Name → what it does."""
 

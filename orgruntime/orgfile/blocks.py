@@ -8,16 +8,16 @@ are parsed from re-indented copies. The seams used are semi-public: a test pins 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import mistune
 from mistune.block_parser import BlockParser
 from mistune.core import BlockState
 
+from orgruntime.diagnostics.pattern import pattern
 
-@dataclass(frozen=True)
-class Block:
+
+class Block(NamedTuple):
     """`kind` is mistune's: heading, paragraph, list, table, block_code, block_quote, block_html, thematic_break.
 
     [start, end) are offsets; `end` is where the next block begins, without trailing blank lines.
@@ -71,7 +71,7 @@ class _SpanParser(BlockParser):
         return end
 
 
-_RULER = re.compile(r"^ {0,3}(?=[^\n]*\|)\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$", re.MULTILINE)
+_RULER = pattern(r"^ {0,3}(?=[^\n]*\|)\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$", re.MULTILINE)
 
 
 def _with_tables(block: Block, text: str) -> tuple[Block, ...]:
@@ -95,7 +95,7 @@ def _with_tables(block: Block, text: str) -> tuple[Block, ...]:
     return (block,)
 
 
-_INDENT = re.compile(r"[ \t\n]*")
+_INDENT = pattern(r"[ \t\n]*")
 
 
 def _block(token: dict[str, Any], body: str, next_start: int, offset: int) -> Block:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-from orgruntime.diagnostics.codes import UNREADABLE_FILE
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
-from orgruntime.orgfile.memory import recall
+from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.repair import Tolerance
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode
@@ -23,8 +25,7 @@ MAX_STRICT = 256 * 1024
 """Characters of a file whose sections are read. Markdown costs up to 4 s a megabyte; a program has 20,000 at most."""
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """[start, end) are offsets of the trimmed text."""
 
     text: str
@@ -32,16 +33,14 @@ class Cell:
     end: int
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     header: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     start: int
     end: int
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A second-level heading and what stands below it, up to the next heading of its level or above."""
 
     title: str
@@ -130,15 +129,14 @@ def parse_document(source: Source, findings: Findings, *, tolerance: Tolerance |
     """Reads a file. Faults of the front matter go to `findings`; `tolerance` as in `frontmatter.cut`."""
     front = cut(source, findings, tolerance=tolerance)
     if tolerance is None and len(source.text) > MAX_STRICT:
-        message = f"`{source.file}` is longer than {MAX_STRICT:,} characters; what follows is not read"
         span = source.span(MAX_STRICT, MAX_STRICT + 1)
-        findings.add(UNREADABLE_FILE, span, message, "keep data out of markdown files")
+        findings.put(span, reading_rules.unreadable_file.too_long(source.file, MAX_STRICT))
         return Document(source, front.tree, front.broken, min(front.body, MAX_STRICT), MAX_STRICT)
     return Document(source, front.tree, front.broken, front.body, front.end, front.indent)
 
 
-_MARKER = re.compile(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$))", re.MULTILINE)
-_CELL_END = re.compile(r"(?<!\\)\|")
+_MARKER = pattern(r"^(?P<indent>[ \t]*)(?:\d{1,9}[.)]|[-*+])(?:[ \t]+|(?=\n|$))", re.MULTILINE)
+_CELL_END = pattern(r"(?<!\\)\|")
 
 
 def _is_top(mark: re.Match[str], first_indent: int) -> bool:

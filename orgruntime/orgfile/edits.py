@@ -11,7 +11,9 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_LINE_END = re.compile("\r\n|\r|\n")
+from orgruntime.diagnostics.pattern import pattern
+
+_LINE_END = pattern("\r\n|\r|\n")
 
 
 @dataclass(frozen=True, order=True)

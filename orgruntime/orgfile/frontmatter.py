@@ -7,18 +7,18 @@ makes the strict reading the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from orgruntime.diagnostics.codes import MISPLACED_FRONT_MATTER, UNTERMINATED_FRONT_MATTER
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.diagnostics.fixes import Edit
+from orgruntime.diagnostics.pattern import pattern
+from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.repair import Tolerance, misparted, read_by_keys
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode, compose
 
 
-@dataclass(frozen=True)
-class FrontMatter:
+class FrontMatter(NamedTuple):
     """`tree` is None where there is none, or where it could not be read (`broken`). The body is [body, end)."""
 
     tree: MapNode | None
@@ -29,8 +29,7 @@ class FrontMatter:
     """Columns by which every line of the file is indented."""
 
 
-@dataclass(frozen=True)
-class _Frame:
+class _Frame(NamedTuple):
     """Offsets: the line that opens the front matter, its text [start, stop), the body [body, end)."""
 
     opening: int
@@ -41,14 +40,16 @@ class _Frame:
     indent: str = ""
 
 
-_FENCE = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
-_OPEN = re.compile(r"---[ \t]*(?:\n|$)")
+_FENCE = pattern(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
+_OPEN = pattern(r"---[ \t]*(?:\n|$)")
 
-_LEADING = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
-_LOOSE_OPEN = re.compile(
+_PLAIN = "---\n"
+"""How nearly every front matter begins, so that the patterns below are seldom asked."""
+_LEADING = pattern(r"(?:\s|<!--.*?-->)*", re.DOTALL)
+_LOOSE_OPEN = pattern(
     r"^(?P<indent>[ \t]*)(?P<rule>-{3,})[ \t]*\n(?P<next>[ \t\n]*[A-Za-z_][\w.-]*[ \t]*:)?", re.MULTILINE
 )
-_CODE = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<lang>[\w-]*)[ \t]*\n", re.MULTILINE)
+_CODE = pattern(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<lang>[\w-]*)[ \t]*\n", re.MULTILINE)
 _MOST_INDENTED = 2_000
 """Lines of an indented file that a fix moves to the left."""
 
@@ -68,7 +69,7 @@ def missed(source: Source, tolerance: Tolerance) -> int | None:
     return found[0] if len(found) > 1 and source.place(found[0])[0] <= 8 else None
 
 
-_NEAR_TOP = re.compile(r"^[ \t]*(?P<key>[a-z][\w-]*)[ \t]*:[ \t]*\S", re.MULTILINE)
+_NEAR_TOP = pattern(r"^[ \t]*(?P<key>[a-z][\w-]*)[ \t]*:[ \t]*\S", re.MULTILINE)
 
 
 def _strict(source: Source, findings: Findings) -> FrontMatter:
@@ -84,16 +85,17 @@ def _strict(source: Source, findings: Findings) -> FrontMatter:
 
 
 def _unterminated(source: Source, opening: int, findings: Findings) -> FrontMatter:
-    span = source.span(opening, opening + 3)
-    findings.add(UNTERMINATED_FRONT_MATTER, span, "front matter has no end", "close it with a line `---`")
+    findings.put(source.span(opening, opening + 3), reading_rules.unterminated_front_matter.never_closed())
     return FrontMatter(None, len(source.text), len(source.text), broken=True)
 
 
 def _tolerant(source: Source, findings: Findings, tolerance: Tolerance) -> FrontMatter:
     text = source.text
-    lead = _LEADING.match(text)
-    at = text.rfind("\n", 0, lead.end() if lead else 0) + 1
-    code = _CODE.match(text, at)
+    at, code = 0, None
+    if not text.startswith(_PLAIN):
+        lead = _LEADING.match(text)
+        at = text.rfind("\n", 0, lead.end() if lead else 0) + 1
+        code = _CODE.match(text, at)
     frame = _in_code(source, code) if code else _frame(source, at)
     if frame is None:
         return FrontMatter(None, 0, len(text))
@@ -111,15 +113,18 @@ def _frame(source: Source, at: int, end: int | None = None) -> _Frame | None:
     """Front matter that opens in the line at `at`; `stop` before `start` where it has no end."""
     text = source.text
     end = len(text) if end is None else end
-    first = _LOOSE_OPEN.match(text, at, end)
-    if first is None or (len(first["rule"]) > 3 and not first["next"]):
-        return _Frame(at, at + 3, 0, end, end) if text[at:end].strip() == "---" else None
+    indent = ""
+    if not text.startswith(_PLAIN, at, end):
+        first = _LOOSE_OPEN.match(text, at, end)
+        if first is None or (len(first["rule"]) > 3 and not first["next"]):
+            return _Frame(at, at + 3, 0, end, end) if text[at:end].strip() == "---" else None
+        indent = first["indent"]
     start = text.index("\n", at) + 1
-    rule = rf"^[ \t]{{0,{len(first['indent'])}}}(?:-{{3,}}|\.\.\.)[ \t]*$"
+    rule = rf"^[ \t]{{0,{len(indent)}}}(?:-{{3,}}|\.\.\.)[ \t]*$"
     closing = re.compile(rule, re.MULTILINE).search(text, start, end)
     if closing is None:
-        return _Frame(at, start, 0, end, end, first["indent"])
-    return _Frame(at, start, closing.start(), min(end, closing.end() + 1), end, first["indent"])
+        return _Frame(at, start, 0, end, end, indent)
+    return _Frame(at, start, closing.start(), min(end, closing.end() + 1), end, indent)
 
 
 def _in_code(source: Source, code: re.Match[str]) -> _Frame | None:
@@ -166,16 +171,13 @@ def _report_place(source: Source, frame: _Frame, code: re.Match[str] | None, fin
     text = source.text
     before = text[: code.start() if code else frame.opening]
     if before.strip():
-        message = "text that is skipped stands before the front matter"
         first = len(before) - len(before.lstrip())
         move = (Edit(source.span(0, len(before)), ""), Edit(source.span(frame.body, frame.body), before))
-        fix = Fix("move it below the front matter", move, is_safe=False) if not code and not frame.indent else None
-        span = source.span(first, source.line_end(first))
-        findings.add(MISPLACED_FRONT_MATTER, span, message, "begin the file with `---`", fix=fix)
+        fault = reading_rules.misplaced_front_matter.below_text(None if code or frame.indent else move)
+        findings.put(source.span(first, source.line_end(first)), fault)
     elif before:
-        fix = Fix("delete blank lines at the top", (Edit(source.span(0, len(before)), ""),))
-        message = "blank lines stand before the front matter"
-        findings.add(MISPLACED_FRONT_MATTER, source.span(0, 1), message, "begin the file with `---`", fix=fix)
+        cut_off = Edit(source.span(0, len(before)), "")
+        findings.put(source.span(0, 1), reading_rules.misplaced_front_matter.below_blanks(cut_off))
     if code:
         _report_code(source, frame, code, findings)
         return
@@ -186,9 +188,8 @@ def _report_place(source: Source, frame: _Frame, code: re.Match[str] | None, fin
         end = source.line_end(start)
         line = text[start:end].rstrip()
         if line not in ("---", "..."):
-            fix = Fix("write `---`", (Edit(source.span(start, end), "---"),))
-            message = f"`{line[:20]}` is read as `---`"
-            findings.add(MISPLACED_FRONT_MATTER, source.span(start, end), message, "write `---`", fix=fix)
+            span = source.span(start, end)
+            findings.put(span, reading_rules.misplaced_front_matter.odd_line(line, Edit(span, "---")))
 
 
 def _report_code(source: Source, frame: _Frame, code: re.Match[str], findings: Findings) -> None:
@@ -202,19 +203,16 @@ def _report_code(source: Source, frame: _Frame, code: re.Match[str], findings: F
     edits = [Edit(source.span(code.start(), code.end()), "---\n" if bare else "")]
     if bare or code["fence"] in text[closing[0] : closing[1]]:
         edits.append(Edit(source.span(*closing), "---" if bare else ""))
-    fix = Fix("delete the code fence around it", tuple(edits)) if not text[: code.start()].strip() else None
-    message = "the front matter stands in a code block"
-    findings.add(MISPLACED_FRONT_MATTER, span, message, "delete the lines with the code fence", fix=fix)
+    fault = reading_rules.misplaced_front_matter.in_code(None if text[: code.start()].strip() else tuple(edits))
+    findings.put(span, fault)
 
 
 def _report_indent(source: Source, frame: _Frame, findings: Findings) -> None:
     text = source.text
     depth = _depth(text, frame)
     starts = [at for at in source.starts if frame.opening <= at < frame.end and text.startswith(frame.indent, at)]
-    fix = None
+    edits = None
     if depth and len(starts) <= _MOST_INDENTED:
         edits = tuple(Edit(source.span(at, at + depth), "") for at in starts)
-        fix = Fix("move every line to the left", edits)
     span = source.span(frame.opening, frame.opening + len(frame.indent))
-    message = "the front matter is indented"
-    findings.add(MISPLACED_FRONT_MATTER, span, message, "begin each line at the left margin", fix=fix)
+    findings.put(span, reading_rules.misplaced_front_matter.indented(edits))

@@ -6,8 +6,10 @@ Invariant: the pieces are in order, do not overlap, and cover the text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
+
+from orgruntime.diagnostics.pattern import pattern
 
 
 class PieceKind(StrEnum):
@@ -16,8 +18,7 @@ class PieceKind(StrEnum):
     CODE = "code"
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """`text` is what a reader sees; `href` the target of a link as it is written; [start, end) offsets of the whole."""
 
     kind: PieceKind
@@ -28,7 +29,7 @@ class Piece:
     href_start: int = 0
 
 
-_INLINE = re.compile(
+_INLINE = pattern(
     r"(?P<ticks>`+)(?P<code>[^`]|[^`].*?[^`])(?P=ticks)(?!`)"
     r"|(?<!\\)(?<!!)\[(?P<label>(?:\\.|[^\[\]\\])*)\]\([ \t]*(?:<(?P<angled>[^<>\n]*)>|(?P<href>[^\s()<>]*))"
     r"(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'))?[ \t]*\)",

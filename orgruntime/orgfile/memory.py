@@ -1,4 +1,4 @@
-"""What was made of a file before, by the file's content, so that an unchanged one is not read again.
+"""What was made of a file before, by the file's content, as bytes.
 
 Works on values that are functions of one `Source` alone, and on bytes: where those are kept is the caller's business.
 Knows no roles. Invariant: recalled and made anew, a value and its findings are equal; bytes that were not stored here
@@ -11,14 +11,13 @@ import io
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
+from orgruntime.orgfile.recall import asking
 from orgruntime.orgfile.source import Source
 
 T = TypeVar("T")
-_FINDINGS = "findings"
 _ROOMS = ("orgruntime.diagnostics.", "orgruntime.model.", "orgruntime.orgfile.", "orgruntime.compiler.")
 _LONG = 200
 """Characters from which a part of the file's text is stored as its place in the file."""
@@ -39,26 +38,24 @@ class Memory:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, `recall` asks this memory. `used` and `made` begin anew."""
+        """Inside, this memory is asked. `used` and `made` begin anew."""
         self.used, self.made = {}, 0
-        token = _CURRENT.set(self)
         try:
-            yield
+            with asking(self):
+                yield
         finally:
-            _CURRENT.reset(token)
             self._known.update(self.used)
 
     def recall(self, key: str, source: Source, findings: Findings, make: Callable[[Findings], T]) -> T:
         entry = self.used.get(key) or self._known.get(key)
-        stored = _load(entry, source, findings) if entry is not None else None
+        stored = _load(entry, source) if entry is not None else None
         if entry is None or stored is None:
             own = Findings()
-            token = _CURRENT.set(None)
-            value = make(own)
-            _CURRENT.reset(token)
+            with asking(None):
+                value = make(own)
             entry = _dump(value, own, source)
             self.made += 1
-            stored = _load(entry, source, findings) if entry is not None else None
+            stored = _load(entry, source) if entry is not None else None
             if entry is None or stored is None:
                 return make(findings)
         self.used[key] = entry
@@ -68,32 +65,18 @@ class Memory:
         return value
 
 
-_CURRENT: ContextVar[Memory | None] = ContextVar("memory", default=None)
-
-
-def recall(kind: str, source: Source, findings: Findings, make: Callable[[Findings], T]) -> T:
-    """`make(findings)`, or what it gave and found before for the same file. `kind` names what it makes of the file.
-
-    A memory is no part of what is compiled, so it is not handed through: `Memory.in_use` sets it for a while.
-    """
-    memory = _CURRENT.get()
-    if memory is None or not source.sha256:
-        return make(findings)
-    return memory.recall("\0".join((kind, source.sha256, source.file)), source, findings, make)
-
-
 def _dump(value: object, own: Findings, source: Source) -> bytes | None:
     out = io.BytesIO()
     try:
-        _Writer(out, source.text, own).dump((tuple(own), value))
+        _Writer(out, source.text).dump((tuple(own), value))
     except _FAULTS:
         return None
     return out.getvalue()
 
 
-def _load(entry: bytes, source: Source, findings: Findings) -> tuple[tuple[Diagnostic, ...], Any] | None:
+def _load(entry: bytes, source: Source) -> tuple[tuple[Diagnostic, ...], Any] | None:
     try:
-        stored = _Reader(io.BytesIO(entry), source.text, findings).load()
+        stored = _Reader(io.BytesIO(entry), source.text).load()
     except _FAULTS:
         return None
     is_pair = isinstance(stored, tuple) and len(stored) == 2 and isinstance(stored[0], tuple)
@@ -101,28 +84,24 @@ def _load(entry: bytes, source: Source, findings: Findings) -> tuple[tuple[Diagn
 
 
 class _Writer(pickle.Pickler):
-    """Leaves out what the reader has: the collector of findings, and the text of the file."""
+    """Leaves out what the reader has: the text of the file."""
 
-    def __init__(self, out: io.BytesIO, text: str, own: Findings) -> None:
+    def __init__(self, out: io.BytesIO, text: str) -> None:
         super().__init__(out, protocol=5)
-        self._text, self._own = text, own
+        self._text = text
 
     def persistent_id(self, value: Any) -> Any:
-        if value is self._own:
-            return _FINDINGS
         if type(value) is str and len(value) >= _LONG and (at := self._text.find(value)) >= 0:
             return at, at + len(value)
         return None
 
 
 class _Reader(pickle.Unpickler):
-    def __init__(self, entry: io.BytesIO, text: str, findings: Findings) -> None:
+    def __init__(self, entry: io.BytesIO, text: str) -> None:
         super().__init__(entry)
-        self._text, self._findings = text, findings
+        self._text = text
 
     def persistent_load(self, place: Any) -> Any:
-        if place == _FINDINGS:
-            return self._findings
         start, end = place
         return self._text[start:end]
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from orgruntime.diagnostics.codes import DOUBTFUL_REPAIR, DUPLICATE_KEY, REPAIRED_FRONT_MATTER, YAML_FEATURE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.diagnostics.pattern import pattern
+from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode, compose
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(NamedTuple):
     """The keys of a tolerant reading, by what may be made of a broken value of theirs."""
 
     texts: frozenset[str]
@@ -38,25 +38,23 @@ class Tolerance:
         return self.texts | self.names | self.opaque | self.strict
 
 
-@dataclass
 class _Chunk:
-    """A key and what stands up to the next one, as offsets. `tree` is what YAML makes of it by itself."""
+    """A key and what stands from `start` to `stop`, as offsets. `tree` is what YAML makes of it by itself.
 
-    key: str
-    start: int
-    colon: int
-    """Behind the colon."""
-    value: int
-    """Where the value begins on the line of the key."""
-    stop: int = 0
-    tree: MapNode | None = None
-    findings: Findings | None = None
+    `colon` is behind the colon, `value` where the value begins on the line of the key.
+    """
+
+    def __init__(self, key: str, start: int, colon: int, value: int) -> None:
+        self.key, self.start, self.colon, self.value = key, start, colon, value
+        self.stop = 0
+        self.tree: MapNode | None = None
+        self.findings: Findings | None = None
 
 
 _MOST_KEYS = 1_000
 """Keys of a front matter that is repaired. The richest of 2,089 in the wild has 16; each costs a parser of its own."""
 
-_KEY = re.compile(r"^(?P<indent>[ \t]*)(?P<key>[A-Za-z_][\w.-]*)[ \t]*:(?P<gap>[ \t]*)(?P<value>[^\n]*)", re.MULTILINE)
+_KEY = pattern(r"^(?P<indent>[ \t]*)(?P<key>[A-Za-z_][\w.-]*)[ \t]*:(?P<gap>[ \t]*)(?P<value>[^\n]*)", re.MULTILINE)
 
 
 def read_by_keys(
@@ -76,8 +74,7 @@ def read_by_keys(
         for name, value in found:
             if name.text in entries:
                 line = entries[name.text][0].span.line
-                message = f"`{name.text}` is given twice; the first is in line {line}"
-                own.add(DUPLICATE_KEY, name.span, message, "keep one of them")
+                own.put(name.span, reading_rules.duplicate_key.again(name.text, line))
             entries.setdefault(name.text, (name, value))
     for one in own:
         findings.keep(one)
@@ -168,13 +165,11 @@ def _entries(
     first = source.line_end(chunk.value)
     span = source.span(chunk.value, min(first, chunk.stop)) if chunk.value < min(first, chunk.stop) else name.span
     read_as = "it stands" if sure and fix and isinstance(node, ScalarNode) else _shown(node)
-    message = f"`{chunk.key}` is not valid YAML{_reason(source, chunk)} and is read as {read_as}"
+    reason = _reason(source, chunk)
     if sure and fix:
-        help = "put the value in quotes; `orgrun fix` does"
-        findings.add(REPAIRED_FRONT_MATTER, span, message, help, fix=fix)
+        findings.put(span, reading_rules.repaired_front_matter.read(chunk.key, reason, read_as, fix))
     else:
-        help = "see that it says what you mean" + ("; `orgrun fix` writes the reading down" if fix else "")
-        findings.add(DOUBTFUL_REPAIR, span, message, help, fix=fix)
+        findings.put(span, reading_rules.doubtful_repair.read(chunk.key, reason, read_as, fix))
     return ((name, node),)
 
 
@@ -192,8 +187,8 @@ def _reason(source: Source, chunk: _Chunk) -> str:
     if source.text.startswith("*", chunk.value):
         return " (`*` begins an alias)"
     for found in chunk.findings or ():
-        problem = found.message.partition("not YAML: ")[2]
-        if problem.startswith(("a second", "a tab")):
+        problem = reading_rules.invalid_yaml.reason(found.message)
+        if problem.startswith(("a second", "a tab", "a quote")):
             return f" ({problem})"
     return ""
 
@@ -205,7 +200,7 @@ def _is_sound(source: Source, chunk: _Chunk, tolerance: Tolerance) -> bool:
 
 def _may_be_words(source: Source, chunk: _Chunk, tolerance: Tolerance) -> bool:
     """Anchors and tags stay errors, and so does an alias, except where it is a star before words or for `all`."""
-    if chunk.findings is not None and any(found.code == YAML_FEATURE.id for found in chunk.findings):
+    if chunk.findings is not None and any(found.name == "yaml-feature" for found in chunk.findings):
         return chunk.key in tolerance.texts | tolerance.names and source.text.startswith("*", chunk.value)
     return chunk.key not in tolerance.strict
 
@@ -247,8 +242,8 @@ def _names(source: Source, chunk: _Chunk) -> tuple[ListNode, str, bool]:
     return ListNode(source.span(chunk.value, chunk.stop), tuple(items)), new, sure
 
 
-_NAME = re.compile(r"(?:[^,\[\]{}\"'()\n-]|(?<=\S)-|\([^()\n]*\)?)+")
-_PLAIN = re.compile(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_][\w./-]*", re.IGNORECASE)
+_NAME = pattern(r"(?:[^,\[\]{}\"'()\n-]|(?<=\S)-|\([^()\n]*\)?)+")
+_PLAIN = pattern(r"(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_][\w./-]*", re.IGNORECASE)
 
 
 def _proven(source: Source, chunk: _Chunk, new: str, node: Node) -> Fix | None:

@@ -14,28 +14,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.diagnostics.codes import (
-    BIDI_CONTROL,
-    BYTE_ORDER_MARK,
-    CARRIAGE_RETURNS,
-    HIDDEN_CHARACTER,
-    NOT_UTF8,
-    UNREADABLE_FILE,
-)
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.fixes import Edit, Fix
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile import reading_rules
 
 MAX_FILE_BYTES = 1 << 20
 """The largest of 2,089 role files in the wild has 41,000 characters."""
 
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_HIDDEN = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_HIDDEN = (
+    frozenset("\u00ad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\x7f")
+    | frozenset(map(chr, range(0xE0000, 0xE0080)))
+    | (frozenset(map(chr, range(32))) - frozenset("\t\n\r"))
+)
 _NEVER_HIDDEN = bytes(
     byte for byte in range(256) if (32 <= byte != 127 or byte in b"\t\n\r") and byte not in b"\xc2\xd8\xe1\xe2\xef\xf3"
 )
 """Bytes that begin none of the characters above in UTF-8."""
-_HIDDEN_E2 = re.compile(rb"\xe2(?:\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xaf])")
+_HIDDEN_E2 = pattern(rb"\xe2(?:\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xaf])")
 """Those of the characters above that begin as dashes, curly quotes and arrows do."""
 _FLAG = "\U0001f3f4"
 """Tag characters are honest in one place: after the black flag, where they spell a region."""
@@ -84,16 +81,14 @@ def read_source(path: Path, shown: str, findings: Findings) -> Source | None:
     here = Span(shown)
     try:
         if not path.is_file():
-            findings.add(UNREADABLE_FILE, here, f"`{shown}` is not a regular file", "replace it with a text file")
+            findings.put(here, reading_rules.unreadable_file.not_regular(shown))
             return None
         if path.stat().st_size > MAX_FILE_BYTES:
-            findings.add(UNREADABLE_FILE, here, f"`{shown}` is larger than 1 MiB", "keep data out of markdown files")
+            findings.put(here, reading_rules.unreadable_file.too_large(shown))
             return None
         data = path.read_bytes()
     except OSError as error:
-        findings.add(
-            UNREADABLE_FILE, here, f"cannot read `{shown}`: {error.strerror or error}", "check its permissions"
-        )
+        findings.put(here, reading_rules.unreadable_file.failed(shown, error.strerror or str(error)))
         return None
     return decode(data, shown, findings)
 
@@ -105,17 +100,14 @@ def decode(data: bytes, shown: str, findings: Findings) -> Source | None:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         good = Source(shown, data[: error.start].decode("utf-8", errors="replace").lstrip("\ufeff"))
-        message = f"byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8"
-        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        help = "save the file as UTF-8; it looks like UTF-16" if wide else "save the file as UTF-8"
-        findings.add(NOT_UTF8, good.span(len(good.text)), message, help)
+        looks_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        fault = reading_rules.not_utf8.bad_byte(data[error.start], error.start, looks_wide=looks_wide)
+        findings.put(good.span(len(good.text)), fault)
         return None
     if data.startswith(b"\xef\xbb\xbf"):
-        fix = Fix("delete the byte-order mark", (Edit(Span(shown, 1, 0, 1, 1), ""),))
-        message = "the file begins with a byte-order mark, which is skipped"
-        findings.add(BYTE_ORDER_MARK, Span(shown), message, fix=fix)
+        findings.put(Span(shown), reading_rules.byte_order_mark.skipped(shown))
     if "\r" in text:
-        findings.add(CARRIAGE_RETURNS, Span(shown), "the file has carriage returns, which are read as line ends")
+        findings.put(Span(shown), reading_rules.carriage_returns.read_as_line_ends())
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     source = Source(shown, text, digest)
     if may_hide(data):
@@ -131,13 +123,10 @@ def may_hide(data: bytes) -> bool:
 
 def _report_hidden(source: Source, findings: Findings) -> None:
     """The first place of each character; the work is that of a few searches, however many there are."""
-    for char in sorted(set(source.text)):
-        if _BIDI.match(char):
-            _report_one(source, source.text.index(char), findings)
-        elif _HIDDEN.match(char):
-            at = _first_astray(source.text, char)
-            if at is not None:
-                _report_one(source, at, findings)
+    for char in sorted((_BIDI | _HIDDEN).intersection(source.text)):
+        at = source.text.index(char) if char in _BIDI else _first_astray(source.text, char)
+        if at is not None:
+            _report_one(source, at, findings)
 
 
 def _first_astray(text: str, char: str) -> int | None:
@@ -150,10 +139,7 @@ def _first_astray(text: str, char: str) -> int | None:
 
 def _report_one(source: Source, at: int, findings: Findings) -> None:
     char = source.text[at]
-    point = f"U+{ord(char):04X}"
-    if _BIDI.match(char):
-        message = f"direction control {point} makes the text read differently from what is in the file"
-        findings.add(BIDI_CONTROL, source.span(at), message, "delete the character")
+    if char in _BIDI:
+        findings.put(source.span(at), reading_rules.bidi_control.control(char))
     else:
-        message = f"invisible character {point}: what people see is not what a model reads"
-        findings.add(HIDDEN_CHARACTER, source.span(at), message, "delete the character")
+        findings.put(source.span(at), reading_rules.hidden_character.invisible(char))

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import yaml
 
-from orgruntime.diagnostics.codes import DUPLICATE_KEY, FRONT_MATTER_TOO_BIG, INVALID_YAML, YAML_FEATURE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
+from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.source import Source
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 12
 
 
-@dataclass(frozen=True)
-class ScalarNode:
+class ScalarNode(NamedTuple):
     span: Span
     text: str
     plain: bool = True
@@ -39,8 +39,7 @@ class ScalarNode:
         return self.span if self.inner is None else self.span.part(start + self.inner, end + self.inner)
 
 
-@dataclass(frozen=True)
-class ListNode:
+class ListNode(NamedTuple):
     span: Span
     items: tuple[Node, ...]
 
@@ -74,8 +73,7 @@ class _Refused(Exception):
 def compose(source: Source, start: int, end: int, findings: Findings) -> MapNode | None:
     """The mapping in source.text[start:end], or None with errors in `findings`. An empty text is an empty mapping."""
     if len(source.text[start:end].encode()) > MAX_BYTES:
-        message = f"front matter is larger than {MAX_BYTES // 1024} KiB"
-        findings.add(FRONT_MATTER_TOO_BIG, source.span(start), message, "move words below the second `---`")
+        findings.put(source.span(start), reading_rules.front_matter_too_big.larger(MAX_BYTES))
         return None
     try:
         return _Composer(source, start, end, findings).mapping()
@@ -84,31 +82,10 @@ def compose(source: Source, start: int, end: int, findings: Findings) -> MapNode
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = start + min(mark.index if mark else 0, max(0, end - start - 1))
-        findings.add(INVALID_YAML, source.span(at), f"front matter is not YAML: {_reworded(error)}", _remedy(error))
+        findings.put(source.span(at), reading_rules.invalid_yaml.refused(error.problem or ""))
     except yaml.reader.ReaderError as error:
-        at = start + error.position
-        findings.add(
-            INVALID_YAML, source.span(at), "front matter holds a character that YAML does not allow", "delete it"
-        )
+        findings.put(source.span(start + error.position), reading_rules.invalid_yaml.bad_character())
     return None
-
-
-def _reworded(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or "it cannot be parsed"
-    if "mapping values are not allowed here" in problem:
-        return "a second `: ` in one line"
-    if "found character '\\t'" in problem:
-        return "a tab where spaces are wanted"
-    return problem
-
-
-def _remedy(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or ""
-    if "mapping values" in problem:
-        return "put the value in quotes"
-    if "\\t" in problem:
-        return "indent with spaces"
-    return "quote values that hold `: `, `#`, brackets or begin with a sign such as `*`, `&`, `@` or `%`"
 
 
 class _Composer:
@@ -126,7 +103,7 @@ class _Composer:
         if root is None or (isinstance(root, ScalarNode) and root.is_null):
             return MapNode(self._source.span(self._offset, self._offset), ())
         if not isinstance(root, MapNode):
-            self._findings.add(INVALID_YAML, root.span, "front matter must be a list of `key: value` lines")
+            self._findings.put(root.span, reading_rules.invalid_yaml.no_mapping())
             raise _Refused
         return root
 
@@ -152,7 +129,7 @@ class _Composer:
                 break
             key = self._node(event, depth + 1)
             if not isinstance(key, ScalarNode) or key.is_null:
-                self._findings.add(INVALID_YAML, key.span, "a key must be a word")
+                self._findings.put(key.span, reading_rules.invalid_yaml.no_word())
                 raise _Refused
             value = self._node(next(self._events), depth + 1)
             self._keep(entries, key, value)
@@ -160,18 +137,18 @@ class _Composer:
 
     def _keep(self, entries: dict[str, tuple[ScalarNode, Node]], key: ScalarNode, value: Node) -> None:
         if key.text == "<<" and key.plain:
-            self._findings.add(YAML_FEATURE, key.span, "merge keys (`<<`) are not allowed", "write the keys out")
+            self._findings.put(key.span, reading_rules.yaml_feature.merge_key())
             return
         if key.text in entries:
-            message = f"`{key.text}` is given twice; the first is in line {entries[key.text][0].span.line}"
-            self._findings.add(DUPLICATE_KEY, key.span, message, "keep one of them")
+            first = entries[key.text][0].span.line
+            self._findings.put(key.span, reading_rules.duplicate_key.again(key.text, first))
             return
         entries[key.text] = (key, value)
 
     def _check(self, event: yaml.Event, depth: int) -> None:
         if depth > MAX_DEPTH:
             span = self._span(_begin(event), _begin(event) + 1)
-            self._findings.add(FRONT_MATTER_TOO_BIG, span, f"front matter is nested deeper than {MAX_DEPTH} levels")
+            self._findings.put(span, reading_rules.front_matter_too_big.deeper(MAX_DEPTH))
             raise _Refused
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if isinstance(event, yaml.AliasEvent):
@@ -183,8 +160,7 @@ class _Composer:
 
     def _refuse(self, event: yaml.Event, what: str) -> None:
         span = self._span(_begin(event), max(_begin(event) + 1, _finish(event)))
-        help = "write the value out, or put it in quotes if it is text"
-        self._findings.add(YAML_FEATURE, span, f"{what} is not allowed in front matter", help)
+        self._findings.put(span, reading_rules.yaml_feature.forbidden(what))
         raise _Refused
 
     def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:

@@ -18,7 +18,7 @@ def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
         _line(Dial.PROOF, "false_champions", _one_in(numbers.alpha), _proof(numbers)),
         _line(Dial.SMALLEST_WIN, "smallest_win", f"{numbers.smallest_win:g} × noise", _smallest_win(numbers)),
         _line(Dial.EXPLORATION, "exploration", share(numbers.exploration), "share of trials for long shots", False),
-        _line(Dial.OPTIMISM, "optimism", f"{numbers.optimism:g}", "quantile by which directions are judged", False),
+        _line(Dial.OPTIMISM, "optimism", f"{numbers.optimism:g}", "quantile by which a panel's models are judged"),
         _line(
             Dial.PATIENCE, "keep_per_rung", share(numbers.keep_per_rung), "share of running trials kept a rung", False
         ),

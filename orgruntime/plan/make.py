@@ -12,7 +12,7 @@ from orgruntime.model.amounts import UNITS, Budget
 from orgruntime.model.fleet import Fleet
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind, ToolServer
 from orgruntime.model.numbers import Numbers
-from orgruntime.model.species import chain, panel_text
+from orgruntime.model.species import by_name, chain, panel_text
 from orgruntime.model.tools import server_of
 from orgruntime.plan.dials import dial_plans
 from orgruntime.plan.fit import fit
@@ -90,7 +90,7 @@ def _authority(role: Role, manifest: Manifest) -> AuthorityPlan:
 
 
 def _called(manifest: Manifest, name: str) -> list[str]:
-    return [model.name for model in chain(manifest.models, name)]
+    return [model.name for model in chain(by_name(manifest.models), name)]
 
 
 def _server(server: ToolServer) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from orgruntime.model.call_limits import limits_for, worst_call
 from orgruntime.model.manifest import Manifest, ModelSpec, Role
 from orgruntime.model.species import (
+    by_name,
     ceil_micro,
     chain,
     costs_money,
@@ -41,7 +42,7 @@ def call_plans(manifest: Manifest, role: Role) -> tuple[CallPlan, ...]:
 def language_models(manifest: Manifest, role: Role) -> list[tuple[ModelSpec, bool]]:
     """The language models of a role, each once; whether it is there as a fallback alone."""
     own = [manifest.species_of(name) for name in role.species]
-    behind = [model for name in role.species for model in [*chain(manifest.models, name)][1:]]
+    behind = [model for name in role.species for model in [*chain(by_name(manifest.models), name)][1:]]
     found = {model: True for model in behind} | {model: False for model in own}
     order = dict.fromkeys([*own, *behind])
     return [(model, found[model]) for model in order if is_language_model(model.species)]

@@ -17,6 +17,7 @@ from orgruntime.model.ids import IdeaId, PayloadId, ProposalId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Idea, IdeaState, Proposal, VerdictWord
+from orgruntime.model.tools import ABLATE
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.parts import Part, alone, lines_of, parts_of, without
@@ -28,7 +29,6 @@ MOST_PARTS = 8
 """Parts of one proposal that are asked for together."""
 MOST_AFTER_A_TEST = 6
 """Parts that a referee asks for after one certificate."""
-TOOL_NAME = "Ablate"
 
 _ASKED = re.compile(r"ablate\s+[`\"']?(p[a-z]{0,2}\d[\w.+]*)[`\"']?(?:\s+part\s+(.+))?", re.IGNORECASE)
 
@@ -122,7 +122,7 @@ async def ablation_step(lab: Lab, role: Role, address: StepAddress, inbox: Paylo
 def after_a_test(lab: Lab, role: Role, proposals: Iterable[ProposalId]) -> list[Apart]:
     """What a referee that may ask asks for once a champion is certified: the parts of what is new in it, largest gain
     first."""
-    if TOOL_NAME not in role.tools:
+    if ABLATE not in role.tools:
         return []
     champions = [row.certificate.proposals for row in lab.ledger.champion_history() if row.certificate is not None]
     certified = {id for line in champions for id in line}

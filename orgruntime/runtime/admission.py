@@ -29,9 +29,9 @@ def earlier_proposal(lab: Lab, tree: TreeId) -> tuple[Proposal, str] | None:
     return earlier, f"the same code as {earlier.id} ({told})"
 
 
-def blast(lab: Lab, role: Role, diff: Diff) -> str:
-    """`role`: whose resources a trial of it takes. Empty: within the blast radius."""
-    radius = lab.numbers.blast_radius
+def blast(lab: Lab, role: Role, diff: Diff, author: Role) -> str:
+    """`role`: whose resources a trial of it takes. Empty: within the blast radius, the author's own if it has one."""
+    radius = author.blast_radius or lab.numbers.blast_radius
     for what, value, bound in (
         ("files", len(diff.files), radius.files),
         ("lines", diff.lines, radius.lines),

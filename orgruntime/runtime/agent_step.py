@@ -14,11 +14,11 @@ from typing import Any
 
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import PayloadId, ProposalId, RoleSlug
-from orgruntime.model.manifest import Choice, Role
+from orgruntime.model.manifest import Choice, Memory, Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal, RiskClass
 from orgruntime.model.species import is_language_model
-from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.model.step import PastTrial, StepReply, StepRequest
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.choosing import chosen, retire
 from orgruntime.runtime.events import EventKind
@@ -89,14 +89,14 @@ class DeskPool:
 
 async def agent_step(lab: Lab, call: Call) -> Handed:
     """One step, whoever thinks. What comes to nothing ends the inquiry, with the reason on record."""
-    model = await chosen(lab, call)
     lab.doing[call.name] = f"thinking about {call.text!r}" if call.text else "thinking"
     try:
+        model = await chosen(lab, call)
         if is_language_model(lab.manifest.species_of(model).species):
             return await _thought(lab, call, model)
         return await _computed(lab, call, model)
     finally:
-        lab.doing[call.name] = "idle"
+        call.leave()
 
 
 async def _thought(lab: Lab, call: Call, model: str) -> Handed:
@@ -108,6 +108,7 @@ async def _thought(lab: Lab, call: Call, model: str) -> Handed:
     if problems:
         return await _failed(lab, call, model, "; ".join(problems), reply)
     _note_step(lab, call, model, "")
+    call.leave()
     return await _accepted(lab, call, request, reply)
 
 
@@ -127,6 +128,7 @@ async def _computed(lab: Lab, call: Call, model: str) -> Handed:
             return await _declined(lab, call, reply.declined)
         problems = _problems(lab, call, request, reply)
         if not problems:
+            call.leave()
             return await _accepted(lab, call, request, reply)
         reason = "; ".join(problems)
     return await _declined(lab, call, f"no usable answer: {reason}")
@@ -149,10 +151,20 @@ def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
         files=editable_files(lab, base),
         seed=lab.seed_for("step", call.address.inquiry, call.address.visit, attempt),
         scene=scene(lab),
-        past=() if species.startswith(_FORGETFUL) else tuple(lab.ledger.past(PAST_WINDOW)),
-        history=() if species.startswith(_WORDLESS) else lab.history,
+        past=() if species.startswith(_FORGETFUL) else _past(lab, call.role),
+        history=() if species.startswith(_WORDLESS) or call.role.memory is not Memory.ORG else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
+
+
+def _past(lab: Lab, role: Role) -> tuple[PastTrial, ...]:
+    """What the ledger tells, and after it what is about to be written there, so that no desk proposes it again: of all
+    roles, of this one, or nothing, as the role may remember."""
+    if role.memory is Memory.NONE:
+        return ()
+    whose = role.slug if role.memory is Memory.OWN else None
+    unwritten = tuple(past for author, past in lab.unwritten.values() if whose in (None, author))
+    return (*lab.ledger.past(max(0, PAST_WINDOW - len(unwritten)), whose), *unwritten)
 
 
 def _problems(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> list[str]:
@@ -219,6 +231,17 @@ async def _failed(lab: Lab, call: Call, model: str, reason: str, reply: StepRepl
 
 async def _accepted(lab: Lab, call: Call, request: StepRequest, reply: StepReply) -> Handed:
     payload_id = PayloadId(f"{call.address.inquiry}.{call.address.visit}")
+    if reply.type == "proposal":
+        said = shortened(str(reply.body["hypothesis"]))
+        past = PastTrial(settings=reply.settings, metric=None, running=True, species=request.species, text=said)
+        lab.unwritten[payload_id] = (call.role.slug, past)
+    try:
+        return await _written(lab, call, request, reply, payload_id)
+    finally:
+        lab.unwritten.pop(payload_id, None)
+
+
+async def _written(lab: Lab, call: Call, request: StepRequest, reply: StepReply, payload_id: PayloadId) -> Handed:
     proposal: Proposal | None = None
     words: Sequence[str] = ()
     if reply.type == "proposal":

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orgruntime.model.ids import CommitId, IdeaId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
 from orgruntime.runtime.ports import StepAddress
+
+
+def _nothing() -> None:
+    """No desk is held."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class Call:
     """The idea's words; empty for the standing invitation."""
     base: CommitId | None = None
     """What the desk's worktree begins as. None before the step has begun, and for species without a worktree."""
+    leave: Callable[[], None] = _nothing
+    """Gives the desk back. A desk whose answer was accepted does not wait until that is written down."""
 
     species: str = ""
     """What thinks there, once that is chosen."""

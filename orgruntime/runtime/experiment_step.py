@@ -100,7 +100,7 @@ def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
         return Finding(Outcome.DUPLICATE, earlier[1])
     if not diff.files:
         return Finding(Outcome.DUPLICATE, "changes nothing")
-    wide = blast(lab, role, diff)
+    wide = blast(lab, role, diff, lab.manifest.role(proposal.role))
     return Finding(Outcome.INVALID, wide) if wide else None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -18,9 +18,11 @@ from orgruntime.ledger.errors import BudgetExceeded
 from orgruntime.ledger.rows import ANSWERED, Receipt
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.amounts import Amounts
+from orgruntime.model.call_limits import UNKNOWN_CONTEXT
 from orgruntime.model.claude import context_of, max_output_of
 from orgruntime.model.dialogue import ModelCall, ModelReply, Usage
 from orgruntime.model.manifest import Manifest, ModelSpec, Role
+from orgruntime.model.species import by_name, chain
 from orgruntime.runtime.ports import Clock, ModelCancelled, ModelError, ModelFault, Models
 
 T = TypeVar("T")
@@ -30,10 +32,6 @@ WITHDRAWN = "withdrawn"
 """The outcome of an attempt that was reserved and never made."""
 FAILED = "failed"
 """The outcome of an attempt whose adapter broke its promise."""
-
-CLAUDE_CONTEXT = 200_000
-OWN_CONTEXT = 32_768
-"""Tokens, where nothing is known of a Claude model, or of a model on a server of one's own."""
 
 FIRST_RATIO = 0.4
 """Tokens for each token of the worst case, before a model has shown its own: text has 2.5 bytes a token or more."""
@@ -126,7 +124,7 @@ class Gateway:
         Raises GatewayError when every model of the chain failed, or a budget refuses the next attempt.
         """
         asking = _Asking(id, role, call)
-        for spec in self._chain(model):
+        for spec in chain(by_name(self._manifest.models), model):
             try:
                 reply = await self._ask_one(spec, asking)
             except _GaveUp as failure:
@@ -139,15 +137,6 @@ class Gateway:
         """Waits until every attempt that was cancelled is settled. Of use only while somebody still writes."""
         while self._closing:
             await asyncio.gather(*self._closing, return_exceptions=True)
-
-    def _chain(self, model: str) -> Iterator[ModelSpec]:
-        seen: set[str] = set()
-        name: str | None = model
-        while name is not None and name not in seen:
-            seen.add(name)
-            spec = self._manifest.species_of(name)
-            yield spec
-            name = spec.fallback
 
     async def _ask_one(self, spec: ModelSpec, asking: _Asking) -> ModelReply:
         lane = self._lane(spec)
@@ -295,7 +284,7 @@ class Gateway:
         room = _context(spec) - prompt
         if room < min(LEAST_ROOM, call.max_tokens):
             raise _GaveUp(f"{ModelFault.TOO_LONG}: a prompt of some {prompt} tokens, a context of {_context(spec)}")
-        longest = spec.max_output or (None if spec.base_url else max_output_of(spec.species)) or call.max_tokens
+        longest = spec.max_output or max_output_of(spec.species) or call.max_tokens
         return call.model_copy(update={"max_tokens": min(call.max_tokens, longest, room)})
 
     def _bound(self, spec: ModelSpec, call: ModelCall) -> int:
@@ -324,9 +313,7 @@ def settle_orphans(tx: Transaction) -> int:
 
 
 def _context(spec: ModelSpec) -> int:
-    if spec.context is not None:
-        return spec.context
-    return OWN_CONTEXT if spec.base_url else context_of(spec.species) or CLAUDE_CONTEXT
+    return spec.context or context_of(spec.species) or UNKNOWN_CONTEXT
 
 
 def _refused(error: BudgetExceeded) -> str:

@@ -104,7 +104,7 @@ def _unfit(lab: Lab, call: Call, hypothesis: str, files: Mapping[str, str]) -> s
     diff = lab.workspace.diff(call.base, commit.id)
     if not diff.files:
         return "the editable files are as they were at the base commit: the proposal changes nothing"
-    if said := frozen_files(lab, diff) or blast(lab, lab.experimenter, diff):
+    if said := frozen_files(lab, diff) or blast(lab, lab.experimenter, diff, call.role):
         return f"the proposal {said}"
     earlier = earlier_proposal(lab, commit.tree)
     if earlier is None or _passes_on(call, earlier[0].id):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from orgruntime.ledger.rows import InquiryRow
 from orgruntime.ledger.transaction import Transaction
@@ -241,10 +242,13 @@ class Inquiries:
                 return handed
         await self._fan_out(role, row)
         desk = await self._desks.take(role)
-        try:
-            call = Call(address, role, desk, inbox, row.idea, text)
-            return await agent_step(self._lab, call)
-        finally:
+        leave = partial(self._leave, role, desk, [None])
+        return await agent_step(self._lab, Call(address, role, desk, inbox, row.idea, text, leave=leave))
+
+    def _leave(self, role: Role, desk: int, ticket: list[None]) -> None:
+        if ticket:
+            ticket.clear()
+            self._lab.doing[f"{role.slug}#{desk}"] = "idle"
             self._desks.give(role, desk)
 
     async def _fan_out(self, role: Role, row: InquiryRow) -> None:

@@ -17,10 +17,11 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.dialogue import ModelCall, ModelReply
 from orgruntime.model.editable import is_editable
 from orgruntime.model.fleet import Node
-from orgruntime.model.ids import AttemptId, CommitId, InquiryId, ProposalId, RoleSlug
+from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise, Proposal
+from orgruntime.model.step import PastTrial
 from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
 from orgruntime.runtime.board import Board, Order
 from orgruntime.runtime.commands import filled_command
@@ -88,6 +89,9 @@ class Lab:
     """Of the steps of language models."""
     thinking: set[InquiryId] = field(default_factory=set)
     """Inquiries at the desk of a language model."""
+    unwritten: dict[PayloadId, tuple[RoleSlug, PastTrial]] = field(default_factory=dict)
+    """Proposals that were accepted from a desk and are not in the ledger yet."""
+
     texts: dict[CommitId, dict[str, str]] = field(default_factory=dict)
     """The editable files of the commit that was asked for last."""
     people: People = field(default_factory=People)

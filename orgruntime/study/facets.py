@@ -19,6 +19,7 @@ from orgruntime.model.manifest import (
     Choice,
     Handoff,
     Manifest,
+    Memory,
     ModelSpec,
     Objective,
     Price,
@@ -79,6 +80,19 @@ def _megabytes(value: int) -> str:
 
 def _amount(unit: str) -> Callable[[Any], str]:
     return lambda value: amount_text(unit, value)
+
+
+def _pairs(value: dict[str, str]) -> str:
+    return ", ".join(f"{name}: {text}" for name, text in value.items()) or "none"
+
+
+def _radius(value: BlastRadius) -> str:
+    return f"{value.files} files, {value.lines} lines, {value.gpus:g} GPUs, {value.minutes:g} min"
+
+
+def _recalls(old: Memory, new: Memory) -> Effect:
+    order = list(Memory)
+    return more(order.index(old), order.index(new))
 
 
 def _shares(values: tuple[float, ...]) -> str:
@@ -154,6 +168,15 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
         "minutes": Facet("time limit", more, lambda value: f"{value:g} min", empty="the workspace's"),
         "builtin": Facet("built in"),
         "source": Facet("file"),
+        "title": Facet("title"),
+        "usage": Facet("examples of its use"),
+        "produces": Facet("produces", empty="what it can"),
+        "consumes": Facet("consumes", empty="what its kind takes"),
+        "hands_off_to": Facet("would hand off to"),
+        "blast_radius": Facet("blast radius", different, _radius, empty="the org's"),
+        "inputs": Facet("inputs", show=_pairs),
+        "memory": Facet("memory", _recalls),
+        "was": Facet("former names"),
     },
     Resources: {
         "cpus": Facet("CPUs", more), "gpus": Facet("GPUs", more), "memory_mb": Facet("memory", held, _megabytes),

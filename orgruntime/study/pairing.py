@@ -59,13 +59,16 @@ def pair(old: Sequence[T], new: Sequence[T], *keys: Callable[[T], Hashable]) -> 
 
 
 def renamed_roles(old: Sequence[Role], new: Sequence[Role]) -> dict[RoleSlug, RoleSlug]:
-    """Old slug → new slug of roles that are the same under another name: equal but for their names, or of one kind
-    and with mostly the same words. Each slug is in at most one rename."""
+    """Old slug → new slug of roles that are the same under another name: those that say so, those that are equal but
+    for their names, and those of one kind with mostly the same words. Each slug is in at most one rename."""
     names_old, names_new = {role.slug for role in old}, {role.slug for role in new}
     gone = [role for role in old if role.slug not in names_new]
     come = [role for role in new if role.slug not in names_old]
+    said = _told(gone, come)
+    gone = [role for role in gone if role.slug not in said]
+    come = [role for role in come if role.slug not in said.values()]
     same = pair([role for role in gone if role.prompt or role.builtin], come, _all_but_its_names)
-    found = {before.slug: after.slug for before, after in same.both}
+    found = said | {before.slug: after.slug for before, after in same.both}
     left = [role for role in gone if role.slug not in found]
     for role in left if len(left) * len(same.new) <= MOST_GUESSES else ():
         taken = {*found.values()}
@@ -106,8 +109,17 @@ def pair_edges(old: Sequence[Handoff], new: Sequence[Handoff]) -> Pairs[Handoff]
     )
 
 
+def _told(gone: Sequence[Role], come: Sequence[Role]) -> dict[RoleSlug, RoleSlug]:
+    """The renames that the new roles tell themselves."""
+    found: dict[RoleSlug, RoleSlug] = {}
+    for role in gone:
+        heir = next((one.slug for one in come if role.slug in one.was and one.slug not in found.values()), None)
+        found |= {role.slug: heir} if heir is not None else {}
+    return found
+
+
 def _all_but_its_names(role: Role) -> str:
-    return role.model_dump_json(exclude={"slug", "name", "source"})
+    return role.model_dump_json(exclude={"slug", "name", "source", "was"})
 
 
 def _of_the_same_words(old: Role, new: Role) -> bool:

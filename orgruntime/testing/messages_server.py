@@ -188,11 +188,14 @@ class MessagesServer:
         return says
 
     async def _respond(self, wire: _Wire, asked: Asked, says: Says) -> str:
-        """Returns the outcome of the bill."""
+        """Returns the outcome of the bill, which is written before a client can know of it."""
         if refusal := self._refusal(asked):
+            self._bills.close(asked.n, Fault.INVALID)
             await wire.refuse(400, "invalid_request_error", refusal)
             return Fault.INVALID
         await asyncio.sleep(says.delay_s)
+        if says.fault in (*STATUS, Fault.NOISE, Fault.DROPPED):
+            self._bills.close(asked.n, str(says.fault))
         if says.fault in STATUS:
             await wire.refuse(*STATUS[says.fault], says.words or _words(says.fault), _headers(says))
         elif says.fault is Fault.SILENT:
@@ -224,6 +227,7 @@ class MessagesServer:
             size = sum(len(piece.generated.encode(errors="replace")) for piece in answer.pieces)
             charged += Usage(output=self._counter.output(size))
             self._bills.add(asked.n, Usage(output=charged.output))
+            self._bills.close(asked.n, says.fault or "answered")
             await wire.json(200, message_of(asked, self._told(charged), content_of(answer.pieces), answer.stop))
             return "answered"
         await wire.begin_stream()
@@ -231,6 +235,8 @@ class MessagesServer:
         await wire.event({"type": "ping"})
         output = await self._pieces(wire, asked, says, answer)
         if answer.cut is not None:
+            if says.fault is not Fault.STALLED:
+                self._bills.close(asked.n, str(says.fault))
             return await _end_early(wire, says.fault)
         done = {"stop_reason": answer.stop, "stop_sequence": None}
         usage = usage_of(self._told(Usage(output=output)))

@@ -60,6 +60,26 @@ def test_a_diff_is_a_patch(roles: Path) -> None:
     assert (roles / "scout.md").read_bytes() == mended
 
 
+def test_links_by_a_former_name_are_written_anew_where_that_is_asked_for(tmp_path: Path) -> None:
+    assert orgrun("init", tmp_path / "lab").code == 0
+    program, role = tmp_path / "lab" / "program.md", tmp_path / "lab" / "roles" / "scientist.md"
+    edge = "\n## Workflow\n\n1. [Scientist](roles/scientist.md) → [Trainer](lib/trainer.md): `proposal`\n"
+    program.write_text(program.read_text() + edge)
+    whole = program.read_text()
+    words = role.read_text().replace("---\n", "---\norg: {was: scientist}\n", 1)
+    role.unlink()
+    role.with_name("analyst.md").write_text(words)
+
+    said = orgrun("check", tmp_path / "lab", "--format", "concise")
+    assert "the role file `roles/scientist.md` was renamed; help: it is `roles/analyst.md` now" in said.out
+    assert orgrun("fix", tmp_path / "lab").code == 1
+    assert program.read_text() == whole
+    orgrun("fix", tmp_path / "lab", "--unsafe")
+
+    assert program.read_text() == whole.replace("](roles/scientist.md)", "](roles/analyst.md)")
+    assert "ORG204" not in orgrun("check", tmp_path / "lab").out
+
+
 def test_unsafe_fixes_are_asked_for(roles: Path) -> None:
     assert orgrun("fix", roles, "--unsafe").code == 0
     assert "description: One letter short." in (roles / "slip.md").read_text()

@@ -115,7 +115,9 @@ def test_a_refused_role_is_a_finding(project: Path) -> None:
     said = orgrun("import", project)
 
     assert said.code == 1
-    assert "refused  .claude/agents/bad.md: line 1: front matter has no end (ORG106)" in said.out
+    assert (
+        "refused  .claude/agents/bad.md: line 1: the front matter begins here and is never closed (ORG106)" in said.out
+    )
 
 
 def test_misuse_is_one_sentence(project: Path, tmp_path: Path) -> None:

@@ -90,22 +90,40 @@ def number_of(asked: Asked) -> int:
     return int(digits or 0)
 
 
-def step_by_step(asked: Asked) -> Says:
-    """Reads the file, edits a constant, looks at the ledger, hands off: four calls a step, each by the turn alone."""
-    n = number_of(asked)
-    match asked.turn:
-        case 0:
-            return uses("Read", {"file_path": "train.py"})
-        case 1:
-            name, value = ("A", 0.5 + n * 0.001) if n % 2 else ("B", 0.5 - n * 0.001)
-            content = TRAIN.format(sleep=0.0).replace(f"{name} = 0.5", f"{name} = {value:.3f}")
-            return uses("Write", {"file_path": "train.py", "content": content})
-        case 2:
-            return uses("Bash", {"command": "head -3 train.py"})
-    return uses(
-        "hand_off_proposal",
-        {"hypothesis": f"step {n} helps", "expected_gain": 0.01, "risk": "exploit", "cost": "nothing"},
-    )
+def done_by(asked: Asked) -> set[str]:
+    """The tools that have served in this conversation."""
+    names: dict[str, str] = {}
+    served = set()
+    for message in asked.body["messages"]:
+        for block in message["content"] if isinstance(message["content"], list) else ():
+            if block["type"] == "tool_use":
+                names[block["id"]] = block["name"]
+            elif block["type"] == "tool_result" and not block.get("is_error"):
+                served.add(names[block["tool_use_id"]])
+    return served
+
+
+def steadfast(asked: Asked) -> Says:
+    """Reads the file, writes a constant, looks at it, hands off. What failed it does again."""
+    n, done = number_of(asked), done_by(asked)
+    if "Read" not in done:
+        return uses("Read", {"file_path": "train.py"})
+    if "Write" not in done:
+        name, value = ("A", 0.5 + n * 0.001) if n % 2 else ("B", 0.5 - n * 0.001)
+        content = TRAIN.format(sleep=0.0).replace(f"{name} = 0.5", f"{name} = {value:.3f}")
+        return uses("Write", {"file_path": "train.py", "content": content})
+    if "Bash" not in done:
+        return uses("Bash", {"command": "head -3 train.py"})
+    return proposes(f"step {n} helps")
+
+
+def proposes(hypothesis: str) -> Says:
+    stated = {"hypothesis": hypothesis, "expected_gain": 0.01, "risk": "exploit", "cost": "nothing"}
+    return uses("hand_off_proposal", stated)
+
+
+def declines(reason: str) -> Says:
+    return uses("decline", {"reason": reason})
 
 
 def events(run: Path, kind: str) -> list[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""Every org and every role of the library passes `orgrun check` without a warning, as CI runs it."""
+"""Every org and every role of the library passes `orgrun check` without a warning, as CI runs it: without keys, so that
+ORG504 (a key that is not set) is off."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ ORGS = sorted(path.parent.name for path in (ROOT / "orgs").glob("*/program.md"))
 
 def check(*paths: str) -> tuple[int, dict[str, list[dict[str, str]]]]:
     done = subprocess.run(
-        [sys.executable, "-m", "orgruntime.cli.main", "check", "--json", *paths],
+        [sys.executable, "-m", "orgruntime.cli.main", "check", "--json", "--severity", "ORG504=off", *paths],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
@@ -43,11 +44,15 @@ def test_a_fault_is_found(tmp_path: Path) -> None:
     assert any(one["severity"] == "error" for one in found["diagnostics"])
 
 
-def test_every_shipped_org_needs_no_key() -> None:
+KEYLESS = {"microgpt-lab", "solo"}
+
+
+def test_an_org_needs_no_key_or_that_of_claude() -> None:
     from orgruntime.compiler.compile import compile_org
     from orgruntime.plan.keys import needed_keys
 
     for name in ORGS:
         manifest = compile_org(ROOT / "orgs" / name).manifest
         assert manifest is not None
-        assert needed_keys(manifest) == []
+        needed = {key.env for key in needed_keys(manifest)}
+        assert needed == (set() if name in KEYLESS else {"ANTHROPIC_API_KEY"})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,25 +26,49 @@ HEAVY = {
 }
 HELP_ONLY = HEAVY | {"pydantic", "mistune", "yaml", "rich", "sqlite3"}
 LAB = "orgs/microgpt-lab"
+NEEDLESS = {
+    "asyncio", "concurrent.futures", "difflib", "email", "http", "importlib.metadata", "importlib.resources", "logging",
+    "multiprocessing", "pickle", "socket", "sqlite3", "subprocess", "tempfile", "traceback", "zipfile",
+}  # fmt: skip
+"""Of the standard library: a clean check of a small org has no use for them, and each costs milliseconds."""
+MOST_MODULES, MOST_DATACLASSES = 175, 8
+"""Of the package, in a check: 166 and at most 8 as this is written."""
 
 _PROBE = """\
-import atexit, sys
+import atexit, json, re, sys
+def defined_in(module):
+    return [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__]
 def tell():
-    print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+    own = [module for name, module in sys.modules.items() if name.partition(".")[0] == "orgruntime"]
+    told = {
+        "names": sorted(sys.modules),
+        "own": len(own),
+        "dataclasses": [one.__name__ for module in own for one in defined_in(module)
+                        if "__dataclass_fields__" in vars(one)],
+        "patterns": [f"{module.__name__}.{name}" for module in own for name, value in vars(module).items()
+                     if isinstance(value, re.Pattern)],
+    }
+    print("loaded:", json.dumps(told), file=sys.stderr)
 atexit.register(tell)
 from orgruntime.cli.main import main
 main(prog_name="orgrun")
 """
 
 
-def loaded(*words: str) -> set[str]:
-    """Top-level names in sys.modules when the command has ended."""
+def told(*words: str) -> dict[str, Any]:
+    """What is there when the command has ended: names of modules, and what the package's own hold."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     line = next(line for line in done.stderr.splitlines() if line.startswith("loaded:"))
-    return set(line.split()[1:])
+    found: dict[str, Any] = json.loads(line.removeprefix("loaded:"))
+    return found
+
+
+def loaded(*words: str) -> set[str]:
+    """Top-level names in sys.modules when the command has ended."""
+    return {name.partition(".")[0] for name in told(*words)["names"]}
 
 
 def test_the_probe_sees_what_is_imported():
@@ -73,3 +99,15 @@ def test_planning_without_a_cluster_imports_no_cluster():
 
 def test_looking_at_runs_imports_no_cluster(tmp_path):
     assert not loaded("ls", "--runs", str(tmp_path)) & HEAVY
+
+
+def test_a_clean_check_pays_for_nothing_that_it_does_not_use():
+    """Definitions are what a check of a small org spends its time on: compiled patterns, dataclasses, modules."""
+    found = told("check", LAB)
+    assert not NEEDLESS & set(found["names"])
+    assert found["patterns"] == [], "a pattern of the compiler waits until it is used: `diagnostics.pattern`"
+    assert 0 < len(found["dataclasses"]) <= MOST_DATACLASSES, (
+        "a record that the compiler makes is a NamedTuple, which costs a third of a dataclass to define: "
+        + ", ".join(found["dataclasses"])
+    )
+    assert found["own"] <= MOST_MODULES

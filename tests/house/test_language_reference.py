@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orgruntime.compiler.keys import HINTS, RESOURCES, ROLE_BUDGET, Key, every_key
+from orgruntime.compiler.hint_keys import HINTS, INPUT, ROLE_RISK
+from orgruntime.compiler.keys import RESOURCES, ROLE_BUDGET, Key, every_key
 from orgruntime.compiler.tables import PAYLOAD_COLUMNS, ROLE_COLUMNS
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.model.appetite import PRESETS
@@ -22,6 +23,8 @@ ROWS = {
     if line.startswith("| `") and (row := [cell.strip() for cell in line.strip("| ").split(" | ")])
 }
 KEYS = [(f"{where}.{key.name}" if where else key.name, key) for where, key in every_key()]
+KEYS += [(f"org.risk.{key.name}", key) for key in ROLE_RISK.keys]
+KEYS += [(f"org.inputs.NAME.{key.name}", key) for key in INPUT.keys]
 KEYS += [(f"org.{key.name}", key) for key in HINTS.keys] + [
     (key.name, key) for key in (*RESOURCES.keys, *ROLE_BUDGET.keys)
 ]
@@ -56,7 +59,8 @@ def test_a_payload_has_its_fields_and_conditions(payload) -> None:
 
 
 def test_columns_kinds_types_and_dials() -> None:
-    assert all(name in ROWS for name in (*ROLE_COLUMNS, *PAYLOAD_COLUMNS, "budget`, of a role"))
+    assert all(name in ROWS or f"column `{name}`" in TEXT for name in (*ROLE_COLUMNS, *PAYLOAD_COLUMNS))
+    assert "budget`, of a role" in ROWS
     assert all(f"`{tool}`" in TEXT.partition("## Authority")[2].partition("## JSON Schema")[0] for tool in BUILT_IN)
     assert all(f"`{kind}`" in ROWS["kind"][0] for kind in RoleKind)
     types = ROWS["type"][0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -11,14 +13,19 @@ from typing import cast
 import pytest
 
 from orgruntime.compiler import page
+from orgruntime.compiler import reading_rules as of_roles
 from orgruntime.compiler.rules import RULES
 from orgruntime.compiler.text_rules import TEXT_RULES
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.diagnostics.diagnostic import Code
+from orgruntime.orgfile import reading_rules as of_bytes
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = [ROOT / "orgruntime" / "compiler" / name for name in ("rules", "text_rules")]
-MODULES = [cast(ModuleType, rule) for rule in (*RULES, *TEXT_RULES)]
+FOLDERS = ("compiler/rules", "compiler/text_rules", "compiler/reading_rules", "orgfile/reading_rules")
+MODULES = [
+    *(cast(ModuleType, rule) for rule in (*RULES, *TEXT_RULES)),
+    *(cast(ModuleType, getattr(package, name)) for package in (of_roles, of_bytes) for name in package.__all__),
+]
 BOOK = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests" / "spec").glob("*.md")))
 FEWEST = 60
 
@@ -43,32 +50,46 @@ def test_there_are_enough_rules() -> None:
     assert len(CODES) >= FEWEST
 
 
-def test_the_tuples_hold_every_module_of_the_folders() -> None:
-    files = {path.stem for folder in FOLDERS for path in folder.glob("*.py")} - {"__init__"}
+def test_every_module_of_the_folders_is_listed_once() -> None:
+    files = [path.stem for folder in FOLDERS for path in (ROOT / "orgruntime" / folder).glob("*.py")]
     named = [module.__name__.rpartition(".")[2] for module in MODULES]
 
-    assert set(named) == files
-    assert len(named) == len(files)
+    assert sorted(named) == sorted(name for name in files if name != "__init__")
+
+
+def test_every_rule_has_one_module() -> None:
+    assert sorted(module.CODE.id for module in MODULES) == sorted(CODES)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.CODE.id)
-def test_a_module_is_called_as_its_rule_and_reports_it_alone(module: ModuleType) -> None:
+def test_a_module_is_called_as_its_rule_and_nobody_else_speaks_for_it(module: ModuleType) -> None:
+    home = f"{module.__name__.removeprefix('orgruntime.').replace('.', '/')}.py"
+
     assert module.__name__.rpartition(".")[2] == module.CODE.name.replace("-", "_")
-    assert reporters_of(module) == {module.CODE.id}
+    assert {code for code, homes in reporters().items() if home in homes} == {module.CODE.id}
+    assert reporters()[module.CODE.id] == {home}
     assert module.__doc__
 
 
-def reporters_of(module: ModuleType) -> set[str]:
-    path = f"{module.__name__.removeprefix('orgruntime.').replace('.', '/')}.py"
-    return {code for code, homes in reporters().items() if path in homes}
+def test_a_rule_of_reading_is_loaded_when_its_first_fault_is_met() -> None:
+    probe = (
+        "import sys\n"
+        "from orgruntime.compiler import compile_org\n"
+        "from pathlib import Path\n"
+        "assert compile_org(Path('orgs/microgpt-lab')).manifest\n"
+        "print(*[name for name in sys.modules if '.reading_rules.' in name])\n"
+        "assert not compile_org(Path('no-such-folder')).manifest\n"
+        "print(*[name for name in sys.modules if '.reading_rules.' in name])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split("\n")[:2] == ["", "orgruntime.compiler.reading_rules.not_an_org"]
 
 
-def test_a_rule_that_judges_has_one_module_and_a_fault_of_reading_its_readers() -> None:
-    judged = {module.CODE.id for module in MODULES}
-    for code, homes in reporters().items():
-        assert homes, code
-        assert len(homes) == 1 or code not in judged, (code, homes)
-        assert all(("rules/" in home) == (code in judged) for home in homes), (code, homes)
+@pytest.mark.parametrize("package", [of_roles, of_bytes], ids=["compiler", "orgfile"])
+def test_an_unknown_rule_of_reading_is_refused(package: ModuleType) -> None:
+    with pytest.raises(AttributeError, match="'no_such_rule'"):
+        package.no_such_rule  # noqa: B018  # the attribute is what is asked for
 
 
 @pytest.mark.parametrize("code", list(CODES))

@@ -15,7 +15,7 @@ from orgruntime.model.manifest import ModelSpec
 FOLDER = os.environ.get("REAL_MODEL")
 FIGURES: list[tuple[str, str]] = []
 
-collect_ignore = [] if FOLDER else ["test_real_model.py"]
+collect_ignore = [] if FOLDER else ["test_real_model.py", "test_real_inquiry.py"]
 
 
 @pytest.fixture(scope="session")

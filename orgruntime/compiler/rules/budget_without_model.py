@@ -13,7 +13,7 @@ CODE = BUDGET_WITHOUT_MODEL
 def check(facts: Facts, findings: Findings) -> None:
     for named in facts.named:
         role, row = facts.by_slug[named.ref.slug], named.row
-        if row is None or row.budget is None or row.budget_span is None or facts.language_models(role):
+        if row is None or row.hints.budget is None or facts.language_models(role):
             continue
         if role.kind is not RoleKind.AGENT:
             message = f"a role of kind `{role.kind}` has no model, so there is nothing that it could spend"
@@ -21,4 +21,4 @@ def check(facts: Facts, findings: Findings) -> None:
             message = f"`{role.slug}` is served by `{', '.join(role.species)}`, which spends neither tokens nor dollars"
         else:
             continue
-        findings.add(CODE, row.budget_span, message, "leave the cell empty")
+        findings.add(CODE, row.hints.places["budget"], message, "leave the cell empty")

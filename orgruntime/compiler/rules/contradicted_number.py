@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.sections import sentences
 from orgruntime.diagnostics.codes import CONTRADICTED_NUMBER
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.appetite import Preset
 from orgruntime.orgfile.document import Section
@@ -23,8 +24,7 @@ from orgruntime.orgfile.document import Section
 CODE = CONTRADICTED_NUMBER
 
 
-@dataclass(frozen=True)
-class _Said:
+class _Said(NamedTuple):
     """A number that a sentence gives for a key; `stated` is what the front matter says."""
 
     key: str
@@ -35,31 +35,59 @@ class _Said:
 
 
 _N = r"((?<![\w.,])[0-9][0-9_,]{0,20}(?:\.[0-9]{1,20})?)"
+_DIGIT = pattern("[0-9]")
 _MOST = 20_000
 """Characters of a section that are read for numbers."""
-_SHARE = re.compile(rf"{_N}\s*(?:%|percent|per cent)|{_N}\s*(?:in|/)\s*{_N}|(?<![\w.])(0?\.[0-9]+)|{_N}th percentile")
-_NOISE = re.compile(rf"{_N}\s*(?:[x×]|times)?\s*(?:the )?noise")
-_DIALS: dict[str, tuple[str, re.Pattern[str]]] = {
-    "false_champions": (r"\bproof\b|false[ _]champions?|champions? may be false", _SHARE),
-    "smallest_win": (r"smallest[ _]win", _NOISE),
-    "exploration": (r"\bexplor(?:ation|e)\b|long shots?", _SHARE),
-    "optimism": (r"\boptimis[mt]\w*", _SHARE),
-    "keep_per_rung": (r"\bpatience\b|keep[ _]per[ _]rung", _SHARE),
-    "largest_stake": (r"\bstake\b|largest_stake", _SHARE),
-    "dry_spell": (r"dry[ _]spell", _SHARE),
+_SHARE = pattern(rf"{_N}\s*(?:%|percent|per cent)|{_N}\s*(?:in|/)\s*{_N}|(?<![\w.])(0?\.[0-9]+)|{_N}th percentile")
+_NOISE = pattern(rf"{_N}\s*(?:[x×]|times)?\s*(?:the )?noise")
+
+
+class _Dial(NamedTuple):
+    """`signs`: small letters of which a sentence has some wherever it names the dial."""
+
+    signs: tuple[str, ...]
+    name: str
+    amount: re.Pattern[str]
+
+
+_DIALS: dict[str, _Dial] = {
+    "false_champions": _Dial(("proof", "champion"), r"\bproof\b|false[ _]champions?|champions? may be false", _SHARE),
+    "smallest_win": _Dial(("smallest",), r"smallest[ _]win", _NOISE),
+    "exploration": _Dial(("explor", "long shot"), r"\bexplor(?:ation|e)\b|long shots?", _SHARE),
+    "optimism": _Dial(("optimis",), r"\boptimis[mt]\w*", _SHARE),
+    "keep_per_rung": _Dial(("patience", "keep"), r"\bpatience\b|keep[ _]per[ _]rung", _SHARE),
+    "largest_stake": _Dial(("stake",), r"\bstake\b|largest_stake", _SHARE),
+    "dry_spell": _Dial(("dry",), r"dry[ _]spell", _SHARE),
 }
 
-_BOUNDS: dict[str, tuple[str, Callable[[str], float], str, float]] = {
-    "trials": (rf"({_N}[kM]?)\s+trials\b|\btrials\s*[:=]\s*({_N}[kM]?)", words.whole, "trials", 1),
-    "gpu_hours": (rf"({_N})\s*GPU[- ]hours?\b|\bgpu_hours\s*[:=]\s*({_N})", words.hours, "gpu_ms", 3_600_000),
-    "cpu_hours": (rf"({_N})\s*CPU[- ]hours?\b|\bcpu_hours\s*[:=]\s*({_N})", words.hours, "cpu_ms", 3_600_000),
-    "usd": (rf"\$\s*({_N})|({_N})\s*(?:dollars|USD)\b", words.not_negative, "usd_micro", 1_000_000),
-    "tokens": (rf"({_N}\s?[kKMB]?)\s+tokens\b|\btokens\s*[:=]\s*({_N}[kKMB]?)", words.whole, "tokens", 1),
-    "wall_clock": (rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b", words.duration, "wall_ms", 1000),
+
+class _Bound(NamedTuple):
+    """`signs`: as of a dial."""
+
+    signs: tuple[str, ...]
+    amount: str
+    read: Callable[[str], float]
+    field: str
+    factor: float
+
+
+_BOUNDS: dict[str, _Bound] = {
+    "trials": _Bound(("trials",), rf"({_N}[kM]?)\s+trials\b|\btrials\s*[:=]\s*({_N}[kM]?)", words.whole, "trials", 1),
+    "gpu_hours": _Bound(
+        ("gpu",), rf"({_N})\s*GPU[- ]hours?\b|\bgpu_hours\s*[:=]\s*({_N})", words.hours, "gpu_ms", 3_600_000
+    ),
+    "cpu_hours": _Bound(
+        ("cpu",), rf"({_N})\s*CPU[- ]hours?\b|\bcpu_hours\s*[:=]\s*({_N})", words.hours, "cpu_ms", 3_600_000
+    ),
+    "usd": _Bound(
+        ("$", "dollars", "usd"), rf"\$\s*({_N})|({_N})\s*(?:dollars|USD)\b", words.not_negative, "usd_micro", 1_000_000
+    ),
+    "tokens": _Bound(
+        ("tokens",), rf"({_N}\s?[kKMB]?)\s+tokens\b|\btokens\s*[:=]\s*({_N}[kKMB]?)", words.whole, "tokens", 1
+    ),
+    "wall_clock": _Bound(("clock",), rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b", words.duration, "wall_ms", 1000),
 }
-_BOUNDING = re.compile(
-    r"\b(?:budget|at most|no more than|up to|in all|total|limit\w*|within|maximum|spend)\b|[:=]", re.I
-)
+_BOUNDING = pattern(r"\b(?:budget|at most|no more than|up to|in all|total|limit\w*|within|maximum|spend)\b|[:=]", re.I)
 
 
 def check(facts: Facts, findings: Findings) -> None:
@@ -76,11 +104,11 @@ def _check_preset(facts: Facts, section: Section, findings: Findings) -> None:
     text, stated = facts.document.source.text, facts.program.appetite.preset
     begin = section.blocks[0].start if section.blocks else section.end
     names = "|".join(preset.value for preset in Preset)
-    for pattern, start, end in (
+    for begins, start, end in (
         (rf":\s*({names})\s*$", section.heading.start, section.heading.end),
         (rf"\W*({names})\b(?=[\s,.:;]|$)", begin, section.end),
     ):
-        compiled = re.compile(pattern, re.IGNORECASE)
+        compiled = re.compile(begins, re.IGNORECASE)
         match = compiled.search(text, start, end) if start < begin else compiled.match(text, start, end)
         if match and match[1].casefold() != stated:
             span = facts.document.source.span(match.start(1), match.end(1))
@@ -90,7 +118,10 @@ def _check_preset(facts: Facts, section: Section, findings: Findings) -> None:
 
 def _check_sentences(facts: Facts, section: Section, findings: Findings) -> None:
     begin = section.blocks[0].start if section.blocks else section.end
-    for start, end in sentences(facts.document.source.text, begin, min(section.end, begin + _MOST)):
+    text = facts.document.source.text
+    for start, end in sentences(text, begin, min(section.end, begin + _MOST)):
+        if not _DIGIT.search(text, start, end):
+            continue
         said = [*_dials(facts, start, end), *_bounds(facts, start, end)]
         for key in dict.fromkeys(one.key for one in said):
             of_key = [one for one in said if one.key == key]
@@ -114,11 +145,17 @@ def _like(text: str, value: float) -> str:
 def _dials(facts: Facts, start: int, end: int) -> Iterator[_Said]:
     """The shares and multiples of a sentence that names exactly one dial."""
     source = facts.document.source
-    named = [key for key, (name, _) in _DIALS.items() if re.search(name, source.text[start:end], re.IGNORECASE)]
+    sentence = source.text[start:end]
+    small = sentence.lower()
+    named = [
+        key
+        for key, dial in _DIALS.items()
+        if any(sign in small for sign in dial.signs) and re.search(dial.name, sentence, re.IGNORECASE)
+    ]
     if len(named) != 1:
         return
     key = named[0]
-    for match in _DIALS[key][1].finditer(source.text, start, end):
+    for match in _DIALS[key].amount.finditer(source.text, start, end):
         value = _value(match)
         if value is not None:
             stated = float(getattr(facts.program.appetite, key))
@@ -141,15 +178,16 @@ def _bounds(facts: Facts, start: int, end: int) -> Iterator[_Said]:
     sentence = source.text[start:end]
     if not _BOUNDING.search(sentence) and not re.match(r"\W*[0-9$]", sentence):
         return
-    for key, (pattern, reader, field, factor) in _BOUNDS.items():
-        if key == "wall_clock" and "clock" not in sentence:
+    small = sentence.lower()
+    for key, bound in _BOUNDS.items():
+        if not any(sign in small for sign in bound.signs):
             continue
-        for match in re.compile(pattern, re.IGNORECASE).finditer(source.text, start, end):
+        stated = getattr(facts.program.budget, bound.field)
+        stated = None if stated is None else stated / bound.factor
+        for match in re.compile(bound.amount, re.IGNORECASE).finditer(source.text, start, end):
             text = next(group for group in match.groups() if group)
-            bound = getattr(facts.program.budget, field)
             try:
-                value = reader(text.replace(",", "").strip())
+                value = bound.read(text.replace(",", "").strip())
             except words.Unclear:
                 continue
-            stated = None if bound is None else bound / factor
             yield _Said(key, " ".join(match[0].split()), value, stated, source.span(match.start(), match.end()))

@@ -9,20 +9,21 @@ from orgruntime.compiler.sections import sentences
 from orgruntime.compiler.workspace import plain
 from orgruntime.diagnostics.codes import EDITABLE_AND_FROZEN
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.editable import is_editable
 
 CODE = EDITABLE_AND_FROZEN
 
-_FROZEN = re.compile(
+_FROZEN = pattern(
     r"\b(?:frozen|read-only|off[ -]limits"
     r"|(?:do not|don't|never|must not|may not|cannot) (?:be )?(?:edit|chang|modif|touch)\w*)\b",
     re.IGNORECASE,
 )
-_EXCEPT = re.compile(r"\b(?:except|but|other than|besides|apart from|else|only)\b", re.IGNORECASE)
+_EXCEPT = pattern(r"\b(?:except|but|other than|besides|apart from|else|only)\b", re.IGNORECASE)
 """`Do not edit anything except X` says the opposite of X."""
 
 
-_FILE = re.compile(r"(?<![\w./-])[\w-][\w./-]*\.\w+")
+_FILE = pattern(r"(?<![\w./-])[\w-][\w./-]*\.\w+")
 _MOST, _MOST_NAMES = 100_000, 100
 """Characters of the program, and entries of `editable`, that are looked at."""
 
@@ -33,11 +34,11 @@ def check(facts: Facts, findings: Findings) -> None:
     files = set(facts.workspace_files)
     for start, end in sentences(source.text, begin, min(len(source.text), begin + _MOST)):
         sentence = source.text[start:end]
-        if not _FROZEN.search(sentence) or _EXCEPT.search(sentence):
+        named = [match for match in _FILE.finditer(sentence) if match[0] in patterns or match[0] in files]
+        if not named or not _FROZEN.search(sentence) or _EXCEPT.search(sentence):
             continue
-        for match in _FILE.finditer(sentence):
-            name = match[0]
-            if (name in patterns or name in files) and is_editable(name, patterns):
-                message = f"this calls `{name}` frozen, and `workspace.editable` lets proposals change it"
+        for match in named:
+            if is_editable(match[0], patterns):
+                message = f"this calls `{match[0]}` frozen, and `workspace.editable` lets proposals change it"
                 help = "take it out of `editable`, or mend the sentence"
                 findings.add(CODE, source.span(start + match.start(), start + match.end()), message, help)

@@ -14,13 +14,14 @@ from orgruntime.compiler.keys import METRIC
 from orgruntime.diagnostics.codes import METRIC_NOT_PRINTED
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import nearest
+from orgruntime.diagnostics.pattern import pattern
 
 CODE = METRIC_NOT_PRINTED
 
-_COMPUTED = re.compile(r"\{[^{}\n]*\}\s*[:=]\s*\{|%s\s*[:=]|json\.dump")
+_COMPUTED = pattern(r"\{[^{}\n]*\}\s*[:=]\s*\{|%s\s*[:=]|json\.dump")
 """A name that is put together when it is printed: whether it is the metric's cannot be seen."""
 
-_PRINTED = re.compile(r"[\"']([A-Za-z_][\w.@/-]*)\s*[:=]")
+_PRINTED = pattern(r"[\"']([A-Za-z_][\w.@/-]*)\s*[:=]")
 _SUFFIXES = (".py", ".sh", ".toml", ".yaml", ".yml", ".json", ".cfg", ".ini")
 _MOST_FILES, _MOST_BYTES = 200, 1 << 18
 """So much of a workspace is looked at: the script first, then files in the order of their paths."""

@@ -1,9 +1,10 @@
-"""A handoff of a payload that its source cannot make, or a species of a panel that can make none of its role's."""
+"""A handoff of a payload that its source cannot make, or says that it does not."""
 
 from __future__ import annotations
 
 from orgruntime.compiler.facts import Facts
-from orgruntime.compiler.payloads import cannot_give, cannot_make_any
+from orgruntime.compiler.hints import Hints
+from orgruntime.compiler.payloads import cannot_give, cannot_make_any, kind_gives_other
 from orgruntime.compiler.workflow import Edge
 from orgruntime.diagnostics.codes import PAYLOAD_NOT_PRODUCED
 from orgruntime.diagnostics.diagnostic import Findings
@@ -14,19 +15,26 @@ CODE = PAYLOAD_NOT_PRODUCED
 
 def check(facts: Facts, findings: Findings) -> None:
     faulty: set[str] = set()
-    for edge in facts.edges:
-        if edge.payload in facts.payloads:
-            reason = cannot_give(facts.by_slug[edge.source.slug], edge.payload, facts.program.models)
-            if reason is not None:
-                faulty.add(edge.source.slug)
-                findings.add(CODE, edge.payload_span, reason[0], reason[1])
     own: dict[str, list[Edge]] = {}
     for edge in facts.edges:
         if edge.payload in facts.payloads:
             own.setdefault(edge.source.slug, []).append(edge)
+            reason = cannot_give(facts.by_slug[edge.source.slug], edge.payload, facts.program.models)
+            if reason is not None:
+                faulty.add(edge.source.slug)
+                findings.add(CODE, edge.payload_span, reason[0], reason[1])
     for role in facts.roles:
         if role.kind is RoleKind.AGENT and role.slug not in faulty:
             _check_panel(role, own.get(role.slug, []), facts.program.models, findings)
+    for role, hints in facts.asked:
+        _check_hints(role, hints, findings)
+
+
+def _check_hints(role: Role, hints: Hints, findings: Findings) -> None:
+    """What a file says that it produces, against the kind of its role."""
+    for node in hints.produces or ():
+        if (reason := kind_gives_other(role, node.text)) is not None:
+            findings.add(CODE, node.span, *reason)
 
 
 def _check_panel(role: Role, own: list[Edge], models: tuple[ModelSpec, ...], findings: Findings) -> None:

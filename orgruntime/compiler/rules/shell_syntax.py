@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from orgruntime.compiler.command import NO_SHELL, shell_signs, split
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import SHELL_SYNTAX
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 
 CODE = SHELL_SYNTAX
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_ASSIGNMENT = pattern(r"[A-Za-z_]\w*=")
 
 
 def check(facts: Facts, findings: Findings) -> None:
@@ -23,6 +22,6 @@ def check(facts: Facts, findings: Findings) -> None:
         words = split(text)
         if words is None:
             findings.add(CODE, node.span, f"`{path}` has a quote that is not closed", "close the quote")
-        elif words and _ASSIGNMENT.match(words[0]):
+        elif words and "=" in words[0] and _ASSIGNMENT.match(words[0]):
             span = node.part(0, len(words[0]))
             findings.add(CODE, span, f"`{path}` sets a variable before the program", NO_SHELL)

@@ -10,18 +10,18 @@ from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import TOOL_NOT_GRANTED
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.manifest import RoleKind
-from orgruntime.model.tools import BUILT_IN, plain_name, server_of
+from orgruntime.model.tools import ABLATE, BUILT_IN, plain_name, server_of
 
 CODE = TOOL_NOT_GRANTED
 
 
 def check(facts: Facts, findings: Findings) -> None:
     for named in facts.named:
-        if facts.by_slug[named.ref.slug].kind is not RoleKind.AGENT:
-            continue
+        kind = facts.by_slug[named.ref.slug].kind
         for node in asked(facts.files[named.ref.slug]) or ():
             name = node.text.strip()
-            if name != "*" and grant_for(name, facts.program.tools) is None:
+            usable = kind is RoleKind.AGENT or (kind is RoleKind.VERIFIER and name == ABLATE)
+            if usable and name != "*" and grant_for(name, facts.program.tools) is None:
                 message = f"the role asks for the tool `{name}`, which the program does not grant"
                 findings.add(CODE, node.span, message, _help(name, facts.declared_servers))
 

@@ -12,7 +12,8 @@ CODE = UNKNOWN_SPECIES
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for node in facts.species():
+    hinted = (node for _, _, file in facts.agents() for node in file.hints.model)
+    for node in (*facts.species(), *hinted):
         text = node.text.strip()
         in_family = "/" in text and text.split("/")[0].casefold() in FAMILIES
         bare = next((name for name in KEY_FREE if name.split("/")[1] == text.casefold()), None)

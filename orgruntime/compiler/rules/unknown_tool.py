@@ -16,7 +16,7 @@ _MOST = 50
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for at, node in enumerate(facts.program.fields.words("tools", comma_string=True) or ()):
+    for at, node in enumerate(facts.granted_tools):
         name = plain_name(node.text.strip())
         if name in BUILT_IN or name in ("", "*") or server_of(name) is not None:
             continue

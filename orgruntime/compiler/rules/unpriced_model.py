@@ -12,6 +12,7 @@ CODE = UNPRICED_MODEL
 
 def check(facts: Facts, findings: Findings) -> None:
     bounded = facts.program.budget.usd_micro is not None
+    entries = {model.species: model.name for model in reversed(facts.program.models)}
     said: set[str] = set()
     for role in facts.roles:
         if not bounded and (role.budget is None or role.budget.usd_micro is None):
@@ -20,6 +21,6 @@ def check(facts: Facts, findings: Findings) -> None:
             if price_for(model) is None and model.name not in said:
                 said.add(model.name)
                 message = f"the price of `{model.species}` is not known, so no bound in dollars can be kept"
-                name = next((one.name for one in facts.program.models if one.species == model.species), "mine")
+                name = entries.get(model.species, "mine")
                 help = f"say it: `models: {{{name}: {{model: {model.species}, price: {{input: 4, output: 20}}}}}}`"
-                findings.add(CODE, facts.model_span(model.name), message, help)
+                findings.add(CODE, facts.model_places.get(model.name, facts.places[role.slug]), message, help)

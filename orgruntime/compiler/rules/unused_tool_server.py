@@ -14,7 +14,7 @@ def check(facts: Facts, findings: Findings) -> None:
     if not facts.whole:
         return
     granted = {server_of(tool) for tool in facts.program.tools}
-    used = {server_of(tool) for role in facts.roles for tool in role.tools}
+    used = {server_of(tool) for tools in {role.tools for role in facts.roles} for tool in tools}
     for name in (server.name for server in facts.program.servers if server.name not in used):
         if name in granted:
             message, help = f"no role asks for a tool of `{name}`", "let a role ask for it, or take the server out"

@@ -10,7 +10,7 @@ CODE = WILDCARD_GRANT
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for node in facts.program.fields.words("tools", comma_string=True) or ():
+    for node in facts.granted_tools:
         if node.text.strip() == "*":
             help = "name each tool, such as `[Read, Grep, Edit, Ledger]`"
             findings.add(CODE, node.span, "`*` grants nothing: the program names each tool that roles may get", help)

@@ -8,13 +8,14 @@ from itertools import islice
 
 from orgruntime.diagnostics.codes import HIDDEN_INSTRUCTION
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.source import Source
 
 CODE = HIDDEN_INSTRUCTION
 
-_COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
-_FENCE = re.compile(r"^ {0,3}(?P<mark>`{3,}|~{3,})", re.MULTILINE)
-_ORDER = re.compile(
+_COMMENT = pattern(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
+_FENCE = pattern(r"^ {0,3}(?P<mark>`{3,}|~{3,})", re.MULTILINE)
+_ORDER = pattern(
     r"\b(?:ignore|disregard|override|overrule|bypass|forget|secretly|exfiltrate|curl|wget|rm -rf|system prompt"
     r"|you (?:must|should|may|are|will|can)|(?:do not|don't|never) (?:tell|mention|reveal|report|ask|say|show)"
     r"|(?:always|first|instead|now|then),? (?:run|execute|send|upload|read|write|delete|call|use|approve|keep|answer)"
@@ -26,7 +27,9 @@ _LONGEST, _MOST = 60, 50
 
 
 def check(source: Source, findings: Findings) -> None:
-    found = (comment for comment in _comments(source.text) if _ORDER.search(comment[1]))
+    # One word is a mark for a tool, as `prettier-ignore` and `orgrun:graph` are.
+    comments = (comment for comment in _comments(source.text) if len(comment[1].split(maxsplit=1)) > 1)
+    found = (comment for comment in comments if _ORDER.search(comment[1]))
     for comment in islice(found, _MOST):
         words = " ".join(comment[1][: 4 * _LONGEST].split())
         quoted = words if len(words) <= _LONGEST else words[:_LONGEST] + "…"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import ProposalId
 from orgruntime.model.step import Ask
+from orgruntime.model.tools import ABLATE
 from orgruntime.runtime.ablations import (
-    TOOL_NAME,
     AblationRefused,
     parts_asked,
     parts_of_proposal,
@@ -61,7 +61,7 @@ def _told(lab: Lab, proposal: ProposalId, parts: tuple[Part, ...]) -> list[str]:
 
 
 TOOL = service(
-    TOOL_NAME,
+    ABLATE,
     "When a proposal changes several things, find out which of them helped: each part is measured apart, as a proposal"
     " of its own that no model has to write. Of a proposal that was kept the part is taken back, and what is lost is"
     " what it is worth; of another the part is tried alone. It costs one or two trials a part, so ask where the answer"

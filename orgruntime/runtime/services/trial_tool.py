@@ -100,7 +100,7 @@ async def _commit(lab: Lab, call: Call, ask: Ask) -> Commit | str:
     except WorkspaceError as error:
         return str(error)
     diff = lab.workspace.diff(call.base, commit.id)
-    if said := frozen_files(lab, diff) or blast(lab, lab.experimenter, diff):
+    if said := frozen_files(lab, diff) or blast(lab, lab.experimenter, diff, call.role):
         return f"The change {said}."
     if (earlier := earlier_proposal(lab, commit.tree)) is not None and earlier[0].inquiry != call.address.inquiry:
         return f"This is {earlier[1]}; it was proposed before, and is not measured again."

@@ -263,7 +263,7 @@ class BenchConformance:
 def worktrees_with(mark: str) -> list[Path]:
     """Files of worktrees of this machine that hold the word."""
     found = []
-    for place in Path(tempfile.gettempdir()).glob("orgrun-desks-*/seats/*/work/train.py"):
+    for place in Path(tempfile.gettempdir()).glob("orgrun-desks-*/seats/*/*/train.py"):
         try:
             if mark in place.read_text():
                 found.append(place)

@@ -327,6 +327,6 @@ def test_a_handoff_tool_names_its_payload(tool: str, produces: tuple[str, ...], 
 
 
 def test_it_is_a_graph() -> None:
-    drawn = role_graph.lower(role_graph.RoleStep(step(), Driver(), FakeHands())).compile().get_graph()
+    drawn = role_graph.compiled().get_graph()
     edges = {(edge.source, edge.target) for edge in drawn.edges}
     assert {("think", "act"), ("act", "think"), ("act", "hand_off"), ("hand_off", "__end__")} <= edges

@@ -20,6 +20,7 @@ import pytest
 
 import orgruntime
 from orgruntime.backends import bubblewrap, trial_layout
+from orgruntime.backends.node_agent import end_below
 from orgruntime.backends.spool import read_marks
 from orgruntime.model.ids import AttemptId
 
@@ -211,6 +212,14 @@ def test_a_daemon_that_left_its_session_does_not_outlive_its_trial(node: Node) -
     assert node.left() == []
 
 
+def test_folders_without_bottom_are_removed(node: Node) -> None:
+    """Deeper than a call can nest: they must not pass for a fault of the node."""
+    outcome = node.run("import os\nfor _ in range(1500):\n    os.mkdir('d'); os.chdir('d')")
+    assert (outcome["ending"], outcome["exit_code"]) == ("exited", 0)
+    assert not any((node.root / "work").iterdir())
+    assert node.run("print('next')")["output"] == "next\n"
+
+
 def test_a_fork_bomb_is_ended(node: Node) -> None:
     bomb = """
         import os, time
@@ -380,6 +389,17 @@ def test_without_a_zygote_a_shepherd_ends_its_trial(node: Node) -> None:
     eventually(lambda: len(node.left()) >= 2)
     os.kill(node.zygote_pid(), signal.SIGKILL)
     eventually(lambda: node.left() == [] and (node.spool / "k.1.json").exists())
+
+
+def test_killed_together_zygote_and_shepherd_leave_their_trial_to_the_agent(node: Node) -> None:
+    node.launch("k.1", "import time; time.sleep(600)")
+    eventually(node.left)
+    ours = [pid for pid, line in _commands() if str(node.root).encode() in line]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in ours:
+            os.kill(pid, number)
+    end_below(str(node.root / "work"))
+    eventually(lambda: not node.left())
 
 
 def test_a_killed_shepherd_is_an_infrastructure_failure_and_leaves_nothing(node: Node) -> None:

@@ -157,7 +157,7 @@ def test_a_file_without_permission_is_a_finding(org: Path) -> None:
 
 
 def test_a_huge_workflow_is_no_problem(org: Path) -> None:
-    lines = ["models: {default: claude-opus-5-5}"]
+    lines = ['models: {default: {model: qwen3, base_url: "http://localhost:1"}}']
     names = [f"r{i}" for i in range(300)]
     for name in names:
         (org / "roles" / f"{name}.md").write_text("---\nname: x\n---\n\nWords.\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgruntime.compiler import compile_org
@@ -89,6 +89,7 @@ def test_a_denied_tool_of_a_server_is_never_left_in_a_grant_of_all_of_them(denie
     assert held_back(tools, (ScalarNode(Span("x"), denied),)) == left
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(KNOWN_TOOLS)), st.sampled_from(["", "(git *)"]))
 def test_a_grant_in_another_programs_words_is_called_as_it_is_here(name: str, pattern: str) -> None:
     tool = called_here(name + pattern)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgruntime.compiler.fields import split_commas
@@ -21,6 +21,7 @@ def read(text: str) -> tuple[Panel, list[str]]:
     return panel, [one.message for one in findings]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=MOST_MODELS))
 def test_shares_that_sum_to_one_are_kept_in_order(weights: list[int]) -> None:
     total = sum(weights)
@@ -32,6 +33,7 @@ def test_shares_that_sum_to_one_are_kept_in_order(weights: list[int]) -> None:
     assert sum(panel.shares) == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(1, 120)), min_size=1, max_size=8))
 def test_a_panel_is_shared_out_or_refused(shares: list[int | None]) -> None:
     panel, faults = read(", ".join(f"m{at}" + (f" {share}%" if share else "") for at, share in enumerate(shares)))
@@ -49,6 +51,7 @@ def test_a_panel_is_shared_out_or_refused(shares: list[int | None]) -> None:
         assert faults
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab %,/0123456789.chose byrult", max_size=60))
 def test_any_text_gives_names_without_blanks_and_shares_that_fit(text: str) -> None:
     panel, faults = read(text)

@@ -15,11 +15,11 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from orgruntime.compiler import compile_org, words
+from orgruntime.compiler import compile_org, read_role_files, words
+from orgruntime.compiler.hint_keys import HINTS
 from orgruntime.compiler.keys import (
     BLAST_RADIUS,
     BUDGET,
-    HINTS,
     MODEL,
     OBJECTIVE,
     PRICE,
@@ -217,6 +217,38 @@ def test_roles_of_other_tools_pass_and_hints_are_closed() -> None:
     assert list(validator.iter_errors({"name": "x", "tools": ["a"], "color": "blue", "org": {"kind": "agent"}})) == []
     assert list(validator.iter_errors({"org": {"kind": "judge"}}))
     assert list(validator.iter_errors({"org": {"colour": "blue"}}))
+    assert list(validator.iter_errors({"metadata": {"org": {"colour": "blue"}, "owner": "us"}}))
+
+
+GOOD_HINTS: dict[str, Any] = {
+    "kind": "agent", "count": "×2", "model": ["search/tpe"], "tools": "Read, Grep", "title": "Chief",
+    "resources": {"gpus": 0.5, "memory": "8 GiB"}, "produces": "idea, note", "consumes": ["idea"],
+    "hands_off_to": ["referee"], "risk": {"preset": "cautious", "blast_radius": {"files": 2}},
+    "inputs": {"topic": "attention", "depth": {"type": "number", "default": 3, "meaning": "how deep"}},
+    "human": False, "memory": "own", "was": "chief",
+}  # fmt: skip
+BAD_HINTS: tuple[dict[str, Any], ...] = (
+    {"human": "perhaps"}, {"memory": "8 GiB"}, {"risk": "bald"}, {"risk": {"exploration": 0.3}}, {"produces": {"a": 1}},
+    {"inputs": {"topic": {"typ": "string"}}}, {"inputs": ["topic"]}, {"was": {"old": "name"}}, {"count": "many"},
+    {"resources": {"gpu": 1}}, {"risk": {"blast_radius": {"files": 0}}}, {"title": ["a"]},
+)  # fmt: skip
+
+
+def test_every_hint_is_in_the_schema_and_good_ones_pass() -> None:
+    validator = jsonschema.Draft202012Validator(role_schema())
+    assert set(GOOD_HINTS) == set(HINTS)
+    assert list(validator.iter_errors({"org": GOOD_HINTS})) == []
+    for presets in ("bold", {"blast_radius": "cautious"}):
+        assert list(validator.iter_errors({"org": {"risk": presets, "human": "yes", "inputs": {"n": 3}}})) == []
+
+
+@pytest.mark.parametrize("hints", BAD_HINTS, ids=str)
+def test_what_the_schema_of_hints_refuses_the_reader_refuses(hints: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "ann.md").write_text(f"---\nname: Ann\norg: {json.dumps(hints)}\n---\nWords.\n")
+    validator = jsonschema.Draft202012Validator(role_schema())
+    assert list(validator.iter_errors({"org": hints}))
+    found = read_role_files([tmp_path / "ann.md"]).diagnostics
+    assert any(one.severity is Severity.ERROR for one in found), found
 
 
 AMOUNTS = {
@@ -260,7 +292,7 @@ def test_every_key_says_what_it_is() -> None:
         assert len(set(table)) == len(list(table))
         for key in table.keys:
             assert key.meaning
-            assert key.required or key.default or key.name == "title", key.name
+            assert key.required or key.default or key.name in ("title", "meaning"), key.name
 
 
 def test_the_table_has_the_fields_of_the_nouns() -> None:

@@ -32,7 +32,6 @@ def shown(path: Path) -> str:
 def test_a_shipped_org_compiles_without_a_warning(org: Path) -> None:
     manifest = compiled(org)
     assert manifest.budget.is_bounded
-    assert all(name.split("/")[0] in ("search", "digest") for role in manifest.roles for name in role.species)
     assert manifest.workspace.verify is not None
     assert "--split holdout" in manifest.workspace.verify
 
@@ -69,9 +68,11 @@ def test_a_role_file_works_as_a_prompt_and_in_any_loader(path: Path) -> None:
     matter = yaml.safe_load(front)
     assert set(matter) == {"name", "description", "tools"}
     assert matter["name"].lower() == path.stem
-    assert 250 <= len(body.split()) <= 600
-    headings = re.findall(r"^## (.+)$", body, re.MULTILINE)
-    assert {"What you see", "What you do", "What you hand off", "Rules", "What you do not do"} <= set(headings)
+    assert 250 <= len(body.split()) <= 700
+    headings = set(re.findall(r"^## (.+)$", body, re.MULTILINE))
+    assert {"What you hand off", "What you do not do"} <= headings
+    if path.parent == ROOT / "roles":
+        assert {"What you see", "What you do", "Rules"} <= headings
 
 
 @pytest.mark.parametrize("path", [*ROLE_FILES, *(org / "program.md" for org in ORGS)], ids=shown)

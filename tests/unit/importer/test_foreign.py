@@ -170,7 +170,7 @@ def test_the_workflow_of_the_round_table(tmp_path: Path) -> None:
     assert "roles/drafted-trainer.md" in report.files
     assert "[Host](roles/host.md) → [Trainer](roles/drafted-trainer.md): `proposal`" in program_of(report)
     refused = [(file.path, file.why) for file in report.foreign.files if file.fate == "refused"]
-    assert refused == [("tasters/broken.md", "line 1: front matter has no end (ORG106)")]
+    assert refused == [("tasters/broken.md", "line 1: the front matter begins here and is never closed (ORG106)")]
 
 
 def test_the_workflow_of_the_review_board(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from orgruntime.orgfile.source import Source, decode, read_source
 PROGRAM = (LAB / "program.md").read_text(encoding="utf-8")
 RESEARCHER, TRAINER = "[Researcher](roles/researcher.md)", "[Trainer](../../roles/trainer.md)"
 REFEREE, SCRIBE = "[Referee](../../roles/referee.md)", "[Scribe](../../roles/scribe.md)"
-ROLES = ["Researcher", "Trainer", "Referee", "Scribe", "Director", "Simplifier"]
+ROLES = ["Researcher", "Trainer", "Referee", "Scribe", "Critic", "Director", "Simplifier"]
 OUTCOMES = ["promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate", "unmeasured"]
 
 
@@ -80,7 +80,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
         ("preset: balanced", "preset: b‸", ["cautious", "balanced", "bold"], "b"),
         ("preset: balanced", "blast_radius: {‸}", ["files", "lines", "gpus", "time"], ""),
         ("risk:", "imports: [lib/ref‸]\nrisk:", [f"lib/{name}" for name in (
-            "director", "referee", "researcher", "scribe", "simplifier", "trainer")], "lib/ref"),
+            "critic", "director", "referee", "researcher", "scribe", "simplifier", "trainer")], "lib/ref"),
         ("risk:", "models:\n  tuner: ‸\nrisk:", [*keys.SPECIES, *keys.CLAUDE], ""),
         ("risk:", "models:\n  tuner:\n    ‸\nrisk:", list(keys.MODEL), ""),
         ("risk:", "models:\n  deep: {model: x, fallback: ‸}\n  wide: {model: y}\nrisk:", ["wide", *keys.CLAUDE], ""),
@@ -95,7 +95,8 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
         ("search/cmaes, search/random", "search/‸", [*keys.SPECIES, *keys.CLAUDE, BY_RESULTS], "search/"),
         ("cpus: 1", "cpus: 1, g‸", ["gpus", "memory", "minutes", "accelerator"], "g"),
         (f"| {SCRIBE} |", "| [‸] |", ROLES[:3] + ["Scribe", *ROLES[4:]], "[]"),
-        ("| role | kind |", "| role | k‸ |", ["kind", "budget"], "k"),
+        ("| role | kind |", "| role | k‸ |", [
+            "kind", "budget", "title", "tools", "produces", "consumes", "risk", "inputs", "memory", "was"], "k"),
         ("## Roles", "## R‸", ["## Roles", "## Payloads"], "## R"),
         ("## Standing orders", "## ‸", ["## Payloads", "## Standing orders"], "## "),
         ("2. One question", "2. One ‸ question", [], ""),
@@ -133,6 +134,14 @@ def test_payloads_of_the_org_and_their_conditions() -> None:
         ("tools: [‸]", ["Read", "Bash"]),
         ("tools: Read, ‸", ["Read", "Bash"]),
         ("org: {tools: [‸]}", ["Read", "Bash"]),
+        ("org: {produces: [‸]}", list(BUILTIN_PAYLOADS)),
+        ("org:\n  consumes: idea, ‸", list(BUILTIN_PAYLOADS)),
+        ("org: {hands_off_to: [‸]}", ["referee", "researcher", "scribe", "trainer"]),
+        ("org: {risk: ‸}", ["cautious", "balanced", "bold"]),
+        ("org: {risk: {‸}}", ["preset", "blast_radius"]),
+        ("org: {memory: ‸}", ["none", "own", "org"]),
+        ("org: {human: ‸}", ["yes", "no"]),
+        ("org:\n  inputs:\n    topic:\n      ‸", ["type", "default", "choices", "meaning"]),
         ("org: {model: ‸}", ["tuner", *keys.SPECIES, *keys.CLAUDE]),
         ("color: ‸", []),
     ],
@@ -144,6 +153,17 @@ def test_front_matter_of_a_role(front: str, labels: list[str]) -> None:
     buffer = Buffer(LAB / "roles" / "new.md", text.replace(CURSOR, ""))
 
     assert sorted(item.label for item in complete_role(buffer, text.index(CURSOR), view)) == sorted(labels)
+
+
+@pytest.mark.parametrize(
+    ("column", "labels"),
+    [("memory", ["none", "own", "org"]), ("risk", ["cautious", "balanced", "bold"]), ("produces", [*BUILTIN_PAYLOADS])],
+)
+def test_cells_for_what_role_files_hint_at(column: str, labels: list[str]) -> None:
+    table = f"| role | {column} |\n|---|---|\n| {SCRIBE} | ‸ |\n\n## Workflow"
+    begin, end = PROGRAM.index("| role |"), PROGRAM.index("## Workflow") + len("## Workflow")
+
+    assert list(offered(PROGRAM[:begin] + table + PROGRAM[end:])) == labels
 
 
 def test_a_role_of_no_org_is_offered_the_usual_tools() -> None:

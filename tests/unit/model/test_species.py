@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgruntime.model.call_limits import UNKNOWN_CONTEXT, UNKNOWN_OUTPUT, limits_for, worst_call
 from orgruntime.model.claude import KNOWN, LONG_PROMPT
 from orgruntime.model.manifest import Choice, ModelSpec, Price
-from orgruntime.model.species import chain, costs_money, is_language_model, panel_text, price_for, reference_to
+from orgruntime.model.species import by_name, chain, costs_money, is_language_model, panel_text, price_for, reference_to
 
 OWN = ModelSpec(name="own", species="qwen3", base_url="http://localhost:1")
 
@@ -51,6 +51,7 @@ def test_limits_are_the_entrys_else_the_usual_as_far_as_the_model_holds_them() -
     assert both(OWN.model_copy(update={"context": 2_000})) == (2_000, 1_000)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KNOWN), st.integers(0, 160_000 - 8_192), st.integers(0, 8_192), st.floats(0, 1), st.floats(0, 1))
 def test_no_call_within_the_limits_costs_more_than_the_worst(
     name: str, prompt: int, output: int, cached: float, written: float
@@ -81,7 +82,7 @@ def test_the_worst_call_is_no_fantasy() -> None:
 
 
 def test_a_chain_of_fallbacks_ends() -> None:
-    models = (claude("a", fallback="b"), claude("b", fallback="a"), claude("c", fallback="claude-haiku-5-5"))
+    models = by_name((claude("a", fallback="b"), claude("b", fallback="a"), claude("c", fallback="claude-haiku-5-5")))
     assert [one.name for one in chain(models, "a")] == ["a", "b"]
     assert [one.species for one in chain(models, "c")] == ["c", "claude-haiku-5-5"]
     assert [one.name for one in chain(models, "search/tpe")] == ["search/tpe"]

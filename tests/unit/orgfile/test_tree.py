@@ -73,10 +73,10 @@ def test_refusals(text: str, code: str) -> None:
 
 
 def test_hostile_nesting_is_refused_quickly() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for sign in "[{":
         assert read("x: " + sign * 60_000)[1] == ["ORG112"]
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_lists_hold_their_items() -> None:

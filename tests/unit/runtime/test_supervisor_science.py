@@ -10,12 +10,15 @@ from supervised import Bench
 from orgruntime.backends.langgraph_engine import LangGraphEngine
 from orgruntime.backends.local_desks import LocalDesks
 from orgruntime.ledger.audit import audit
+from orgruntime.model.appetite import BlastRadius
+from orgruntime.model.ids import RoleSlug
+from orgruntime.model.manifest import Memory, RoleKind
 from orgruntime.model.research import EvidenceState, VerdictWord
 from orgruntime.model.status import RunState
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import REFUSALS
-from orgruntime.testing.lab import small_org
+from orgruntime.testing.lab import ROLES, WORKFLOW, small_org
 from orgruntime.testing.scripted_desks import declining, setting
 
 
@@ -141,6 +144,58 @@ async def test_the_blast_radius_is_kept(bench: Bench) -> None:
     assert word is VerdictWord.DISCARD
     assert "blast radius" in reason
     assert "400" in reason
+
+
+@pytest.mark.parametrize(("files", "kept"), [(1, False), (3, True)])
+async def test_the_blast_radius_of_a_role_is_that_of_its_own_proposals(tmp_path: Path, files: int, kept: bool) -> None:
+    """Narrower or wider than the org's, which allows 400 lines."""
+    radius = BlastRadius(files=files, lines=20 if files == 1 else 900, gpus=4, minutes=60)
+    roles = tuple(
+        role.model_copy(update={"blast_radius": radius}) if role.kind is RoleKind.AGENT else role for role in ROLES
+    )
+    bench = Bench(tmp_path, org=small_org(roles=roles))
+
+    def rewrite(request: StepRequest) -> StepReply:
+        if request.past:
+            return declining("once is enough")
+        text = "LR = 1\n" + "".join(f"X{n} = 0\n" for n in range(500))
+        return StepReply(type="proposal", body={"hypothesis": "rewrite"}, files={"train.py": text})
+
+    await bench.run(rewrite)
+    _, reason = next(iter(bench.verdicts().values()))
+    assert ("blast radius" not in reason) is kept
+    assert kept or "at most 20" in reason
+
+
+@pytest.mark.parametrize(("memory", "own", "others"), [
+    (Memory.NONE, False, False), (Memory.OWN, True, False), (Memory.ORG, True, True),
+])  # fmt: skip
+async def test_a_role_is_shown_what_it_may_remember(tmp_path: Path, memory: Memory, own: bool, others: bool) -> None:
+    agents = [role for role in ROLES if role.kind is RoleKind.AGENT]
+    first = agents[0].model_copy(update={"memory": memory, "count": 1})
+    second = first.model_copy(update={"slug": RoleSlug("other"), "memory": Memory.ORG})
+    roles = (first, second, *(role for role in ROLES if role.kind is not RoleKind.AGENT))
+    edges = tuple(
+        edge.model_copy(update={"id": f"{edge.id}{source}", "source": source})
+        for edge in WORKFLOW for source in ((first.slug, second.slug) if edge.source == first.slug else (edge.source,))
+    )  # fmt: skip
+    org = small_org(roles=roles, handoffs=edges)
+    graph = org.graph.model_copy(update={"entries": (first.slug, second.slug)})
+    bench = Bench(tmp_path, org=org.model_copy(update={"graph": graph}).sealed())
+    seen: dict[str, set[str]] = {first.slug: set(), second.slug: set()}
+    tries = dict.fromkeys(seen, 0)
+
+    def propose(request: StepRequest) -> StepReply:
+        seen[request.role] |= {past.text.partition(" ")[0] for past in request.past}
+        if tries[request.role] == 4:
+            return declining("enough")
+        tries[request.role] += 1
+        text = f"LR = 0\n# {request.inquiry}\n"
+        return StepReply(type="proposal", body={"hypothesis": f"{request.role} tries"}, files={"train.py": text})
+
+    await bench.run(propose)
+    assert (first.slug in seen[first.slug], second.slug in seen[first.slug]) == (own, others)
+    assert {first.slug, second.slug} <= seen[second.slug]
 
 
 async def test_a_conflict_goes_back_with_the_reason(tmp_path: Path) -> None:

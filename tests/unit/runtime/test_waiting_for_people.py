@@ -259,7 +259,7 @@ async def test_a_person_who_hands_nothing_off_gets_a_notice(tmp_path: Path) -> N
 
 
 async def test_a_stand_up_that_asks_pauses_the_run_too(tmp_path: Path) -> None:
-    scribe = Role(slug=RoleSlug("scribe"), name="Scribe", kind=RoleKind.AGENT, species=("claude-x",))
+    scribe = Role(slug=RoleSlug("scribe"), name="Scribe", kind=RoleKind.AGENT, species=("digest/ledger",))
     cadence = Cadence(id="c1", role=scribe.slug, payload="memo", every_trials=10)
     bench = Bench(tmp_path, org=small_org(roles=(*only(1), scribe), cadences=(cadence,)))
     labs: list[Lab] = []

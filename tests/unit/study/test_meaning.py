@@ -23,6 +23,7 @@ from orgruntime.model.manifest import (
     Direction,
     Handoff,
     Manifest,
+    Memory,
     ModelSpec,
     Objective,
     Price,
@@ -117,6 +118,49 @@ def role_changes(slug: str, **update: object) -> tuple[Change, ...]:
 
 def graph_changes(**update: object) -> tuple[Change, ...]:
     return changes(graph=LAB.graph.model_copy(update=update))
+
+
+def renamed(slug: RoleSlug, now: str, **update: object) -> Manifest:
+    """The lab in which one role has another slug."""
+    new = RoleSlug(now)
+    roles = tuple(role.model_copy(update={"slug": new, **update}) if role.slug == slug else role for role in LAB.roles)
+    edges = tuple(
+        edge.model_copy(update={end: new for end in ("source", "target") if getattr(edge, end) == slug})
+        for edge in LAB.graph.handoffs
+    )
+    return LAB.model_copy(update={"roles": roles, "graph": LAB.graph.model_copy(update={"handoffs": edges})})
+
+
+@pytest.mark.parametrize(("was", "kinds"), [
+    ((RESEARCHER,), [Kind.RENAMED]), ((), [Kind.REMOVED, Kind.ADDED]), (("somebody",), [Kind.REMOVED, Kind.ADDED]),
+])  # fmt: skip
+def test_a_role_that_says_what_it_was_called_is_followed_whatever_else_has_changed(
+    was: tuple[str, ...], kinds: list[Kind]
+) -> None:
+    other = renamed(RESEARCHER, "analyst", was=was, prompt="Nothing of before.", description="New.", count=7)
+    found = difference_of(LAB, other).changes
+
+    named = {"researcher", "analyst"}
+    alone = (Kind.RENAMED, Kind.REMOVED, Kind.ADDED)
+    said = [one for one in found if one.topic is Topic.ROLES and one.subject in named and one.kind in alone]
+    assert [one.kind for one in said] == kinds
+    moved = [one for one in found if one.topic is Topic.WORKFLOW]
+    assert (moved == []) is (kinds == [Kind.RENAMED])
+
+
+@pytest.mark.parametrize(("update", "said", "effect"), [
+    ({"memory": Memory.OWN}, "memory: org → own", Effect.NARROWER),
+    ({"produces": ("idea", "note")}, "produces: what it can → idea, note", Effect.SAME),
+    ({"consumes": ()}, "consumes: what its kind takes → none", Effect.SAME),
+    ({"inputs": {"topic": "x"}}, "inputs: none → topic: x", Effect.SAME),
+    ({"hands_off_to": ("scribe",)}, "would hand off to: none → scribe", Effect.SAME),
+    ({"title": "Chief"}, "title:  → Chief", Effect.SAME),
+    ({"blast_radius": PRESETS[Preset.BOLD].blast_radius},
+     "blast radius: the org's → 20 files, 2000 lines, 16 GPUs, 360 min", Effect.DIFFERENT),
+])  # fmt: skip
+def test_hints_are_said_in_words(update: dict[str, object], said: str, effect: Effect) -> None:
+    (change,) = role_changes(DIRECTOR, **update)
+    assert (change.said, change.effect) == (said, effect)
 
 
 class TestTheProperty:

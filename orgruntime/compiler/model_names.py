@@ -1,0 +1,78 @@
+"""How role files of other programs name models, and what that means today: aliases, dated pins, other vendors.
+
+Works on words; grants nothing and calls nothing. Invariant: a name is translated only where it names a family of models
+beyond doubt, and a translation is said by whoever uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from orgruntime.model.manifest import ModelSpec
+
+CURRENT = {
+    "opus": "claude-opus-5-5",
+    "sonnet": "claude-sonnet-5-5",
+    "haiku": "claude-haiku-5-5",
+    "fable": "claude-fable-5-2",
+}
+"""Family → its current model."""
+
+NONE_OF_ITS_OWN = ("inherit", "default", "auto")
+"""Words by which a file asks for what the org serves everybody with."""
+
+_ALIASES = {"opusplan": "opus", "best": "opus"}
+_BESIDE = {
+    "claude", "anthropic", "latest", "preview", "thinking", "copilot", "us", "eu", "apac", "global", "bedrock",
+    "vertex", "openrouter", "models", "v1", "v2", "1m", "fast",
+}  # fmt: skip
+"""Words that stand beside a family and a version in the names of servers and editors."""
+_VENDORS = (
+    ("OpenAI", r"gpt|chatgpt|codex|o[1345](?:-|$)|openai"),
+    ("Google", r"gemini|gemma|google"),
+    ("xAI", r"grok|xai|x-ai"),
+    ("Meta", r"llama|meta"),
+    ("Mistral", r"mistral|mixtral|codestral|devstral|magistral"),
+    ("DeepSeek", r"deepseek"),
+    ("Alibaba", r"qwen|qwq|alibaba"),
+    ("Moonshot", r"kimi|moonshot"),
+    ("Zhipu", r"glm|z-ai|zhipu"),
+    ("Cohere", r"command|cohere"),
+    ("Microsoft", r"phi-?\d|microsoft|mai-"),
+    ("NVIDIA", r"nemotron|nvidia"),
+)
+
+
+def family(name: str) -> str | None:
+    """`sonnet` of `sonnet`, `Claude Sonnet 4.5 (copilot)`, `anthropic/claude-sonnet-4-20250514`; else None."""
+    words = re.findall(r"[a-z0-9]+", name.casefold())
+    families = [_ALIASES.get(word, word) for word in words if _ALIASES.get(word, word) in CURRENT]
+    others = [word for word in words if _ALIASES.get(word, word) not in CURRENT]
+    is_plain = all(word in _BESIDE or word.isdigit() for word in others)
+    return families[0] if len(families) == 1 and is_plain else None
+
+
+def current(name: str) -> str | None:
+    """The model that a name of a known family means today; None for other names."""
+    found = family(name)
+    return CURRENT[found] if found else None
+
+
+def vendor(name: str) -> str | None:
+    """Whose model a name is that is none of Anthropic's."""
+    words = re.sub(r"\s+", "-", name.casefold().strip())
+    return next((who for who, pattern in _VENDORS if re.match(rf"(?:\S*[/:])?(?:{pattern})", words)), None)
+
+
+def grant_for_model(wish: str, models: tuple[ModelSpec, ...]) -> ModelSpec | None:
+    """The entry of `models:` that grants what a file wishes for: by its name, its species, the model that the wish
+    means today, or a model of that family."""
+    text, now, kin = wish.strip(), current(wish), family(wish)
+    ways: tuple[Callable[[ModelSpec], bool], ...] = (
+        lambda model: model.name.casefold() == text.casefold(),
+        lambda model: model.species.casefold() == text.casefold(),
+        lambda model: now is not None and model.species == now,
+        lambda model: kin is not None and family(model.species) == kin,
+    )
+    return next((model for way in ways for model in models if way(model)), None)

@@ -1,0 +1,36 @@
+"""A table of the program that cannot be read as roles or payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orgruntime.diagnostics.codes import BAD_TABLE
+from orgruntime.diagnostics.diagnostic import Fault
+from orgruntime.diagnostics.nearest import did_you_mean
+
+CODE = BAD_TABLE
+
+
+def none(section: str, columns: Iterable[str]) -> Fault:
+    help = "begin it with `| " + " | ".join(columns) + " |` and a line `|---|` below"
+    return Fault(CODE, f"the section `{section}` has no table", help)
+
+
+def no_link() -> Fault:
+    message = "the cell `role` must hold one link to a role file"
+    return Fault(CODE, message, "write it as `[Researcher](roles/researcher.md)`")
+
+
+def unknown_column(name: str, known: Iterable[str]) -> Fault:
+    known = tuple(known)
+    words = ", ".join(f"`{one}`" for one in known)
+    return Fault(CODE, f"unknown column `{name}`", did_you_mean(name, known) or f"the columns are {words}")
+
+
+def no_column(name: str) -> Fault:
+    return Fault(CODE, f"the table has no column `{name}`", "add it as the first column")
+
+
+def too_many_cells() -> Fault:
+    message = "the row has more cells than the table has columns"
+    return Fault(CODE, message, "write a bar inside of a cell as `\\|`")

@@ -1,0 +1,37 @@
+"""A word that is allowed where it stands, and is almost surely a slip."""
+
+from __future__ import annotations
+
+from orgruntime.diagnostics.codes import LIKELY_TYPO
+from orgruntime.diagnostics.diagnostic import Fault
+from orgruntime.diagnostics.fixes import Fix
+
+CODE = LIKELY_TYPO
+
+
+def key(name: str, near: str, fix: Fix) -> Fault:
+    return Fault(CODE, f"the key `{name}` is not read", f"did you mean `{near}`?", fix)
+
+
+def tool(name: str, near: str) -> Fault:
+    return Fault(CODE, f"no tool that is known here is called `{name}`", f"did you mean `{near}`?")
+
+
+def model(name: str, near: str) -> Fault:
+    message = f"`models:` has no `{name}`, so it is taken as the name of a model"
+    return Fault(CODE, message, f"did you mean `{near}`?")
+
+
+def address_with_version(address: str) -> Fault:
+    message = f"the client adds `/v1/messages` to `{address}` by itself"
+    return Fault(CODE, message, "leave `/v1` out")
+
+
+def section(title: str, near: str) -> Fault:
+    message = f"the section `{title}` is read as words for the agents, and its links make no handoffs"
+    return Fault(CODE, message, f"did you mean `## {near.capitalize()}`?")
+
+
+def keys_without_fence() -> Fault:
+    message = "these keys are not read, because no line `---` stands above them"
+    return Fault(CODE, message, "put a line `---` before the first key and another one after the last")

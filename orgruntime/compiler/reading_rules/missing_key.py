@@ -1,0 +1,13 @@
+"""A key that its mapping cannot do without."""
+
+from __future__ import annotations
+
+from orgruntime.diagnostics.codes import MISSING_KEY
+from orgruntime.diagnostics.diagnostic import Fault
+
+CODE = MISSING_KEY
+
+
+def absent(path: str, key: str, example: str, meaning: str) -> Fault:
+    """`example`: a value, or the words that may stand there."""
+    return Fault(CODE, f"`{path}` is missing", f"add `{key}:{f' {example}' if example else ''}`: {meaning}")

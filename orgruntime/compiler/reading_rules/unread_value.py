@@ -1,0 +1,36 @@
+"""A value of a role file, or a part of it, that has a shape which is not read."""
+
+from __future__ import annotations
+
+from orgruntime.diagnostics.codes import UNREAD_VALUE
+from orgruntime.diagnostics.diagnostic import Fault
+
+CODE = UNREAD_VALUE
+
+
+def no_text(key: str, kind: str) -> Fault:
+    return Fault(CODE, f"`{key}` must be text, and this is {kind}, which is not read", "write it as words")
+
+
+def part(key: str) -> Fault:
+    message = f"this part of `{key}` is no name, and is not read"
+    return Fault(CODE, message, "write a list of names, such as `[Read, Grep]`")
+
+
+def no_name(text: str, key: str) -> Fault:
+    message = f"`{text[:40]}` is not a name in `{key}`: a comma, a bracket, a quote or a dash is missing"
+    return Fault(CODE, message, "write a list such as `[Read, Grep]`")
+
+
+def undecided(text: str, key: str) -> Fault:
+    message = f"`{text[:40]}` in `{key}` is neither allowed nor denied"
+    return Fault(CODE, message, "write `true`, `false`, `allow`, `ask` or `deny`")
+
+
+def comment(words: str, key: str) -> Fault:
+    message = f"`{words[:40]}` is a comment to YAML and is not read as part of `{key}`"
+    return Fault(CODE, message, "put the whole value in quotes, or a space behind the `#`")
+
+
+def second_hints() -> Fault:
+    return Fault(CODE, "`metadata.org` is not read, because there is `org` as well", "keep one of the two")

@@ -1,0 +1,85 @@
+"""kill -9 of the driver while language models think: at most the calls under way are asked again, and no tool works
+twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from chaos_run import until
+
+from orgruntime.ledger.audit import audit
+from orgruntime.ledger.store import Ledger
+from orgruntime.runtime.transcripts import read_lines
+from orgruntime.testing.messages_script import Asked, Says
+from orgruntime.testing.messages_server import MessagesServer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "functional"))
+
+from cli_cases import command
+from thinking_cases import done_by, number_of, proposes, steadfast, uses, write_org
+
+DESKS = 2
+KILLS = 1
+
+
+def with_effects(asked: Asked) -> Says:
+    """As `steadfast`, with a probe and a finding: effects outside the worktree. Slow enough to be killed in."""
+    done = done_by(asked)
+    says = steadfast(asked)
+    if "Bash" in done and "RunTrial" not in done:
+        says = uses("RunTrial")
+    elif "RunTrial" in done and "Notebook" not in done:
+        says = uses("Notebook", {"action": "add", "text": f"finding of step {number_of(asked)}", "hunch": True})
+    elif "Notebook" in done:
+        says = proposes(f"step {number_of(asked)} helps")
+    return Says(says.content, delay_s=0.15)
+
+
+def drive(home: Path, *words: object) -> subprocess.Popen[bytes]:
+    with (home / "driver.log").open("ab") as log:
+        return subprocess.Popen(command(*words), cwd=home, stdout=log, stderr=log, start_new_session=True)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_tool(tmp_path: Path) -> None:
+    with MessagesServer(with_effects) as server:
+        org = write_org(tmp_path, server.url, count=DESKS, budget="trials: 44, usd: 50")
+        run = tmp_path / ".orgrun" / "runs" / "r1"
+        driver = drive(tmp_path, "run", org, "--seed", "1", "--run-id", "r1", "--cpus", "2")
+        for kill in range(KILLS):
+            # In the middle of a call: the server has it, and has not answered.
+            seen = len(server.asked)
+            assert until(lambda wanted=seen + 7 + 4 * kill: len(server.asked) >= wanted, 120), _log(tmp_path)
+            os.kill(driver.pid, signal.SIGKILL)
+            driver.wait()
+            driver = drive(tmp_path, "resume", "r1", "--cpus", "2")
+        assert driver.wait(timeout=300) == 0, _log(tmp_path)
+        asked, total = server.asked, server.total
+    again = Counter(one.digest for one in asked)
+    repeated = sum(count - 1 for count in again.values())
+    assert repeated <= KILLS * DESKS, "one call for each desk that was cut"
+    assert audit(run / "ledger.db") == []
+    with Ledger.open_readonly(run / "ledger.db") as ledger:
+        spent = ledger.amounts().spent
+        assert spent.tokens >= total.tokens, "a call that was cut off is charged in full"
+        assert ledger.amounts().reserved.tokens == 0
+        findings = [one.text for one in ledger.findings(active=False)]
+        probes = [row for row in ledger.trials() if row.purpose == "probe"]
+    assert len(findings) == len(set(findings)) > 0, "no finding was written twice"
+    assert len(probes) == len({row.key for row in probes}) > 0
+    for path in (run / "steps").glob("*.jsonl"):
+        lines, _ = read_lines(path)
+        uses_of = Counter((line["kind"], line["k"]) for line in lines)
+        assert max(uses_of.values()) == 1, f"{path.name} answers a question twice"
+
+
+def _log(home: Path) -> str:
+    return (home / "driver.log").read_text(errors="replace")[-4000:]
