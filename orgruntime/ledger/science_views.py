@@ -87,6 +87,12 @@ class ScienceViews(View):
         row = self._row("SELECT * FROM verdicts WHERE proposal = ?", proposal)
         return _verdict(row) if row else None
 
+    def measured_since_kept(self) -> int:
+        """Proposals that were measured since the last one that was kept. Reads all verdicts: once a driver."""
+        kept = "SELECT COALESCE(MAX(rowid), 0) FROM verdicts WHERE word = 'keep'"
+        row = self._db.row(f"SELECT COUNT(*) AS n FROM verdicts WHERE evidence != '[]' AND rowid > ({kept})")
+        return int(row["n"]) if row else 0
+
     def past(self, limit: int, role: RoleSlug | None = None) -> list[PastTrial]:
         """The newest `limit` proposals (of one role), oldest first.
 

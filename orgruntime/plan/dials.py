@@ -9,6 +9,7 @@ from orgruntime.model.appetite import Appetite, Dial
 from orgruntime.model.numbers import Numbers
 from orgruntime.plan.plan import DialPlan
 from orgruntime.plan.units import amount_text, share
+from orgruntime.scheduler.sleeves import STUCK_AFTER, share_of_long_shots
 
 
 def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
@@ -17,7 +18,7 @@ def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
     return (
         _line(Dial.PROOF, "false_champions", _one_in(numbers.alpha), _proof(numbers)),
         _line(Dial.SMALLEST_WIN, "smallest_win", f"{numbers.smallest_win:g} × noise", _smallest_win(numbers)),
-        _line(Dial.EXPLORATION, "exploration", share(numbers.exploration), "share of trials for long shots", False),
+        _line(Dial.EXPLORATION, "exploration", share(numbers.exploration), _exploration(numbers)),
         _line(Dial.OPTIMISM, "optimism", f"{numbers.optimism:g}", "quantile by which a panel's models are judged"),
         _line(
             Dial.PATIENCE, "keep_per_rung", share(numbers.keep_per_rung), "share of running trials kept a rung", False
@@ -35,6 +36,14 @@ def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
 
 def _line(dial: Dial, key: str, setting: str, becomes: str, in_force: bool = True) -> DialPlan:
     return DialPlan(dial=dial.value, key=key, setting=setting, becomes=becomes, in_force=in_force)
+
+
+def _exploration(numbers: Numbers) -> str:
+    most = share_of_long_shots(numbers.exploration, 10**6)
+    return (
+        f"of the climb's device time for long shots (risk `explore`); doubled for each {STUCK_AFTER} measured "
+        f"proposals in a row that were not kept, at most {share(most)}"
+    )
 
 
 def _one_in(alpha: float) -> str:

@@ -8,7 +8,7 @@ to a commit that was measured against the lead of that moment.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orgruntime.ledger.rows import TrialRow, TrialState
@@ -141,10 +141,11 @@ async def _against(
     voids = 0
     while (state := screen(finding.gains, lab.noise.sd)) is Screening.MORE:
         seed = lab.seed_for("screen", lead.id, len(finding.gains) + voids)
-        ours, theirs = await asyncio.gather(
-            lab.board.measure(lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)),
-            lab.board.measure(lab.order(lead, role, Purpose.SCREEN, seed)),
+        arms = (
+            lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry),
+            lab.order(lead, role, Purpose.SCREEN, seed),
         )
+        ours, theirs = await asyncio.gather(*(lab.board.measure(replace(arm, sleeve=proposal.risk)) for arm in arms))
         finding.evidence += [ours.key, theirs.key]
         if theirs.metric is None and voids < VOID_PAIRS:
             voids += 1
@@ -195,6 +196,8 @@ async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Propo
 
     words = await lab.board.write(change)
     lab.note_fruit(f"{proposal.role}#{proposal.desk}", fruitful=bool(finding.evidence))
+    if finding.evidence:
+        lab.sleeves.judge(kept=bool(moved))
     if moved and finding.commit is not None:
         lab.workspace.move_branch("lead", finding.commit.id)
         lab.tell(EventKind.LEAD, moved[0], commit=finding.commit.id, metric=finding.metric, gain=finding.gain)

@@ -30,6 +30,7 @@ from orgruntime.runtime.logs import TrialLogs
 from orgruntime.runtime.people import People
 from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Models, ToolServers, Workspace
 from orgruntime.runtime.shared_flush import SharedFlush
+from orgruntime.runtime.sleeve_book import SleeveBook
 from orgruntime.runtime.transcripts import Transcripts
 
 REFUSALS = 25
@@ -102,6 +103,7 @@ class Lab:
     """What the latest proposals that were compared with something change."""
 
     def __post_init__(self) -> None:
+        self.sleeves = SleeveBook(self.numbers.exploration, self.ledger.measured_since_kept())
         self._noise: Noise | None = None
         self._history: tuple[str, ...] | None = None
         self._fruitless: dict[str, int] = {}

@@ -31,8 +31,11 @@ def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
     reading = None
     if not outcome.ending.is_retried and outcome.ending is not Ending.CANCELLED:
         reading = read_outcome(outcome, lab.manifest.objective.metric)
-    if not tx.settle(outcome, reading, _used(lab, key, outcome)):
+    used, order = _used(lab, key, outcome), lab.board.started.get(key)
+    if not tx.settle(outcome, reading, used):
         return Settled(None)
+    if order is not None:
+        lab.sleeves.settle(order, used)
     lab.logs.write(outcome)
     row = lab.ledger.trial(key)
     assert row is not None

@@ -201,7 +201,9 @@ class Supervisor:
         specs: list[TrialSpec] = []
         for key, attempt in applied.specs:
             lab.board.start(key)
-            specs.append(lab.spec(lab.board.started[key], attempt))
+            order = lab.board.started[key]
+            lab.sleeves.start(order)
+            specs.append(lab.spec(order, attempt))
         if specs:
             lab.ports.executor.submit(specs)
         self._inquiries.start(applied.inquiries)

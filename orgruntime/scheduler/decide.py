@@ -44,7 +44,7 @@ class Wanted:
     @property
     def device_ms(self) -> int:
         """What it takes of a sleeve, at worst: GPU time, or CPU time where it holds no GPU."""
-        return self.cap.gpu_ms or self.cap.cpu_ms
+        return self.cap.device_ms
 
 
 @dataclass(frozen=True)
