@@ -43,6 +43,9 @@ class Order:
     sleeve: RiskClass = RiskClass.EXPLOIT
     """Whose share of the device time it takes of, where it is part of the climb."""
 
+    rungs: tuple[float, ...] = ()
+    """Shares of its budget at which it is compared with other candidates."""
+
     @property
     def device_ms(self) -> int:
         """What it takes of its sleeve, at worst."""

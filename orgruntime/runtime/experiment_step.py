@@ -141,11 +141,13 @@ async def _against(
     voids = 0
     while (state := screen(finding.gains, lab.noise.sd)) is Screening.MORE:
         seed = lab.seed_for("screen", lead.id, len(finding.gains) + voids)
-        arms = (
-            lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry),
-            lab.order(lead, role, Purpose.SCREEN, seed),
-        )
-        ours, theirs = await asyncio.gather(*(lab.board.measure(replace(arm, sleeve=proposal.risk)) for arm in arms))
+        # A candidate that has won its first pair is no longer raced.
+        rungs = () if finding.evidence else lab.race.rungs
+        ours, theirs = await asyncio.gather(*(lab.board.measure(arm) for arm in (
+            replace(lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry),
+                    sleeve=proposal.risk, rungs=rungs),
+            replace(lab.order(lead, role, Purpose.SCREEN, seed), sleeve=proposal.risk),
+        )))  # fmt: skip
         finding.evidence += [ours.key, theirs.key]
         if theirs.metric is None and voids < VOID_PAIRS:
             voids += 1
@@ -168,6 +170,8 @@ async def _against(
 def _failed(finding: Finding, row: TrialRow) -> Finding:
     if row.state is TrialState.FAILED:
         finding.outcome, finding.reason = Outcome.UNMEASURED, f"the cluster lost it: {row.reason}"
+    elif row.score is Score.ENDED_EARLY:
+        finding.outcome, finding.reason = Outcome.WORSE, f"ended early: {row.reason}"
     elif row.score is Score.INVALID:
         finding.outcome, finding.reason = Outcome.INVALID, row.reason
     else:

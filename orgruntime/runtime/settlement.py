@@ -28,6 +28,9 @@ class Settled:
 
 def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
     key = TrialKey(outcome.attempt.rsplit(".", 1)[0])
+    reason = lab.race.leave(outcome.attempt)
+    if reason and outcome.ending is Ending.CANCELLED:
+        outcome = outcome.model_copy(update={"ending": Ending.ENDED_EARLY, "detail": reason})
     reading = None
     if not outcome.ending.is_retried and outcome.ending is not Ending.CANCELLED:
         reading = read_outcome(outcome, lab.manifest.objective.metric)

@@ -88,6 +88,8 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         busy=hands.busy,
         question=hands.question,
         thinking=hands.thinking,
+        racing=lab.race.due(),
+        direction=lab.manifest.objective.direction,
         sleeves=lab.sleeves.given,
         since_kept=lab.sleeves.since_kept,
     )

@@ -15,10 +15,12 @@ from enum import StrEnum
 from orgruntime.model.amounts import UNITS, Amounts
 from orgruntime.model.appetite import Dial
 from orgruntime.model.ids import TrialKey
+from orgruntime.model.manifest import Direction
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
+from orgruntime.scheduler.halving import survives
 from orgruntime.scheduler.sleeves import Sleeves, share_of_long_shots, turn, wanted_next
 
 CLIMB = (Purpose.SCREEN, Purpose.PROBE)
@@ -45,6 +47,19 @@ class Wanted:
     def device_ms(self) -> int:
         """What it takes of a sleeve, at worst: GPU time, or CPU time where it holds no GPU."""
         return self.cap.device_ms
+
+
+@dataclass(frozen=True)
+class Racing:
+    """A running candidate that has reached a rung."""
+
+    key: TrialKey
+    rung: float
+    """Share of its budget, in (0, 1)."""
+    value: float
+    """Its metric there."""
+    others: tuple[float, ...]
+    """What those before it had there."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,8 @@ class Snapshot:
     """A last test was asked for since the last trial."""
     standups: bool = False
     """A stand-up is due or under way, and may still end before the run does."""
+    racing: tuple[Racing, ...] = ()
+    direction: Direction = Direction.MINIMIZE
     sleeves: Sleeves = Sleeves()
     since_kept: int = 0
     """Settled proposals since the last one that moved the lead."""
@@ -115,6 +132,8 @@ class Verb(StrEnum):
     CERTIFY = "certify"
     LAST_TEST = "last-test"
     """The lead is below the trigger, and goes before the verifier because nothing else can be done any more."""
+    END_EARLY = "end-early"
+    """A candidate that runs is ended: others were better at an equal share of the budget."""
     DROP = "drop"
     """A trial that will never be started is given up."""
     WITHDRAW = "withdraw"
@@ -138,7 +157,7 @@ def decide(now: Snapshot) -> list[Decision]:
     if now.stop_asked:
         return []
     over = _exploration_over(now)
-    dropped = _drop(now, over)
+    dropped = [*_end_early(now), *_drop(now, over)]
     certification = _certification(now, over)
     dry = over is None and _is_dry(now, certification)
     waits = dry or (over is not None and over.waits)
@@ -149,6 +168,19 @@ def decide(now: Snapshot) -> list[Decision]:
     if over is None:
         return [*decisions, *_open_inquiries(now)] or _wait_for_people(now)
     return decisions if decisions else _finish(now, over)
+
+
+def _end_early(now: Snapshot) -> list[Decision]:
+    """Patience: at each rung the best share of all that have reached it goes on."""
+    keep, ended = now.numbers.keep_per_rung, []
+    for one in now.racing:
+        if not survives(one.value, one.others, keep, now.direction):
+            place = 1 + sum(now.direction.gain(one.value, other) > 0 for other in one.others)
+            of = len(one.others) + 1
+            reason = f"at {one.rung:.3g} of its budget it is number {place} of {of}, and the best {keep:.0%} go on"
+            facts: dict[str, float | int | str] = {"rung": one.rung, "value": one.value, "place": place, "of": of}
+            ended.append(Decision(Verb.END_EARLY, Dial.PATIENCE, reason, subject=one.key, numbers=facts))
+    return ended
 
 
 def _start_trials(now: Snapshot, dropped: set[str], *, screens: bool) -> list[Decision]:
