@@ -8,7 +8,7 @@ fits the free slots and what is left of every bound at worst case.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -153,7 +153,7 @@ def decide(now: Snapshot) -> list[Decision]:
 
 def _start_trials(now: Snapshot, dropped: set[str], *, screens: bool) -> list[Decision]:
     """Noise before certification before screening; within a purpose first come, first served."""
-    room = _Room(dict(now.free), dict(now.left))
+    room = _Room(dict(now.free), dict(now.left), now.numbers.largest_stake)
     started: list[Decision] = []
     for wanted in sorted(now.wanted, key=lambda w: _ORDER[w.purpose]):
         if wanted.purpose not in CLIMB and wanted.key not in dropped and room.takes(wanted):
@@ -168,9 +168,13 @@ class _Room:
 
     free: dict[str, int]
     left: dict[str, int]
+    stake: float
 
     def holds(self, wanted: Wanted) -> bool:
-        return self.free.get(wanted.shape, 0) >= 1 and _fits(wanted, self.left)
+        """Of what the trials before it in this tick have left."""
+        if self.free.get(wanted.shape, 0) < 1 or not _fits(wanted, self.left):
+            return False
+        return wanted.purpose not in CLIMB or _within_stake(wanted, self.stake, self.left)
 
     def takes(self, wanted: Wanted) -> bool:
         """Whether it fits; then its place and its worst case are gone."""
@@ -188,7 +192,7 @@ def _climb(now: Snapshot, dropped: set[str], room: _Room) -> list[Decision]:
     leaves its turn to the other."""
     waiting = sorted((w for w in now.wanted if w.purpose in CLIMB and w.key not in dropped), key=_by_purpose)
     queues = {sleeve: deque(w for w in waiting if w.sleeve is sleeve) for sleeve in RiskClass}
-    share, sleeves = share_of_long_shots(now.numbers.exploration, now.since_kept), now.sleeves
+    share, sleeves = share_of_long_shots(now.numbers.exploration, now.since_kept, now.slots), now.sleeves
     started: list[Decision] = []
     while True:
         for queue in queues.values():
@@ -277,31 +281,30 @@ class Over:
 
 
 def _exploration_over(now: Snapshot) -> Over | None:
-    if not now.baseline_known:
-        return None
-    numbers = now.numbers
-    tests = f"all {numbers.tests_planned} planned certifications are used"
-    stake = f"one more trial could cost more than {numbers.largest_stake:.0%} of what is left"
-    reasons = (
-        (now.target_reached, Over(Dial.SMALLEST_WIN, "the target is reached by a certified champion")),
-        # The last test under way counts: what is found from here on could not be certified any more.
-        (now.tests_used >= numbers.tests_planned, Over(Dial.PROOF, tests)),
-        (not _cap_allows(now) and not now.certification_running, Over(Dial.PROOF, _cap_reason(now))),
-        (
-            1.0 - _share(now) <= _certification_share(now),
-            Over(Dial.BUDGET, "what is left of the budget is kept for a last certification"),
-        ),
-        (not _affords_screen(now), Over(Dial.BUDGET, "one more trial could cost more than what is left of the budget")),
-        (not _stake_allows(now), Over(Dial.STAKE, stake)),
-        (
-            now.proposers == 0 and not now.asked,
-            Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False),
-        ),
-    )
-    found = next((over for holds, over in reasons if holds), None)
+    found = next(_ends(now), None) if now.baseline_known else None
     if found is not None and found.dial in (Dial.BUDGET, Dial.STAKE) and now.running:
         return replace(found, drops=False, waits=True)
     return found
+
+
+def _ends(now: Snapshot) -> Iterator[Over]:
+    """What ends exploration now, the strongest reason first."""
+    numbers = now.numbers
+    if now.target_reached:
+        yield Over(Dial.SMALLEST_WIN, "the target is reached by a certified champion")
+    # The last test under way counts: what is found from here on could not be certified any more.
+    if now.tests_used >= numbers.tests_planned:
+        yield Over(Dial.PROOF, f"all {numbers.tests_planned} planned certifications are used")
+    if not now.certification_running and not _cap_allows(now):
+        yield Over(Dial.PROOF, _cap_reason(now))
+    if 1.0 - _share(now) <= _certification_share(now):
+        yield Over(Dial.BUDGET, "what is left of the budget is kept for a last certification")
+    if not _affords_screen(now):
+        yield Over(Dial.BUDGET, "one more trial could cost more than what is left of the budget")
+    if not _stake_allows(now):
+        yield Over(Dial.STAKE, f"one more trial could cost more than {numbers.largest_stake:.0%} of what is left")
+    if now.proposers == 0 and not now.asked:
+        yield Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False)
 
 
 def _affords_screen(now: Snapshot) -> bool:
@@ -317,12 +320,11 @@ def _stake_allows(now: Snapshot) -> bool:
     screens = [w for w in now.wanted if w.purpose in CLIMB]
     if now.screen is not None:
         screens.append(now.screen)
-    for unit in UNITS:
-        if unit == "trials" or unit not in now.left:
-            continue
-        if any(getattr(w.cap, unit) > now.numbers.largest_stake * now.left[unit] for w in screens):
-            return False
-    return True
+    return all(_within_stake(wanted, now.numbers.largest_stake, now.left) for wanted in screens)
+
+
+def _within_stake(wanted: Wanted, stake: float, left: Mapping[str, int]) -> bool:
+    return all(getattr(wanted.cap, unit) <= stake * left[unit] for unit in UNITS if unit != "trials" and unit in left)
 
 
 def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
@@ -417,7 +419,7 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
     room = _room(now)
     if room <= 0 or not now.proposers or now.asked >= MOST_ASKED:
         return []
-    share = share_of_long_shots(now.numbers.exploration, now.since_kept)
+    share = share_of_long_shots(now.numbers.exploration, now.since_kept, now.slots)
     cost = 1.0 if now.screen is None else float(max(1, now.screen.device_ms))
     explore = wanted_next(now.sleeves, share, cost, room)
     facts = {"share": round(share, 4), "long_shots": explore}
