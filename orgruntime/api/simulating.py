@@ -22,7 +22,7 @@ from orgruntime.simulator.greedy import greedy_run
 from orgruntime.simulator.lab import Terms, simulate
 from orgruntime.simulator.worlds import NOISES, WORLDS, NoiseName, World, WorldName
 
-DEFAULT_SLOTS = 8
+DEFAULT_SLOTS = 4
 TYPICAL_SHARE_OF_LIMIT = 0.25
 """A trial takes so much of its time limit, and a straggler four times as long."""
 THINKING_S = {True: 60.0, False: 5.0}

@@ -5,6 +5,7 @@ Works on finished runs. Invariant: the interval of a share is exact, so that no 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from math import exp, lgamma, log, sqrt
@@ -22,6 +23,7 @@ ACCOUNTS = {
 }
 """Account → what people call it, in the order in which they are shown."""
 _MOST_ENDINGS = 3
+_WITHOUT_NUMBERS = re.compile(r"\d+")
 
 
 def figures_of_runs(runs: Sequence[SimulatedRun]) -> dict[str, Figure]:
@@ -53,8 +55,10 @@ def figures_of_greedy(runs: Sequence[GreedyRun]) -> dict[str, Figure]:
 
 
 def endings(runs: Sequence[SimulatedRun]) -> list[tuple[str, int]]:
-    """Why runs ended, most frequent first."""
-    return Counter(run.ended for run in runs).most_common(_MOST_ENDINGS)
+    """Why runs ended, most frequent first: of reasons that differ in their numbers, one."""
+    reasons = {_WITHOUT_NUMBERS.sub("", run.ended): run.ended for run in runs}
+    counts = Counter(_WITHOUT_NUMBERS.sub("", run.ended) for run in runs).most_common(_MOST_ENDINGS)
+    return [(reasons[plain], count) for plain, count in counts]
 
 
 def table(simulation: Simulation) -> list[str]:

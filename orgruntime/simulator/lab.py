@@ -21,9 +21,10 @@ from orgruntime.model.ids import TrialKey
 from orgruntime.model.manifest import Direction, Objective, Resources
 from orgruntime.model.simulation import SimulatedRun, Step
 from orgruntime.model.trial import Purpose
-from orgruntime.scheduler.decide import CLIMB, Decision, Snapshot, Verb, Wanted, decide
+from orgruntime.scheduler.decide import CLIMB, Decision, Snapshot, Verb, decide
 from orgruntime.scheduler.numbers import numbers, with_noise
 from orgruntime.scheduler.sleeves import share_of_long_shots
+from orgruntime.scheduler.waiting import Waiting, Wanted
 from orgruntime.simulator.books import Books, Held
 from orgruntime.simulator.cluster import Cluster
 from orgruntime.simulator.patience import Patience
@@ -111,6 +112,7 @@ class SimulatedLab:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._orders: dict[TrialKey, _Order] = {}
+        self._waiting = Waiting()
         self._running: dict[TrialKey, _Attempt] = {}
         self._known: dict[TrialKey, float | None] = {}
         self._exploring = self._opened = self._settled = self._lost = self._killed = self._climbs = 0
@@ -153,7 +155,7 @@ class SimulatedLab:
         used = books.used(self._now)
         return Snapshot(
             numbers=science.numbers,
-            wanted=tuple(order.wanted for order in self._orders.values()),
+            wanted=self._waiting,
             running=len(self._running),
             free={SHAPE: self._cluster.free},
             slots=self._cluster.slots,
@@ -192,9 +194,9 @@ class SimulatedLab:
     def _obey(self, decision: Decision) -> None:
         match decision.verb:
             case Verb.START_TRIAL:
-                self._start(self._orders.pop(TrialKey(decision.subject)))
+                self._start(self._out(TrialKey(decision.subject)))
             case Verb.DROP:
-                self._drop(self._orders.pop(TrialKey(decision.subject)))
+                self._drop(self._out(TrialKey(decision.subject)))
             case Verb.OPEN_INQUIRY:
                 self._open(decision.count, int(decision.numbers.get("long_shots", 0)))
             case Verb.CERTIFY:
@@ -300,10 +302,10 @@ class SimulatedLab:
             self._curve.append(self._here())
 
     def _lose(self, attempt: _Attempt) -> None:
-        """The cluster lost it: it waits again, before everything that came later."""
+        """The cluster lost it: it waits again."""
         self._lost += 1
         self._leave(attempt, "wasted", counts=False)
-        self._orders = {attempt.order.key: attempt.order, **self._orders}
+        self._wait(attempt.order)
 
     def _leave(self, attempt: _Attempt, account: str, *, counts: bool) -> None:
         self._news = True
@@ -382,9 +384,19 @@ class SimulatedLab:
             order = running.order if running else self._orders.get(key)
             if order is None:
                 wanted = Wanted(key, asked.purpose, self._books.cap, SHAPE, self._limit_ms, asked.sleeve)
-                order = self._orders[key] = _Order(code, seed, asked, wanted)
+                order = _Order(code, seed, asked, wanted)
+                self._wait(order)
             order.waits.append((thread, place))
         return None if thread.missing else thread.found
+
+    def _wait(self, order: _Order) -> None:
+        self._orders[order.key] = order
+        self._waiting.add(order.wanted)
+
+    def _out(self, key: TrialKey) -> _Order:
+        """It waits no longer."""
+        self._waiting.remove(key)
+        return self._orders.pop(key)
 
     def _at(self, seconds: float, happens: Callable[[], None]) -> None:
         self._count += 1
