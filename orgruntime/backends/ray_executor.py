@@ -40,6 +40,7 @@ from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId, TreeId
 from orgruntime.model.manifest import Resources
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
+from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError, PackTree
 
 PACKS = 64
@@ -109,8 +110,7 @@ class RayExecutor:
         self._packs: OrderedDict[TreeId, Any] = OrderedDict()
         self._done: list[TrialOutcome] = []
         self._news = asyncio.Event()
-        self._points: list[TrialProgress] = []
-        self._way = asyncio.Event()
+        self._points: Mailbox[TrialProgress] = Mailbox()
         self._tasks: set[asyncio.Task[None]] = set()
         self._used: set[str] = set()
         self._closed = False
@@ -180,11 +180,7 @@ class RayExecutor:
         return done
 
     async def progress(self) -> list[TrialProgress]:
-        while not self._points:
-            self._way.clear()
-            await self._way.wait()
-        points, self._points = self._points, []
-        return points
+        return await self._points.take()
 
     async def cancel(self, attempts: Sequence[AttemptId]) -> None:
         by_lease: dict[int, tuple[Lease, list[AttemptId]]] = {}
@@ -366,10 +362,7 @@ class RayExecutor:
 
     def _heard(self, lease: Lease, line: bytes) -> None:
         if line.startswith(milestones.POINTS.encode()):
-            points = TrialProgress(**json.loads(line))
-            if points.attempt in lease.running:
-                self._points.append(points)
-                self._way.set()
+            self._points.put(TrialProgress(**json.loads(line)))
             return
         self._finish(lease, TrialOutcome(**{**json.loads(line), "node": lease.node.address}))
 

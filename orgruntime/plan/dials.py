@@ -9,8 +9,6 @@ from orgruntime.model.appetite import Appetite, Dial
 from orgruntime.model.numbers import Numbers
 from orgruntime.plan.plan import DialPlan
 from orgruntime.plan.units import amount_text, share
-from orgruntime.scheduler.halving import rungs
-from orgruntime.scheduler.sleeves import STUCK_AFTER, share_of_long_shots
 
 
 def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
@@ -38,15 +36,14 @@ def _line(dial: Dial, key: str, setting: str, becomes: str) -> DialPlan:
 
 
 def _exploration(numbers: Numbers) -> str:
-    most = share_of_long_shots(numbers.exploration, 10**6)
     return (
-        f"of the climb's device time for long shots (risk `explore`); doubled for each {STUCK_AFTER} measured "
-        f"proposals in a row that were not kept, at most {share(most)}"
+        f"of the climb's device time for long shots (risk `explore`); doubled for each {numbers.stuck_after} measured "
+        f"proposals in a row that were not kept, at most {share(numbers.most_exploration)}"
     )
 
 
 def _patience(numbers: Numbers) -> str:
-    at = ", ".join(f"{rung:.3g}" for rung in rungs(numbers.keep_per_rung))
+    at = ", ".join(f"{rung:.3g}" for rung in numbers.rungs)
     if not at:
         return "every candidate runs to its end"
     return f"of candidates that go on past {at} of a trial, where the run command prints `progress` lines"

@@ -201,7 +201,7 @@ async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Propo
     words = await lab.board.write(change)
     lab.note_fruit(f"{proposal.role}#{proposal.desk}", fruitful=bool(finding.evidence))
     if finding.evidence:
-        lab.sleeves.judge(kept=bool(moved))
+        lab.sleeves.judge(kept=bool(moved), at_once=lab.slots(lab.experimenter.resources))
     if moved and finding.commit is not None:
         lab.workspace.move_branch("lead", finding.commit.id)
         lab.tell(EventKind.LEAD, moved[0], commit=finding.commit.id, metric=finding.metric, gain=finding.gain)

@@ -29,11 +29,11 @@ class SleeveBook:
         """`used`: what the attempt held in the end."""
         self._give(order, used.device_ms - order.device_ms)
 
-    def judge(self, *, kept: bool) -> None:
-        """A proposal has its verdict."""
-        before = share_of_long_shots(self._exploration, self.since_kept)
+    def judge(self, *, kept: bool, at_once: int) -> None:
+        """A proposal has its verdict. `at_once`: trials that the fleet can run."""
+        before = share_of_long_shots(self._exploration, self.since_kept, at_once)
         self.since_kept = 0 if kept else self.since_kept + 1
-        if share_of_long_shots(self._exploration, self.since_kept) != before:
+        if share_of_long_shots(self._exploration, self.since_kept, at_once) != before:
             self.given = Sleeves()
 
     def _give(self, order: Order, cost: float) -> None:

@@ -39,9 +39,13 @@ class Sleeves:
         return replace(self, exploit=max(0.0, self.exploit + cost))
 
 
-def share_of_long_shots(exploration: float, since_kept: int) -> float:
-    """The dial's share now. `since_kept`: settled proposals since the last one that was kept."""
-    doubled = exploration * 2.0 ** min(since_kept // STUCK_AFTER, 30)
+def share_of_long_shots(exploration: float, since_kept: int, at_once: int = 1) -> float:
+    """The dial's share now. `since_kept`: settled proposals since the last one that was kept.
+
+    Where more than a dozen run `at_once`, as many as that count instead: those that were under way when the lead moved
+    say nothing of where it stands now.
+    """
+    doubled = exploration * 2.0 ** min(since_kept // max(STUCK_AFTER, at_once), 30)
     return min(max(MOST, exploration), doubled)
 
 

@@ -1,8 +1,8 @@
 """One simulated run: the policy that real runs obey, on a virtual clock.
 
-Works on a world, an appetite, a budget and a number of slots. `decide`, `screen`, `judge` and the sleeves are the
-scheduler's own; what is made up here is the cluster (slots that hold one trial each) and the truth. Does not know Ray,
-ledgers or files.
+Works on a world, an appetite, a budget and a virtual cluster. `decide`, `screen`, `judge`, the sleeves and the halving
+are the scheduler's own; what is made up here is the cluster (places that hold one trial each) and the truth. Does not
+know Ray, ledgers or files.
 
 Invariant: a run is a function of its terms and its seed; nothing is started that `decide` did not start.
 """
@@ -10,30 +10,36 @@ Invariant: a run is a function of its terms and its seed; nothing is started tha
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
-from orgruntime.model.amounts import UNITS, Amounts, Budget
+from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Appetite
 from orgruntime.model.ids import TrialKey
 from orgruntime.model.manifest import Direction, Objective, Resources
-from orgruntime.model.research import RiskClass
+from orgruntime.model.simulation import SimulatedRun, Step
 from orgruntime.model.trial import Purpose
-from orgruntime.scheduler.decide import Decision, Snapshot, Verb, Wanted, decide
+from orgruntime.scheduler.decide import CLIMB, Decision, Snapshot, Verb, decide
 from orgruntime.scheduler.numbers import numbers, with_noise
-from orgruntime.scheduler.sleeves import Sleeves
-from orgruntime.simulator.outcome import SimulatedRun, Step
-from orgruntime.simulator.science import Ask, Code, Measure, Science, Wait, certify, inquire, measure_floor
-from orgruntime.simulator.worlds import World
+from orgruntime.scheduler.sleeves import share_of_long_shots
+from orgruntime.scheduler.waiting import Waiting, Wanted
+from orgruntime.simulator.books import Books, Held
+from orgruntime.simulator.cluster import Cluster
+from orgruntime.simulator.patience import Patience
+from orgruntime.simulator.science import Ask, Code, Measure, Science, Wait, Way, certify, inquire, measure_floor
+from orgruntime.simulator.worlds import World, shown_at
 
 SHAPE = "trial"
 OBJECTIVE = Objective(metric="score", direction=Direction.MAXIMIZE)
+MOST_STEPS = 400
+"""Of a run's curve, the ends aside: more than a picture shows."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a run is closed over. `slots`: trials that the cluster holds at once."""
+    """What a run is closed over. `slots`: trials that the cluster holds at once, on nodes of `per_node`."""
 
     appetite: Appetite
     budget: Budget
@@ -41,31 +47,50 @@ class Terms:
     slots: int
     resources: Resources = Resources()
     time_limit_s: float = 1200.0
+    per_node: int = 8
     tick_s: float = 0.25
     """News of so many seconds share one decision, as in a real driver."""
+    patience: bool = True
+    """Whether trials show progress, so that patience can act."""
     go_on: bool = False
     """Whether somebody answers every dry spell by going on; else the run ends there."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Thread:
-    """An inquiry, the noise floor or a certification on its way: a generator that says what it waits for."""
+    """The noise floor, an inquiry or a certification on its way: a generator that says what it waits for."""
 
-    name: str
-    steps: Generator[Wait | Measure | Ask, list[float | None] | None, None]
+    way: Way
+    end: Callable[[], None]
+    """What follows when it has come to its end, or was given up."""
+    give_up: Callable[[], None] = lambda: None
     missing: int = 0
     found: list[float | None] = field(default_factory=list)
     gone: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class _Order:
+    """A trial that threads wait for."""
+
     code: Code
     seed: str
-    purpose: Purpose
-    sleeve: RiskClass
+    asked: Measure
     wanted: Wanted
-    waits: list[tuple[_Thread, int]]
+    waits: list[tuple[_Thread, int]] = field(default_factory=list)
+
+    @property
+    def key(self) -> TrialKey:
+        return self.wanted.key
+
+
+@dataclass(eq=False)
+class _Attempt:
+    order: _Order
+    node: int
+    began: float
+    held: Held
+    final: float | None
 
 
 class SimulatedLab:
@@ -74,277 +99,353 @@ class SimulatedLab:
     def __init__(self, terms: Terms, seed: int) -> None:
         self._terms = terms
         self._random = Random(seed)
-        self._science = Science(
-            terms.world, self._random, numbers(
-                terms.appetite, terms.budget, OBJECTIVE, terms.time_limit_s, terms.resources, slots=terms.slots
-            ),
-        )  # fmt: skip
-        self._cap = terms.resources.cost(terms.time_limit_s)
+        figures = numbers(
+            terms.appetite, terms.budget, OBJECTIVE, terms.time_limit_s, terms.resources, slots=terms.slots
+        )
+        self._science = Science(terms.world, self._random, figures)
+        self._books = Books(terms.budget, terms.resources, terms.time_limit_s)
+        self._cluster = Cluster(terms.slots, terms.per_node)
+        self._patience = Patience(figures.keep_per_rung if terms.patience else 1.0)
+        self._limit_ms = round(terms.time_limit_s * 1000)
+        self._screen = Wanted(TrialKey(""), Purpose.SCREEN, self._books.cap, SHAPE, self._limit_ms)
         self._now = 0.0
-        self._events: list[tuple[float, int, object]] = []
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._orders: dict[TrialKey, _Order] = {}
-        self._running: dict[TrialKey, tuple[_Order, float]] = {}
+        self._waiting = Waiting()
+        self._running: dict[TrialKey, _Attempt] = {}
         self._known: dict[TrialKey, float | None] = {}
-        self._spent = Amounts()
-        self._device_ms: dict[str, float] = {}
-        self._sleeves = Sleeves()
-        self._exploring = 0
-        self._asked: _Thread | None = None
-        self._testing: _Thread | None = None
-        self._last_test = False
-        self._forgiven = 0
-        self._opened = 0
-        self._settled = 0
-        self._busy_ms = 0.0
+        self._exploring = self._opened = self._settled = self._lost = self._killed = self._climbs = 0
+        self._asked = self._testing = self._last_test = self._news = False
+        self._forgiven = self._champion_at = 0
+        self._busy_s = self._there_s = self._since = self._targets = 0.0
         self._ended = ""
         self._curve: list[Step] = []
 
     def run(self) -> SimulatedRun:
         """From the noise floor to the end that the policy decides on."""
-        self._resume(_Thread("noise", measure_floor(self._science)), None)
+        self._resume(_Thread(measure_floor(self._science), self._floor_known), None)
+        for node in range(self._cluster.nodes):
+            self._node_lives(node)
         while not self._ended:
             decisions = decide(self._snapshot())
-            self._obey(decisions)
-            if not self._ended and self._events:
-                until = self._events[0][0] + self._terms.tick_s
-                while self._events and self._events[0][0] <= until:
-                    self._now, _, event = heapq.heappop(self._events)
-                    self._happen(event)
-            elif not decisions:
-                break
+            for decision in decisions:
+                self._obey(decision)
+            if not self._ended:
+                self._pass_time(quiet=not decisions)
         return self._outcome()
 
+    def _pass_time(self, *, quiet: bool) -> None:
+        """To the next news, and all that comes within a tick of it. A trial that passes a rung is none."""
+        if not self._events:
+            self._ended = self._ended or ("nothing was left to happen" if quiet else "")
+            return
+        self._news = False
+        until = 0.0
+        while self._events and (not self._news or self._events[0][0] <= until):
+            self._now, _, happens = heapq.heappop(self._events)
+            seen = self._news
+            happens()
+            if self._news and not seen:
+                until = self._now + self._terms.tick_s
+
     def _snapshot(self) -> Snapshot:
-        science, terms = self._science, self._terms
-        left, used = self._money()
+        science, books = self._science, self._books
+        books.share_is(self._target())
+        used = books.used(self._now)
         return Snapshot(
             numbers=science.numbers,
-            wanted=tuple(order.wanted for order in self._orders.values()),
+            wanted=self._waiting,
             running=len(self._running),
-            free={SHAPE: terms.slots - len(self._running)},
-            slots=terms.slots,
-            left=left,
+            free={SHAPE: self._cluster.free},
+            slots=self._cluster.slots,
+            left=books.left(self._now),
             used=used,
             baseline_known=science.numbers.sd is not None,
             exploring=self._exploring,
             proposers=1,
-            certification_asked=self._asked is not None,
-            certification_running=self._testing is not None,
+            certification_asked=self._asked,
+            certification_running=self._testing,
             tests_used=science.tests,
             since_champion=max(used.values(), default=0.0) * self._since_champion(),
-            screen=Wanted(TrialKey(""), Purpose.SCREEN, self._cap, SHAPE, round(terms.time_limit_s * 1000)),
+            screen=self._screen,
             verification_left=science.verification_left,
             champion_is_base=science.certified == 0,
             certified=science.certified,
             lead_hopes=science.lead_hopes,
             last_test_taken=self._last_test,
             lead_promises=science.lead_promises,
-            sleeves=self._sleeves,
+            sleeves=books.sleeves,
             since_kept=science.since_kept,
         )
 
-    def _wanted(self, key: TrialKey, asked: Measure) -> Wanted:
-        return Wanted(key, asked.purpose, self._cap, SHAPE, round(self._terms.time_limit_s * 1000), asked.sleeve)
-
-    def _money(self) -> tuple[dict[str, int], dict[str, float]]:
-        bounds = {unit: bound for unit, bound in self._terms.budget.bounds().items() if bound > 0}
-        held = len(self._running)
-        taken = {unit: getattr(self._spent, unit) + held * getattr(self._cap, unit) for unit in UNITS}
-        if self._terms.budget.wall_ms is not None:
-            bounds["wall_ms"] = self._terms.budget.wall_ms
-            taken["wall_ms"] = round(self._now * 1000)
-        left = {unit: max(0, bound - taken[unit]) for unit, bound in bounds.items()}
-        return left, {unit: min(1.0, taken[unit] / bound) for unit, bound in bounds.items()}
+    def _target(self) -> float:
+        """The share that long shots are to have now."""
+        science = self._science
+        return share_of_long_shots(science.numbers.exploration, science.since_kept, self._cluster.slots)
 
     def _since_champion(self) -> float:
         """Share of the settled trials that came after the last champion, or after somebody said to go on."""
-        since = max(self._science.champion_at, self._forgiven)
+        since = max(self._champion_at, self._forgiven)
         return 1.0 - since / self._settled if self._settled else 0.0
 
-    def _obey(self, decisions: list[Decision]) -> None:
-        for decision in decisions:
-            match decision.verb:
-                case Verb.START_TRIAL:
-                    self._start(TrialKey(decision.subject))
-                case Verb.DROP:
-                    self._drop(TrialKey(decision.subject))
-                case Verb.OPEN_INQUIRY:
-                    self._open(decision.count, int(decision.numbers.get("long_shots", 0)))
-                case Verb.CERTIFY:
-                    self._test()
-                case Verb.LAST_TEST:
-                    self._last_test = True
-                    self._asked = _Thread("last test", iter_nothing())
-                case Verb.WITHDRAW:
-                    self._asked = None
-                case Verb.PAUSE if self._terms.go_on:
-                    self._forgiven = self._settled
-                case Verb.PAUSE | Verb.FINISH:
-                    self._ended = decision.reason
+    # What is decided
 
-    def _drop(self, key: TrialKey) -> None:
+    def _obey(self, decision: Decision) -> None:
+        match decision.verb:
+            case Verb.START_TRIAL:
+                self._start(self._out(TrialKey(decision.subject)))
+            case Verb.DROP:
+                self._drop(self._out(TrialKey(decision.subject)))
+            case Verb.OPEN_INQUIRY:
+                self._open(decision.count, int(decision.numbers.get("long_shots", 0)))
+            case Verb.CERTIFY:
+                self._test()
+            case Verb.LAST_TEST:
+                self._last_test = self._asked = True
+            case Verb.WITHDRAW:
+                self._asked = False
+            case Verb.PAUSE if self._terms.go_on:
+                self._forgiven = self._settled
+            case Verb.PAUSE | Verb.FINISH:
+                self._ended = decision.reason
+
+    def _start(self, order: _Order) -> None:
+        world, random = self._terms.world, self._random
+        seconds = world.duration(random, self._terms.time_limit_s)
+        lost = random.random() < world.lost
+        if lost or order.code.crashes:
+            seconds *= random.random()
+        final = self._science.measured(order.code, order.seed)
+        held = self._books.hold(order.asked.purpose, order.asked.sleeve)
+        attempt = _Attempt(order, self._cluster.take(), self._now, held, final)
+        self._running[order.key] = attempt
+        if order.asked.purpose in CLIMB:
+            self._climbs += 1
+            self._targets += self._target()
+        if order.asked.candidate == order.code.name and final is not None:
+            for rung in self._patience.rungs:
+                self._at(seconds * rung, partial(self._reach, attempt, rung))
+        self._at(seconds, partial(self._end, attempt, lost=lost))
+
+    def _drop(self, order: _Order) -> None:
         """Whoever waits for the trial ends without it."""
-        order = self._orders.pop(key, None)
-        for thread in {id(thread): thread for thread, _ in order.waits}.values() if order else ():
+        for thread in {id(thread): thread for thread, _ in order.waits}.values():
             if not thread.gone:
                 thread.gone = True
-                self._leave(thread)
-
-    def _start(self, key: TrialKey) -> None:
-        order = self._orders.pop(key)
-        seconds = self._terms.world.duration(self._random, self._terms.time_limit_s)
-        lost = self._random.random() < self._terms.world.lost
-        if lost:
-            seconds *= self._random.random()
-        self._running[key] = (order, self._now)
-        self._sleeves = self._dealt(order, self._worst_ms)
-        self._at(seconds, (key, lost))
-
-    @property
-    def _worst_ms(self) -> float:
-        return float(self._cap.gpu_ms or self._cap.cpu_ms)
-
-    def _dealt(self, order: _Order, cost: float) -> Sleeves:
-        if order.purpose not in (Purpose.SCREEN, Purpose.PROBE):
-            return self._sleeves
-        return self._sleeves.given(order.sleeve, cost)
+                thread.give_up()
+                thread.end()
 
     def _open(self, count: int, long_shots: int) -> None:
         for n in range(count):
             self._opened += 1
             self._exploring += 1
-            thread = _Thread(f"q{self._opened}", inquire(self._science, f"q{self._opened}", long_shot=n < long_shots))
-            self._resume(thread, None)
+            way = inquire(self._science, f"q{self._opened}", long_shot=n < long_shots)
+            self._resume(_Thread(way, self._inquiry_over), None)
+
+    def _inquiry_over(self) -> None:
+        self._exploring -= 1
 
     def _test(self) -> None:
-        asked, self._asked = self._asked, None
-        assert asked is not None
-        self._testing = _Thread("test", certify(self._science, max(1, self._terms.slots // 2)))
-        self._resume(self._testing, None)
+        self._asked, self._testing = False, True
+        figures, science = self._science.numbers, self._science
+        lap = figures.lap_trials + (figures.lap_pairs if science.certified else 0)
+        left = [science.verification_left, self._books.left(self._now).get("trials")]
+        most = min([(one - lap) // 2 for one in left if one is not None] + [figures.max_pairs])
+        way = certify(science, max(1, self._cluster.slots // 2), max(figures.n_min, most))
+        self._resume(_Thread(way, partial(self._test_over, science.certified), science.reset), None)
 
-    def _happen(self, event: object) -> None:
-        if isinstance(event, _Thread):
-            self._resume(event, None)
+    def _test_over(self, certified: int) -> None:
+        self._testing = False
+        if self._science.certified > certified:
+            self._champion_at = self._settled
+        self._curve.append(self._here())
+
+    def _floor_known(self) -> None:
+        if self._science.floor is None:
+            self._ended = "the budget does not pay for the noise floor"
+        else:
+            self._science.numbers = with_noise(self._science.numbers, self._science.floor)
+
+    # What happens
+
+    def _end(self, attempt: _Attempt, *, lost: bool) -> None:
+        order = attempt.order
+        if self._running.get(order.key) is not attempt:
             return
-        assert isinstance(event, tuple)
-        key, lost = event
-        order, began = self._running.pop(key)
-        used = self._terms.resources.cost(self._now - began)
-        device = float(used.gpu_ms or used.cpu_ms)
-        self._busy_ms += (self._now - began) * 1000
-        self._sleeves = self._dealt(order, device - self._worst_ms)
         if lost:
-            self._spend(used.model_copy(update={"trials": 0}), "wasted", device)
-            self._orders[key] = order
+            self._lose(attempt)
             return
-        value = self._science.measured(order.code, order.seed)
-        self._spend(used, "wasted" if value is None else _account(order), device)
+        self._settle(attempt, "wasted" if attempt.final is None else _account(order), attempt.final)
+
+    def _reach(self, attempt: _Attempt, rung: float) -> None:
+        """A trial comes to a rung, and goes on from there or not."""
+        order = attempt.order
+        if self._running.get(order.key) is not attempt or attempt.final is None:
+            return
+        value = shown_at(attempt.final, order.code.curve, rung, self._random)
+        if not self._patience.goes_on(order.seed, rung, value):
+            self._killed += 1
+            self._settle(attempt, "killed", None)
+
+    def _settle(self, attempt: _Attempt, account: str, value: float | None) -> None:
+        order = attempt.order
+        self._leave(attempt, account, counts=True)
         self._settled += 1
         self._last_test = False
-        if order.purpose.is_verification:
+        if order.asked.purpose.is_verification:
             self._science.verification_trials += 1
-        self._known[key] = value
+        self._known[order.key] = value
         for thread, place in order.waits:
             self._give(thread, place, value)
+        if self._settled >= len(self._curve) * self._step:
+            self._curve.append(self._here())
 
-    def _spend(self, used: Amounts, account: str, device_ms: float) -> None:
-        self._spent += used
-        self._device_ms[account] = self._device_ms.get(account, 0.0) + device_ms
+    def _lose(self, attempt: _Attempt) -> None:
+        """The cluster lost it: it waits again."""
+        self._lost += 1
+        self._leave(attempt, "wasted", counts=False)
+        self._wait(attempt.order)
+
+    def _leave(self, attempt: _Attempt, account: str, *, counts: bool) -> None:
+        self._news = True
+        seconds = self._now - attempt.began
+        del self._running[attempt.order.key]
+        self._cluster.give(attempt.node)
+        self._busy_s += seconds
+        self._books.settle(attempt.held, seconds, account, counts=counts)
+
+    def _node_lives(self, node: int) -> None:
+        life = self._terms.world.node_life_s
+        if life < float("inf"):
+            self._at(self._random.expovariate(1.0 / life), partial(self._node_lost, node))
+
+    def _node_lost(self, node: int) -> None:
+        self._count_places()
+        self._cluster.lose(node)
+        for attempt in [one for one in self._running.values() if one.node == node]:
+            self._lose(attempt)
+        self._at(self._terms.world.node_back_s, partial(self._node_back, node))
+
+    def _node_back(self, node: int) -> None:
+        self._count_places()
+        self._cluster.back(node)
+        self._node_lives(node)
+
+    def _count_places(self) -> None:
+        """To be called before their number changes."""
+        self._news = True
+        self._there_s += (self._now - self._since) * self._cluster.slots
+        self._since = self._now
+
+    # Threads
 
     def _give(self, thread: _Thread, place: int, value: float | None) -> None:
+        """A candidate that failed does not wait for the lead's run."""
         if thread.gone:
             return
         thread.found[place] = value
         thread.missing -= 1
-        if thread.missing == 0:
+        if thread.missing == 0 or value is None:
             self._resume(thread, thread.found)
 
     def _resume(self, thread: _Thread, answer: list[float | None] | None) -> None:
         """Runs the thread to the next thing that it waits for."""
+        self._news = True
         while True:
             try:
-                wanted = thread.steps.send(answer)
+                wanted = thread.way.send(answer)
             except StopIteration:
-                self._leave(thread)
+                thread.gone = True
+                thread.end()
                 return
             if isinstance(wanted, Wait):
-                self._at(wanted.seconds, thread)
+                self._at(wanted.seconds, partial(self._resume, thread, None))
                 return
             if isinstance(wanted, Ask):
                 # It stands before the verifier from now on; only the newest lead is worth testing.
-                self._exploring -= 1
-                self._asked = thread
+                self._asked = thread.gone = True
+                thread.end()
                 return
-            found = self._measure(thread, wanted)
-            if found is None:
+            answer = self._measure(thread, wanted)
+            if answer is None:
                 return
-            answer = found
 
-    def _measure(self, thread: _Thread, wanted: Measure) -> list[float | None] | None:
+    def _measure(self, thread: _Thread, asked: Measure) -> list[float | None] | None:
         """The values, or None while some of them are not known."""
-        thread.found, thread.missing = [None] * len(wanted.arms), 0
-        for place, (code, seed) in enumerate(wanted.arms):
+        thread.found, thread.missing = [None] * len(asked.arms), 0
+        for place, (code, seed) in enumerate(asked.arms):
             key = TrialKey(f"{code.name}:{seed}")
             if key in self._known:
                 thread.found[place] = self._known[key]
                 continue
             thread.missing += 1
             running = self._running.get(key)
-            order = running[0] if running else self._orders.get(key)
+            order = running.order if running else self._orders.get(key)
             if order is None:
-                order = self._orders[key] = _Order(
-                    code, seed, wanted.purpose, wanted.sleeve, self._wanted(key, wanted), []
-                )
+                wanted = Wanted(key, asked.purpose, self._books.cap, SHAPE, self._limit_ms, asked.sleeve)
+                order = _Order(code, seed, asked, wanted)
+                self._wait(order)
             order.waits.append((thread, place))
         return None if thread.missing else thread.found
 
-    def _leave(self, thread: _Thread) -> None:
-        if thread is self._testing:
-            self._testing = None
-            self._science.champion_at = self._settled if self._science.just_certified else self._science.champion_at
-            self._curve.append(self._here())
-        elif thread.name.startswith("q"):
-            self._exploring -= 1
-        else:
-            self._science.numbers = with_noise(self._science.numbers, self._science.floor)
+    def _wait(self, order: _Order) -> None:
+        self._orders[order.key] = order
+        self._waiting.add(order.wanted)
+
+    def _out(self, key: TrialKey) -> _Order:
+        """It waits no longer."""
+        self._waiting.remove(key)
+        return self._orders.pop(key)
+
+    def _at(self, seconds: float, happens: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (self._now + seconds, self._count, happens))
+
+    # What it came to
+
+    @property
+    def _step(self) -> int:
+        """Trials between two steps of the curve."""
+        return max(1, (self._science.numbers.trials_payable or 100_000) // MOST_STEPS)
 
     def _here(self) -> Step:
         science = self._science
-        return Step(hours=self._now / 3600, champion=science.champion.level, lead=science.lead.level)
-
-    def _at(self, seconds: float, event: object) -> None:
-        self._count += 1
-        heapq.heappush(self._events, (self._now + seconds, self._count, event))
+        return Step(trials=self._settled, champion=science.champion.level, lead=science.lead.level)
 
     def _outcome(self) -> SimulatedRun:
-        science, spent = self._science, sum(self._device_ms.values()) or 1.0
-        climb = sum(self._device_ms.get(sleeve.value, 0.0) for sleeve in RiskClass) or 1.0
+        self._count_places()
+        science, books = self._science, self._books
         return SimulatedRun(
             trials=self._settled,
             hours=self._now / 3600,
+            device_hours=sum(books.device_ms.values()) / 3_600_000,
+            candidates=self._opened - self._exploring,
+            kept=science.kept,
             champions=science.certified,
             false_champions=science.false,
             gain=science.champion.level,
-            reported_gain=science.reported,
-            lead=science.lead.level,
+            gains=tuple(science.gains),
             tests=science.tests,
-            wasted_share=self._device_ms.get("wasted", 0.0) / spent,
-            verifying_share=self._device_ms.get("verifying", 0.0) / spent,
-            exploring_share=self._device_ms.get(RiskClass.EXPLORE.value, 0.0) / climb,
-            busy_share=self._busy_ms / (self._now * 1000 * self._terms.slots) if self._now else 0.0,
-            ended=self._ended or "nothing was left to happen",
+            verification_trials=science.verification_trials,
+            killed=self._killed,
+            lost=self._lost,
+            shares=books.shares(),
+            exploring_share=books.exploring_share,
+            exploring_target=self._targets / self._climbs if self._climbs else 0.0,
+            busy_share=self._busy_s / self._there_s if self._there_s else 0.0,
+            largest_bite=books.largest_bite,
+            overspent=books.overspent,
+            ended=self._ended,
             curve=(*self._curve, self._here()),
         )
 
 
-def iter_nothing() -> Generator[Wait | Measure | Ask, list[float | None] | None, None]:
-    """A thread that only stands before the verifier."""
-    yield Ask()
-
-
 def _account(order: _Order) -> str:
-    return "verifying" if order.purpose.is_verification else order.sleeve.value
+    purpose = order.asked.purpose
+    if purpose is Purpose.NOISE:
+        return "baseline"
+    return "verifying" if purpose.is_verification else order.asked.sleeve.value
 
 
 def simulate(terms: Terms, seed: int) -> SimulatedRun:

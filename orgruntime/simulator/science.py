@@ -6,7 +6,7 @@ Does not know time, slots or money. Invariant: what decides is what was measured
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -16,18 +16,23 @@ from orgruntime.model.trial import Purpose
 from orgruntime.scheduler import noise
 from orgruntime.scheduler.evidence import LARGEST_STAKE, Evidence, bet, judge, lap_summary, threshold
 from orgruntime.scheduler.screen import Screening, believed_gain, screen
-from orgruntime.simulator.worlds import World
+from orgruntime.simulator.worlds import World, curve_shape
 
 RESCREENS = 3
+"""Leads that one candidate is measured against, as in a real run."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """A version of the program: its true level in run spreads; `crashes` whenever it is run."""
+    """A version of the program: its true level in run spreads; `crashes` whenever it is run; learns along `curve`."""
 
     name: str
     level: float
     crashes: bool = False
+    curve: tuple[float, float] = (1.0, 0.4)
+
+
+BASE = Code("base", 0.0)
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,15 @@ class Wait:
 
 @dataclass(frozen=True)
 class Measure:
-    """One run of each arm on its seed. Answered by a list of metrics, None for a crash."""
+    """One run of each arm on its seed. Answered by a list of metrics, None for a run that crashed or was ended early.
+
+    `candidate`: the code whose runs patience may end.
+    """
 
     arms: tuple[tuple[Code, str], ...]
     purpose: Purpose
     sleeve: RiskClass = RiskClass.EXPLOIT
+    candidate: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,23 +68,24 @@ class Science:
     world: World
     random: Random
     numbers: Numbers
-    lead: Code = Code("base", 0.0)
-    champion: Code = Code("base", 0.0)
+    lead: Code = BASE
+    champion: Code = BASE
     estimate: float = 0.0
+    """By how much the lead looks better than the champion."""
     tests: int = 0
     certified: int = 0
     false: int = 0
-    reported: float = 0.0
+    """Certified although the true gain is at most δ."""
+    gains: list[tuple[float, float]] = field(default_factory=list)
+    """(true, reported) of each champion over the one before."""
     since_kept: int = 0
+    kept: int = 0
     verification_trials: int = 0
-    champion_at: int = 0
-    just_certified: bool = False
     tested: set[str] = field(default_factory=set)
-    moves: int = 0
 
     def __post_init__(self) -> None:
         self._luck: dict[str, float] = {}
-        self.floor = Noise(sd=1.0, pairs=0, correlation=0.0, deterministic=False, baseline=0.0)
+        self.floor: Noise | None = None
 
     def measured(self, code: Code, seed: str) -> float | None:
         """One run. The luck of a seed is the same for every code."""
@@ -85,9 +95,10 @@ class Science:
             self._luck[seed] = self.world.noise(self.random)
         return self.world.run(code.level, self._luck[seed], self.random)
 
-    def forget(self, seeds: Iterator[str]) -> None:
-        for seed in seeds:
-            self._luck.pop(seed, None)
+    @property
+    def sd(self) -> float:
+        assert self.floor is not None
+        return self.floor.sd
 
     @property
     def verification_left(self) -> int | None:
@@ -103,6 +114,25 @@ class Science:
         delta = self.numbers.delta
         fresh = self.lead.name not in self.tested and self.lead != self.champion
         return delta is not None and fresh and self.estimate > delta
+
+    def reset(self) -> None:
+        """A test that did not pass: back to the champion."""
+        self.lead, self.estimate = self.champion, 0.0
+
+    def keep(self, candidate: Code, gains: list[float]) -> None:
+        self.kept += 1
+        self.lead = candidate
+        self.estimate += believed_gain(gains)
+        self.since_kept = 0
+
+    def crown(self, lead: Code, estimate: float, reported: float) -> None:
+        """`estimate`: what the lead was believed to have gained when it was tested."""
+        gain = lead.level - self.champion.level
+        self.false += gain <= (self.numbers.delta or 0.0)
+        self.gains.append((gain, reported))
+        self.certified += 1
+        self.champion = lead
+        self.estimate = max(0.0, self.estimate - estimate)
 
 
 def measure_floor(science: Science) -> Way:
@@ -122,84 +152,67 @@ def inquire(science: Science, name: str, *, long_shot: bool) -> Way:
     world, random = science.world, science.random
     yield Wait(world.think_s * (0.5 + random.random()))
     effect = world.ideas.effect(random, long_shot=long_shot)
-    crashes = random.random() < world.crash
+    crashes, curve = random.random() < world.crash, curve_shape(random)
     sleeve = RiskClass.EXPLORE if long_shot else RiskClass.EXPLOIT
     for attempt in range(RESCREENS):
         lead = science.lead
-        candidate = Code(f"{name}.{attempt}", lead.level + effect, crashes)
+        candidate = Code(f"{name}.{attempt}", lead.level + effect, crashes, curve)
         gains: list[float] = []
-        while (state := screen(gains, science.floor.sd)) is Screening.MORE:
+        while (state := screen(gains, science.sd)) is Screening.MORE:
             seed = f"{lead.name}/{len(gains)}"
-            ours, theirs = (yield Measure(((candidate, seed), (lead, seed)), Purpose.SCREEN, sleeve)) or (None, None)
+            arms = ((candidate, seed), (lead, seed))
+            ours, theirs = (yield Measure(arms, Purpose.SCREEN, sleeve, candidate.name)) or (None, None)
             if ours is None or theirs is None:
                 science.since_kept += 1
                 return
             gains.append(ours - theirs)
         if state is Screening.FAIL:
-            science.since_kept += 1
-            return
-        if science.lead is lead:
-            _keep(science, candidate, gains)
             break
-    else:
-        science.since_kept += 1
-        return
-    if science.lead_promises:
-        yield Ask()
+        if science.lead is lead:
+            science.keep(candidate, gains)
+            if science.lead_promises:
+                yield Ask()
+            return
+    science.since_kept += 1
 
 
-def _keep(science: Science, candidate: Code, gains: list[float]) -> None:
-    science.moves += 1
-    science.lead = candidate
-    science.estimate += believed_gain(gains)
-    science.since_kept = 0
-
-
-def certify(science: Science, ahead: int) -> Way:
-    """Fresh pairs of lead and champion, judged in order, a few of them measured ahead; then the lap."""
-    numbers, lead, champion = science.numbers, science.lead, science.champion
+def certify(science: Science, ahead: int, most: int) -> Way:
+    """Fresh pairs of lead and champion, judged in order, up to `ahead` of them measured at once, at most `most` in all;
+    then the lap."""
+    numbers, lead, champion, estimate = science.numbers, science.lead, science.champion, science.estimate
     assert numbers.delta is not None
     assert numbers.scale is not None
     science.tests += 1
-    science.just_certified = False
     science.tested.add(lead.name)
     bar = threshold(numbers.alpha, numbers.tests_planned, science.certified)
     known, state, drawn = Evidence(), EvidenceState.RUNNING, 0
     while state is EvidenceState.RUNNING:
-        count = max(1, min(ahead, _pairs_to_go(known, bar, numbers.max_pairs)))
-        arms = tuple(
-            (code, f"test {science.tests}/{n}") for n in range(drawn, drawn + count) for code in (champion, lead)
-        )
-        values = (yield Measure(arms, Purpose.CERTIFY)) or []
+        count = max(1, min(ahead, _pairs_to_go(known, bar, most)))
+        values = yield Measure(_pairs(f"test {science.tests}", drawn, count, (champion, lead)), Purpose.CERTIFY)
+        assert values is not None
         drawn += count
         for old, new in zip(values[::2], values[1::2], strict=True):
             if state is EvidenceState.RUNNING:
-                gain = None if new is None else new - (old or 0.0)
+                gain = None if new is None or old is None else new - old
                 known = bet(known, gain, numbers.delta, numbers.scale)
-                state = judge(known, threshold=bar, sd=science.floor.sd, max_pairs=numbers.max_pairs)
+                state = judge(known, threshold=bar, sd=science.sd, max_pairs=most)
     if state is not EvidenceState.PASSED:
-        if science.lead is lead:
-            science.lead, science.estimate = champion, 0.0
+        science.reset()
         return
-    codes = (champion, lead) if science.certified == 0 else (champion, lead, Code("base", 0.0))
-    seeds = [f"lap {science.tests}/{n}" for n in range(numbers.lap_pairs)]
-    values = (yield Measure(tuple((code, seed) for seed in seeds for code in codes), Purpose.LAP)) or []
+    codes = (champion, lead) if science.certified == 0 else (champion, lead, BASE)
+    values = yield Measure(_pairs(f"lap {science.tests}", 0, numbers.lap_pairs, codes), Purpose.LAP)
+    assert values is not None
     gains = [(values[n + 1] or 0.0) - (values[n] or 0.0) for n in range(0, len(values), len(codes))]
-    _crown(science, lead, lap_summary(gains, science.floor.sd).gain)
+    science.crown(lead, estimate, lap_summary(gains, science.sd).gain)
 
 
-def _crown(science: Science, lead: Code, reported: float) -> None:
-    delta = science.numbers.delta or 0.0
-    science.false += lead.level - science.champion.level <= delta
-    science.reported += reported
-    science.certified += 1
-    science.just_certified = True
-    science.champion = lead
-    if science.lead is lead:
-        science.estimate = 0.0
+def _pairs(name: str, first: int, count: int, codes: tuple[Code, ...]) -> tuple[tuple[Code, str], ...]:
+    """Every code on each of `count` fresh seeds."""
+    return tuple((code, f"{name}/{n}") for n in range(first, first + count) for code in codes)
 
 
 def _pairs_to_go(known: Evidence, bar: float, most: int) -> int:
+    """The fewest further pairs that any outcome could decide on the passing side."""
     wealth, pairs = known.wealth, 0
     while wealth < bar and known.pairs + pairs < most:
         wealth, pairs = wealth * (1.0 + LARGEST_STAKE), pairs + 1

@@ -2,7 +2,8 @@
 
 Works on numbers in units of a run's spread. Does not know clusters or policies. A candidate adds a true effect to the
 code that it changes; a run shows the code's level plus luck, half of whose variance belongs to its seed and is shared
-by a pair. Limits: effects add up, ideas do not get harder to find.
+by a pair. On its way there a run shows a learning curve, and curves of different codes cross. Limits: effects add up,
+ideas do not get harder to find, a straggler still gives its number within the time limit.
 
 Invariant: everything is a function of the generator that is handed in.
 """
@@ -21,6 +22,8 @@ LONG_SHOT_RARITY = 3.0
 """A long shot gains this much more rarely than a safe bet …"""
 LONG_SHOT_REACH = 5.0
 """… and this much more when it does: the mean is higher, so is the spread."""
+CURVE_JITTER = 0.1
+"""Spread of a point of a curve around the curve, in run spreads."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class NoiseName(StrEnum):
     GAUSSIAN = "gaussian"
     HEAVY = "heavy-tailed"
     TWO_POINT = "two-point"
+    SKEWED = "skewed"
 
 
 WORLDS = {
@@ -80,22 +84,29 @@ def _student3(random: Random) -> float:
 
 
 def _two_point(random: Random) -> float:
-    """A run that falls into one of two basins, with a little blur."""
-    return random.choice((-1.0, 1.0)) + random.gauss(0.0, 0.1)
+    """A run that falls into one of two basins, with a little blur; variance 1."""
+    return (random.choice((-1.0, 1.0)) + random.gauss(0.0, 0.1)) / math.sqrt(1.01)
+
+
+def _skewed(random: Random) -> float:
+    """A log-normal with mean 0 and variance 1: rare great luck, frequent small misfortune."""
+    sigma = 0.8
+    mean, spread = math.exp(sigma**2 / 2), math.sqrt((math.exp(sigma**2) - 1) * math.exp(sigma**2))
+    return (random.lognormvariate(0.0, sigma) - mean) / spread
 
 
 NOISES: dict[NoiseName, Callable[[Random], float]] = {
     NoiseName.GAUSSIAN: _gaussian,
     NoiseName.HEAVY: _student3,
     NoiseName.TWO_POINT: _two_point,
+    NoiseName.SKEWED: _skewed,
 }
 
 
 @dataclass(frozen=True)
 class World:
     """`crash`: share of candidates whose code fails. `lost`: chance that the cluster loses an attempt. `straggler`:
-    chance that an attempt takes `slow` times as long. `long_shots`: share of proposals that are some when nobody asks
-    for one or the other."""
+    chance that an attempt takes `slow` times as long."""
 
     ideas: Ideas = WORLDS[WorldName.TYPICAL]
     noise: Callable[[Random], float] = _gaussian
@@ -106,6 +117,10 @@ class World:
     trial_s: float = 300.0
     think_s: float = 5.0
     """From an invitation to a proposal."""
+    node_life_s: float = math.inf
+    """Mean time until a node is lost with everything that runs on it."""
+    node_back_s: float = 600.0
+    """Until a node comes back."""
 
     def run(self, level: float, seed_luck: float, random: Random) -> float:
         return level + math.sqrt(SEED_SHARE) * seed_luck + math.sqrt(1.0 - SEED_SHARE) * self.noise(random)
@@ -114,3 +129,14 @@ class World:
         """Seconds of one attempt, at most its limit."""
         slow = self.slow if random.random() < self.straggler else 1.0
         return min(limit_s, self.trial_s * slow * (0.9 + 0.2 * random.random()))
+
+
+def curve_shape(random: Random) -> tuple[float, float]:
+    """How a code learns: (how far below its end it starts, how fast it comes up)."""
+    return random.uniform(0.5, 1.5), random.uniform(0.2, 0.6)
+
+
+def shown_at(final: float, shape: tuple[float, float], share: float, random: Random) -> float:
+    """What a run that will end at `final` shows when it has spent `share` of its budget: a power law, with jitter."""
+    gap, bend = shape
+    return final - gap * (math.pow(share, -bend) - 1.0) + random.gauss(0.0, CURVE_JITTER)

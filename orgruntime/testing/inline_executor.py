@@ -13,6 +13,7 @@ from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Resources
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
+from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError
 
 Script = Callable[[TrialSpec], TrialOutcome | Awaitable[TrialOutcome]]
@@ -33,9 +34,8 @@ class InlineExecutor:
         self._tasks: dict[AttemptId, asyncio.Task[None]] = {}
         self._done: list[TrialOutcome] = []
         self._news = asyncio.Event()
-        self._points: list[TrialProgress] = []
+        self._points: Mailbox[TrialProgress] = Mailbox()
         self._rungs: dict[AttemptId, list[float]] = {}
-        self._way = asyncio.Event()
         self._closed = False
         self.submitted: list[TrialSpec] = []
         """Every attempt, in order."""
@@ -77,11 +77,7 @@ class InlineExecutor:
         return done
 
     async def progress(self) -> list[TrialProgress]:
-        while not self._points:
-            self._way.clear()
-            await self._way.wait()
-        points, self._points = self._points, []
-        return points
+        return await self._points.take()
 
     def tell(self, attempt: AttemptId, *points: tuple[float, float]) -> None:
         """To be called by a script whose attempt runs: what a progress line of it would say."""
@@ -89,8 +85,7 @@ class InlineExecutor:
         reached = [rung for rung in rungs if any(at >= rung - 1e-9 for at, _ in points)]
         if reached:
             self._rungs[attempt] = [rung for rung in rungs if rung not in reached]
-            self._points.append(TrialProgress(attempt=attempt, points=points))
-            self._way.set()
+            self._points.put(TrialProgress(attempt=attempt, points=points))
 
     async def cancel(self, attempts: Sequence[AttemptId]) -> None:
         for attempt in attempts:

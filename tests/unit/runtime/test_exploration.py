@@ -81,12 +81,12 @@ def test_the_book_counts_the_climb_at_worst_case_and_then_as_it_was() -> None:
 def test_a_share_that_doubles_begins_with_clean_books() -> None:
     book = SleeveBook(0.3, STUCK_AFTER - 1)
     book.start(order(Purpose.SCREEN, RiskClass.EXPLOIT))
-    book.judge(kept=False)
+    book.judge(kept=False, at_once=2)
     assert (book.since_kept, book.given) == (STUCK_AFTER, Sleeves())
     book.start(order(Purpose.SCREEN, RiskClass.EXPLOIT))
-    book.judge(kept=False)
+    book.judge(kept=False, at_once=2)
     assert book.given != Sleeves()
-    book.judge(kept=True)
+    book.judge(kept=True, at_once=2)
     assert (book.since_kept, book.given) == (0, Sleeves())
 
 

@@ -47,6 +47,10 @@ def test_the_share_doubles_while_the_org_is_stuck(exploration: float, since_kept
     assert share_of_long_shots(exploration, since_kept) == pytest.approx(share)
 
 
+def test_what_ran_at_once_is_no_sign_of_being_stuck():
+    assert [share_of_long_shots(0.1, n, at_once=64) for n in (63, 64, 128)] == pytest.approx([0.1, 0.2, 0.4])
+
+
 @given(st.floats(0.0, MOST), st.integers(0, 100_000))
 def test_being_stuck_never_lowers_the_share_nor_passes_the_cap(exploration: float, since_kept: int):
     now, later = (share_of_long_shots(exploration, n) for n in (since_kept, since_kept + 1))
