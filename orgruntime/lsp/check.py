@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgruntime.api.checking import RULES
+from orgruntime.api.errors import UserError
+from orgruntime.api.settings import Asked, Judge, Settings
 from orgruntime.compiler import compile_org
 from orgruntime.compiler.compile import PROGRAM
 from orgruntime.compiler.rolefile import read_role, report_empty, slug_of
@@ -21,10 +24,12 @@ from orgruntime.orgfile.source import Reader, Source
 
 @dataclass(frozen=True)
 class Found:
-    """Findings by file; texts of the files that were read."""
+    """Findings by file, as the settings beside them judge; texts of the files that were read. `fault`: why the settings
+    cannot be read, and judge nothing."""
 
     diagnostics: Mapping[Path, tuple[Diagnostic, ...]]
     texts: Mapping[Path, str]
+    fault: str = ""
 
 
 def check_unit(unit: Path, read: Reader) -> Found:
@@ -45,10 +50,19 @@ def check_unit(unit: Path, read: Reader) -> Found:
         home = unit / PROGRAM
         findings = compile_org(unit, remember, seal=False).diagnostics if os.path.lexists(home) else ()
     found: dict[Path, list[Diagnostic]] = {path: [] for path in (home, *texts)}
-    for one in findings:
+    judge, fault = _judge(home)
+    for one in filter(None, map(judge, findings)):
         path = Path(one.span.file)
         found[path if path in found else home].append(one)
-    return Found({path: tuple(ones) for path, ones in found.items()}, texts)
+    return Found({path: tuple(ones) for path, ones in found.items()}, texts, fault)
+
+
+def _judge(home: Path) -> tuple[Judge, str]:
+    """What `.orgrun.toml` makes of a finding, as for `check`; all of them stay where it cannot be read."""
+    try:
+        return Settings(Asked(), RULES).judge(home), ""
+    except UserError as error:
+        return (lambda found: found), str(error)
 
 
 def _loose(path: Path, read: Reader) -> tuple[Diagnostic, ...]:

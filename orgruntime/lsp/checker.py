@@ -60,6 +60,8 @@ def as_diagnostic(one: Shown) -> types.Diagnostic:
 class Checker:
     session: Session
     publish: Callable[[types.PublishDiagnosticsParams], None]
+    tell: Callable[[str], None]
+    """Says a sentence to whoever sits at the editor."""
     _found: dict[Path, Found] = field(default_factory=dict)
     _held: dict[Path, dict[Path, Buffer]] = field(default_factory=dict)
     """What the editor had open when each unit was compiled last: what its findings are true of."""
@@ -129,6 +131,8 @@ class Checker:
         """Publishes each file of the unit whose findings may have changed, those of before included."""
         before = self._found.get(unit, Found({}, {}))
         self._found[unit] = found
+        if found.fault and found.fault != before.fault:
+            self.tell(f"{found.fault}; all findings are shown")
         for path in {**before.diagnostics, **found.diagnostics}:
             self._publish(path)
 

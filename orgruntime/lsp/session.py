@@ -83,7 +83,10 @@ class Session:
         """The program that a file belongs to."""
         org = self.org_of(path)
         buffer = self.buffer(org / PROGRAM) if org else None
-        return ProgramView(buffer) if buffer else None
+        return self.as_program(buffer) if buffer else None
+
+    def as_program(self, buffer: Buffer) -> ProgramView:
+        return ProgramView(buffer, self.reader(buffer.path.parent))
 
     def views(self) -> Iterator[ProgramView]:
         """Every program that is open, or lies below the opened folders."""

@@ -48,6 +48,33 @@ def test_the_unit_of_a_file(lab: Path, path: str, unit: str | None) -> None:
     assert Session().unit_of(root / path) == (root / unit if unit else None)
 
 
+def test_settings_beside_the_org_judge_as_they_do_for_check(lab: Path) -> None:
+    role = lab / "roles" / "a.md"
+    role.write_text("---\nname: A\nlabel: x\nnmae: y\n---\nWords.\n", encoding="utf-8")
+    session = Session(folders=(lab,))
+
+    def codes() -> list[tuple[str, str]]:
+        return [(one.code, one.severity.value) for one in check_unit(lab, session.reader(lab)).diagnostics[role]]
+
+    assert codes() == [("ORG114", "info"), ("ORG122", "warning")]
+    (lab / ".orgrun.toml").write_text('[check.severity]\nORG122 = "error"\n[check.ignore]\n"roles/*" = ["ORG114"]\n')
+    assert codes() == [("ORG122", "error")]
+    (lab / ".orgrun.toml").write_text("[check\n")
+    assert codes() == [("ORG114", "info"), ("ORG122", "warning")]
+    assert "is not TOML" in check_unit(lab, session.reader(lab)).fault
+
+
+def test_payloads_of_files_are_known(lab: Path) -> None:
+    (lab / "schemas").mkdir()
+    (lab / "schemas" / "survey.schema.json").write_text(
+        '{"type": "object", "properties": {"done": {"type": "boolean"}}}'
+    )
+    view = opened(lab / "program.md", PROGRAM, lab).view(lab / "program.md")
+
+    assert view is not None
+    assert [field.name for field in view.payloads["survey"].fields] == ["done"]
+
+
 def test_the_editor_goes_before_the_disk(lab: Path) -> None:
     role = lab / "roles" / "a.md"
     session = opened(role, "---\nname: Editor\nlabel: x\n---\nWords.\n", lab)
