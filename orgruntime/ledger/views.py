@@ -6,7 +6,7 @@ Knows the tables, decides nothing. Reads inside a transaction see its writes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from orgruntime.ledger.database import Database
@@ -153,6 +153,14 @@ class RunViews(View):
         names = () if verb is None else (verb,)
         rows = self._rows(f"SELECT * FROM decisions {where} ORDER BY seq DESC LIMIT ?", *names, limit)
         return [_decision(row) for row in reversed(rows)]
+
+    def decisions_about(self, subjects: Sequence[str], seq: int | None = None) -> list[DecisionRow]:
+        """Of these subjects, or the one of this number, oldest first. Reads them all."""
+        if seq is not None:
+            return [_decision(row) for row in self._rows("SELECT * FROM decisions WHERE seq = ?", seq)]
+        marks = ", ".join("?" * len(subjects))
+        rows = self._rows(f"SELECT * FROM decisions WHERE subject IN ({marks}) ORDER BY seq", *subjects)
+        return [_decision(row) for row in rows]
 
     def dial_counts(self) -> dict[Dial, int]:
         """Decisions by the dial that made them; dials that made none are absent."""
