@@ -138,7 +138,8 @@ class RoleStep:
         messages = self._fitted(state)
         if messages is None:
             return self._failed(f"its conversation does not fit into {limits.context_tokens} tokens any more")
-        answer = self._put(AskKind.MODEL, call=self._call(messages))
+        # The driver has the prompt and the tools, and would not take them from a desk.
+        answer = self._put(AskKind.MODEL, call=self._call(messages).model_copy(update={"system": (), "tools": ()}))
         if answer.over:
             return self._failed(answer.over)
         if answer.reply is None:
