@@ -36,13 +36,16 @@ for line in sys.stdin:
     asked = json.loads(line)
     if "id" not in asked:
         continue
+    answer = {"jsonrpc": "2.0", "id": asked["id"]}
     if asked["method"] == "initialize":
-        result = INFO
+        answer["result"] = INFO
     elif asked["method"] == "tools/list":
-        result = {"tools": [TOOL]}
+        answer["result"] = {"tools": [TOOL]}
+    elif asked["method"] == "tools/call":
+        answer["result"] = {"content": [{"type": "text", "text": "found: " + asked["params"]["arguments"]["about"]}]}
     else:
-        result = {"content": [{"type": "text", "text": "found: " + asked["params"]["arguments"]["about"]}]}
-    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
+        answer["error"] = {"code": -32601, "message": "no such method"}
+    print(json.dumps(answer), flush=True)
 """
 DECLARED = "mcp_servers: {papers: {command: [python, tools/papers.py]}}\n---\n\n# Thinking lab"
 TOOLS = "Read, Write, AskHuman, mcp__papers__find"
@@ -173,7 +176,9 @@ def test_ctrl_c_in_the_middle_of_an_answer_settles_it(interrupted: Interrupted) 
     assert interrupted.code == 130
     assert interrupted.state == ("stopped", "interrupted", 0)
     assert "Traceback" not in (interrupted.home / "driver.log").read_text()
-    (cut,) = [bill for bill in interrupted.bills if bill.outcome == "client gone"]
+    first = next(asked.n for asked in interrupted.asked if inquiry_of(asked) == "q3")
+    (cut,) = [bill for bill in interrupted.bills if bill.n == first]
+    assert cut.outcome == "client gone"
     row = spends(interrupted.run)["q3.0.0#1"]
     assert row["state"] == "settled"
     assert cut.usage.tokens <= row["used_tokens"] < row["cap_tokens"]
@@ -185,7 +190,10 @@ def test_a_resumed_run_goes_on_with_that_call(interrupted: Interrupted) -> None:
     assert interrupted.resumed.code == 0, interrupted.resumed.err
     assert audit(interrupted.run / "ledger.db") == []
     again = Counter(asked.digest for asked in interrupted.asked)
-    assert sorted(again.values())[-2:] == [1, 2], "one call was asked twice: the one that was cut"
+    twice = {inquiry_of(asked) for asked in interrupted.asked if again[asked.digest] > 1}
+    assert sum(count - 1 for count in again.values()) <= 2, "at most the call that each desk was in"
+    assert "q3" in twice
+    assert twice.isdisjoint({"q1", "q2"})
     assert "q3.0.0#2" in spends(interrupted.run)
     assert verdicts(interrupted.run).keys() == {"q1", "q2", "q3"}
     with Ledger.open_readonly(interrupted.run / "ledger.db") as ledger:
