@@ -141,12 +141,14 @@ def record(target: Path) -> None:
         words = [sys.executable, "-m", "orgruntime.cli.main", "run", str(program.parent), "--seed", "1"]
         words += ["--run-id", "r1", "--runs", str(home / "runs"), "--model", "researcher=worker"]
         driver = subprocess.Popen(words, start_new_session=True)
-        step = home / "runs" / "r1" / "steps" / "q1.1.jsonl"
-        while driver.poll() is None and not (step.exists() and '"kind":"end"' in step.read_text()):
+        done: list[str] = []
+        while driver.poll() is None and not done:
             time.sleep(0.5)
+            steps = [path.read_text() for path in (home / "runs" / "r1" / "steps").glob("*.1.jsonl")]
+            done = [step for step in steps if '"how":"proposal"' in step]
         os.killpg(driver.pid, signal.SIGINT)
         driver.wait()
-        target.write_text(step.read_text())
+        target.write_text(done[0])
 
 
 def main() -> None:
