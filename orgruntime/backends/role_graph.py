@@ -270,7 +270,7 @@ class RoleStep:
 
     def _nudge(self, reply: ModelReply) -> Message:
         handoffs = " or ".join(self._bench.handoffs) or "a handoff"
-        cut = reply.stop in ("max_tokens", "model_context_window_exceeded")
+        cut = reply.stop in conversation.CUT
         what = "Your answer was cut off before it used a tool" if cut else "You ended your turn without using a tool"
         return conversation.said(f"{what}. This step ends only when you hand off with {handoffs}: go on, or hand off.")
 
