@@ -9,9 +9,10 @@ from typing import Any
 from thinking import Thinking, brief_of, last_result, propose, sets, thinking_org, turn
 
 from orgruntime.ledger.audit import audit
+from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import Budget
 from orgruntime.model.dialogue import ModelCall, ModelReply
-from orgruntime.model.ids import IdeaId, RoleSlug
+from orgruntime.model.ids import IdeaId, QuestionId, RoleSlug
 from orgruntime.model.manifest import HandoffKind, Manifest, ModelSpec, Role, RoleKind
 from orgruntime.model.research import IdeaState
 from orgruntime.runtime.lab import Lab
@@ -165,3 +166,18 @@ async def test_a_proposal_that_was_asked_about_goes_on_as_it_was(tmp_path: Path)
         assert [proposal.id for proposal in proposals] == ["pq1.0"]
         assert ledger.verdict(proposals[0].id) is not None
         assert [row.role for row in ledger.steps("q1")][:4] == ["researcher", "critic", "researcher", "trainer"]  # type: ignore[arg-type]  # an id by its form
+
+
+async def test_a_person_who_is_asked_answers_in_words(tmp_path: Path) -> None:
+    at = Thinking(tmp_path, talk(asks_then_proposes, answers_in_words), asking_org(kind=RoleKind.HUMAN))
+    state, reason = await at.run()
+    assert state == "paused"
+    assert "h1 of critic" in reason
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        assert ledger.answer(QuestionId("h1"), "name the control first", "ada")
+    await at.run()
+    back = brief_of(next(call for call in calls(at, critic=False) if "Critic answered" in brief_of(call)))
+    assert "name the control first" in back
+    with at.bench.ledger() as ledger:
+        assert [row.type for row in ledger.steps("q1")][:3] == ["note", "note", "proposal"]  # type: ignore[arg-type]  # an id by its form
+    assert audit(tmp_path / "ledger.db") == []
