@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orgruntime.model.ids import CommitId, IdeaId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
+from orgruntime.model.research import RiskClass
 from orgruntime.runtime.ports import StepAddress
 from orgruntime.runtime.routing import Past
 
@@ -38,6 +39,8 @@ class Call:
     """What the role had asked somebody by, where `inbox` is the answer (None: there was none)."""
     before: Payload | None = None
     """What had arrived when it asked."""
+    wish: RiskClass | None = None
+    """Whose turn it was when the inquiry was opened: a long shot's or a safe bet's."""
 
     @property
     def author(self) -> str:
