@@ -142,10 +142,11 @@ class RunViews(View):
 
     def step(self, inquiry: InquiryId, visit: int) -> StepRow | None:
         row = self._row("SELECT * FROM steps WHERE inquiry = ? AND visit = ?", inquiry, visit)
-        if row is None:
-            return None
-        words = tuple(json.loads(row["words"]))
-        return StepRow(row["payload"], row["type"], words, row["role"], Amounts(**json.loads(row["spent"])))
+        return None if row is None else _step(row)
+
+    def steps(self, inquiry: InquiryId) -> list[StepRow]:
+        """From visit 0 on."""
+        return [_step(row) for row in self._rows("SELECT * FROM steps WHERE inquiry = ? ORDER BY visit", inquiry)]
 
     def decisions(self, limit: int, verb: str | None = None) -> list[DecisionRow]:
         """The newest `limit` (of one verb, which reads them all), oldest first."""
@@ -185,6 +186,11 @@ def _idea(row: Any) -> Idea:
     return Idea(
         id=row["id"], text=row["text"], author=row["author"], state=IdeaState(row["state"]), reason=row["reason"]
     )
+
+
+def _step(row: Any) -> StepRow:
+    words = tuple(json.loads(row["words"]))
+    return StepRow(row["payload"], row["type"], words, row["role"], Amounts(**json.loads(row["spent"])))
 
 
 def _inquiry(row: Any) -> InquiryRow:

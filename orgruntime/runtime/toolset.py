@@ -16,6 +16,7 @@ from orgruntime.model.payload import FieldType, PayloadField, PayloadType
 from orgruntime.model.payload_schema import object_schema
 from orgruntime.model.research import RiskClass
 from orgruntime.runtime.grants import Grants, grants_of, named_path
+from orgruntime.runtime.routing import answers
 from orgruntime.runtime.service import ServiceTool
 from orgruntime.runtime.toolspecs import LOCAL_TOOLS
 
@@ -108,10 +109,11 @@ def toolset(
 
 
 def produced(manifest: Manifest, role: Role) -> tuple[str, ...]:
-    """Payload types that the role's handoffs and stand-ups carry."""
+    """Payload types that the role's handoffs and stand-ups carry, and those by which it answers who asks it."""
     graph = manifest.graph
     kinds = [edge.payload for edge in graph.edges_from(role.slug)]
     kinds += [cadence.payload for cadence in graph.cadences if cadence.role == role.slug]
+    kinds += [kind for kind in answers(graph, role.slug) if role.produces is None or kind in role.produces]
     return tuple(dict.fromkeys(kinds))
 
 
@@ -166,6 +168,8 @@ def _hand_off_words(manifest: Manifest, role: Role, payload: str) -> str:
         manifest.role(edge.target).name for edge in manifest.graph.edges_from(role.slug) if edge.payload == payload
     ]
     to = f" to {' or '.join(dict.fromkeys(targets))}" if targets else ""
+    if payload in answers(manifest.graph, role.slug):
+        to += f"{', or' if to else ''} back to whoever asked you"
     if payload == STATED.name:
         return (
             f"End the step: hand off{to} the editable files as they stand in your worktree now, as a proposal to be "
