@@ -21,7 +21,7 @@ from orgruntime.model.ids import TrialKey
 from orgruntime.model.manifest import Direction, Objective, Resources
 from orgruntime.model.simulation import SimulatedRun, Step
 from orgruntime.model.trial import Purpose
-from orgruntime.scheduler.decide import CLIMB, Decision, Snapshot, Verb, decide
+from orgruntime.scheduler.decide import Decision, Snapshot, Verb, decide
 from orgruntime.scheduler.numbers import numbers, with_noise
 from orgruntime.scheduler.sleeves import share_of_long_shots
 from orgruntime.scheduler.waiting import Waiting, Wanted
@@ -115,10 +115,10 @@ class SimulatedLab:
         self._waiting = Waiting()
         self._running: dict[TrialKey, _Attempt] = {}
         self._known: dict[TrialKey, float | None] = {}
-        self._exploring = self._opened = self._settled = self._lost = self._killed = self._climbs = 0
+        self._exploring = self._opened = self._settled = self._lost = self._killed = 0
         self._asked = self._testing = self._last_test = self._news = False
         self._forgiven = self._champion_at = 0
-        self._busy_s = self._there_s = self._since = self._targets = 0.0
+        self._busy_s = self._there_s = self._since = 0.0
         self._ended = ""
         self._curve: list[Step] = []
 
@@ -151,7 +151,7 @@ class SimulatedLab:
 
     def _snapshot(self) -> Snapshot:
         science, books = self._science, self._books
-        books.share_is(self._target())
+        books.share_is(share_of_long_shots(science.numbers.exploration, science.since_kept, self._cluster.slots))
         used = books.used(self._now)
         return Snapshot(
             numbers=science.numbers,
@@ -178,11 +178,6 @@ class SimulatedLab:
             sleeves=books.sleeves,
             since_kept=science.since_kept,
         )
-
-    def _target(self) -> float:
-        """The share that long shots are to have now."""
-        science = self._science
-        return share_of_long_shots(science.numbers.exploration, science.since_kept, self._cluster.slots)
 
     def _since_champion(self) -> float:
         """Share of the settled trials that came after the last champion, or after somebody said to go on."""
@@ -220,9 +215,6 @@ class SimulatedLab:
         held = self._books.hold(order.asked.purpose, order.asked.sleeve)
         attempt = _Attempt(order, self._cluster.take(), self._now, held, final)
         self._running[order.key] = attempt
-        if order.asked.purpose in CLIMB:
-            self._climbs += 1
-            self._targets += self._target()
         if order.asked.candidate == order.code.name and final is not None:
             for rung in self._patience.rungs:
                 self._at(seconds * rung, partial(self._reach, attempt, rung))
@@ -432,7 +424,7 @@ class SimulatedLab:
             lost=self._lost,
             shares=books.shares(),
             exploring_share=books.exploring_share,
-            exploring_target=self._targets / self._climbs if self._climbs else 0.0,
+            exploring_target=books.exploring_target,
             busy_share=self._busy_s / self._there_s if self._there_s else 0.0,
             largest_bite=books.largest_bite,
             overspent=books.overspent,
