@@ -159,6 +159,7 @@ class SimulatedLab:
             running=len(self._running),
             free={SHAPE: self._cluster.free},
             slots=self._cluster.slots,
+            places={SHAPE: self._cluster.slots},
             left=books.left(self._now),
             used=used,
             baseline_known=science.numbers.sd is not None,
@@ -189,9 +190,9 @@ class SimulatedLab:
     def _obey(self, decision: Decision) -> None:
         match decision.verb:
             case Verb.START_TRIAL:
-                self._start(self._out(TrialKey(decision.subject)))
+                self._start(self._out(TrialKey(decision.subject), self._waiting.start))
             case Verb.DROP:
-                self._drop(self._out(TrialKey(decision.subject)))
+                self._drop(self._out(TrialKey(decision.subject), self._waiting.remove))
             case Verb.OPEN_INQUIRY:
                 self._open(decision.count, int(decision.numbers.get("long_shots", 0)))
             case Verb.CERTIFY:
@@ -385,9 +386,9 @@ class SimulatedLab:
         self._orders[order.key] = order
         self._waiting.add(order.wanted)
 
-    def _out(self, key: TrialKey) -> _Order:
+    def _out(self, key: TrialKey, leave: Callable[[TrialKey], None]) -> _Order:
         """It waits no longer."""
-        self._waiting.remove(key)
+        leave(key)
         return self._orders.pop(key)
 
     def _at(self, seconds: float, happens: Callable[[], None]) -> None:
