@@ -33,6 +33,8 @@ from orgruntime.simulator.worlds import World, shown_at
 
 SHAPE = "trial"
 OBJECTIVE = Objective(metric="score", direction=Direction.MAXIMIZE)
+MANY = 1_000_000
+"""Desks: always as many as are of use."""
 MOST_STEPS = 400
 """Of a run's curve, the ends aside: more than a picture shows."""
 
@@ -115,7 +117,7 @@ class SimulatedLab:
         self._waiting = Waiting()
         self._running: dict[TrialKey, _Attempt] = {}
         self._known: dict[TrialKey, float | None] = {}
-        self._exploring = self._opened = self._settled = self._lost = self._killed = 0
+        self._exploring = self._thinking = self._opened = self._settled = self._lost = self._killed = 0
         self._asked = self._testing = self._last_test = self._news = False
         self._forgiven = self._champion_at = 0
         self._busy_s = self._there_s = self._since = 0.0
@@ -164,7 +166,8 @@ class SimulatedLab:
             used=used,
             baseline_known=science.numbers.sd is not None,
             exploring=self._exploring,
-            proposers=1,
+            proposers=MANY,
+            thinking=self._thinking if self._terms.world.language_models else 0,
             certification_asked=self._asked,
             certification_running=self._testing,
             tests_used=science.tests,
@@ -353,7 +356,8 @@ class SimulatedLab:
                 thread.end()
                 return
             if isinstance(wanted, Wait):
-                self._at(wanted.seconds, partial(self._resume, thread, None))
+                self._thinking += 1
+                self._at(wanted.seconds, partial(self._thought, thread))
                 return
             if isinstance(wanted, Ask):
                 # It stands before the verifier from now on; only the newest lead is worth testing.
@@ -363,6 +367,10 @@ class SimulatedLab:
             answer = self._measure(thread, wanted)
             if answer is None:
                 return
+
+    def _thought(self, thread: _Thread) -> None:
+        self._thinking -= 1
+        self._resume(thread, None)
 
     def _measure(self, thread: _Thread, asked: Measure) -> list[float | None] | None:
         """The values, or None while some of them are not known."""
