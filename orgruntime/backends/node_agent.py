@@ -179,6 +179,7 @@ class NodeAgent:
         command = {
             "attempt": order["attempt"], "argv": argv, "env": _environment(order, boxed=self.box is not None),
             "limit_s": order["limit_s"], "memory_mb": order["memory_mb"], "processes": PROCESSES,
+            "rungs": order.get("rungs", []), "metric": order.get("metric", ""),
         }  # fmt: skip
         if self.box is not None:
             command |= {"box": self.box, "tail": bubblewrap.tail_words(order["gpus"]), "seccomp": self.filters}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,10 @@ STATED_TOO = ("expected_gain", "risk", "cost", "summary")
 """What an author says of a proposal beside its hypothesis."""
 
 
+def _any(_desk: int) -> bool:
+    return True
+
+
 class DeskPool:
     """Which desks of each role are free. A desk serves one step at a time, and desks take turns, so that every
     species of a panel is asked equally often. Desks with nothing left to propose are passed over."""
@@ -52,7 +56,8 @@ class DeskPool:
         self._free: dict[RoleSlug, deque[int]] = {}
         self._waiting: dict[RoleSlug, deque[asyncio.Future[None]]] = {}
 
-    async def take(self, role: Role) -> int:
+    async def take(self, role: Role, suits: Callable[[int], bool] = _any) -> int:
+        """A free desk, one that suits if there is any; waits where none is free."""
         free = self._free.setdefault(role.slug, deque(range(role.count)))
         while not free:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -64,11 +69,10 @@ class DeskPool:
                     # It was called and cannot come: the next one's turn.
                     self._call_next(role)
                 raise
-        for _ in range(len(free)):
-            if f"{role.slug}#{free[0]}" not in self._idle:
-                break
-            free.rotate(-1)
-        return free.popleft()
+        awake = [desk for desk in free if f"{role.slug}#{desk}" not in self._idle]
+        desk = next((desk for desk in awake if suits(desk)), awake[0] if awake else free[0])
+        free.remove(desk)
+        return desk
 
     def waiting(self, role: RoleSlug) -> int:
         """Steps that wait for a desk of the role."""

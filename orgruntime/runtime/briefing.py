@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from orgruntime.ledger.tried import Tried
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.research import RiskClass
 from orgruntime.model.step import Scene
 from orgruntime.runtime.redaction import MARK, one_line, quoted
 from orgruntime.runtime.situation import Situation, amount
@@ -189,6 +190,13 @@ def _parts(manifest: Manifest, now: Situation) -> Iterator[str]:
     yield _ends(manifest, now)
 
 
+_WISHES = {
+    RiskClass.EXPLORE: "By the risk appetite it is a long shot's turn: something that may well fail and would gain "
+    "much (risk `explore`).",
+    RiskClass.EXPLOIT: "By the risk appetite it is a safe bet's turn: a refinement of what works (risk `exploit`).",
+}
+
+
 def _task(now: Situation) -> str:
     head = f"# This step: inquiry {now.inquiry}, desk {now.desk + 1} of {now.role.count} of {now.role.name}"
     lines = [head]
@@ -201,6 +209,8 @@ def _task(now: Situation) -> str:
         lines.append(f"The idea, from {one_line(now.author, 80)}:\n\n{quoted(now.idea, 10_000)}")
     elif now.arrived is None and not now.standup:
         lines.append("No particular idea is asked of you: improve the metric as you see fit.")
+        if now.wish is not None:
+            lines.append(_WISHES[now.wish])
     if now.standup:
         lines.append("This is a stand-up: look at the record as a whole.")
     return "\n\n".join(lines)

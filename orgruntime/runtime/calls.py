@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orgruntime.model.ids import CommitId, IdeaId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
+from orgruntime.model.research import RiskClass
 from orgruntime.runtime.ports import StepAddress
 
 
@@ -31,6 +32,8 @@ class Call:
 
     species: str = ""
     """What thinks there, once that is chosen."""
+    wish: RiskClass | None = None
+    """Whose turn it was when the inquiry was opened: a long shot's or a safe bet's."""
 
     @property
     def author(self) -> str:

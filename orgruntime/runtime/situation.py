@@ -16,7 +16,7 @@ from orgruntime.model.amounts import UNITS, Budget
 from orgruntime.model.ids import CommitId, InquiryId, ProposalId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
-from orgruntime.model.research import Idea
+from orgruntime.model.research import Idea, RiskClass
 from orgruntime.model.step import Digest, Scene
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.handoffs import inbox_proposal
@@ -56,6 +56,7 @@ class Situation:
     memo: MemoRow | None
     digest: Digest | None
     standup: bool
+    wish: RiskClass | None = None
     sibling: int = 1
     siblings: int = 1
     """Desks that take this very step side by side."""
@@ -92,6 +93,7 @@ async def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], c
         memo=memos[-1] if memos else None,
         digest=lab.ledger.digest(memos[-1].upto_trials if memos else 0) if "memo" in kinds else None,
         standup=standup,
+        wish=call.wish,
         **_siblings(lab, call),
     )
 

@@ -18,10 +18,13 @@ from enum import StrEnum
 
 from orgruntime.model.amounts import UNITS
 from orgruntime.model.appetite import Dial
+from orgruntime.model.ids import TrialKey
+from orgruntime.model.manifest import Direction
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
+from orgruntime.scheduler.halving import survives
 from orgruntime.scheduler.sleeves import Sleeves, share_of_long_shots, turn, wanted_next
 from orgruntime.scheduler.waiting import Line, Queue, Waiting
 from orgruntime.scheduler.waiting import Wanted as Wanted
@@ -34,6 +37,19 @@ MOST_OVERTAKEN = 64
 """Or as many as there are slots, if that is more: every slot is dealt once more at most."""
 MOST_ASKED = 8
 """Inquiries that wait for people; as many hold up new ones, since nobody reads a longer list."""
+
+
+@dataclass(frozen=True)
+class Racing:
+    """A running candidate that has reached a rung."""
+
+    key: TrialKey
+    rung: float
+    """Share of its budget, in (0, 1)."""
+    value: float
+    """Its metric there."""
+    others: tuple[float, ...]
+    """What those before it had there."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,8 @@ class Snapshot:
     """A last test was asked for since the last trial."""
     standups: bool = False
     """A stand-up is due or under way, and may still end before the run does."""
+    racing: tuple[Racing, ...] = ()
+    direction: Direction = Direction.MINIMIZE
     sleeves: Sleeves = Sleeves()
     since_kept: int = 0
     """Settled proposals since the last one that moved the lead."""
@@ -106,6 +124,8 @@ class Verb(StrEnum):
     CERTIFY = "certify"
     LAST_TEST = "last-test"
     """The lead is below the trigger, and goes before the verifier because nothing else can be done any more."""
+    END_EARLY = "end-early"
+    """A candidate that runs is ended: others were better at an equal share of the budget."""
     DROP = "drop"
     """A trial that will never be started is given up."""
     WITHDRAW = "withdraw"
@@ -131,6 +151,7 @@ def decide(now: Snapshot) -> list[Decision]:
     queues = Waiting.of(now.wanted).queues()
     over = _exploration_over(now, queues)
     dropped, queues = _drop(now, queues, over)
+    dropped = [*_end_early(now), *dropped]
     certification = _certification(now, over)
     dry = over is None and _is_dry(now, certification)
     waits = dry or (over is not None and over.waits)
@@ -141,6 +162,19 @@ def decide(now: Snapshot) -> list[Decision]:
     if over is None:
         return [*decisions, *_open_inquiries(now)] or _wait_for_people(now)
     return decisions if decisions else _finish(now, over)
+
+
+def _end_early(now: Snapshot) -> list[Decision]:
+    """Patience: at each rung the best share of all that have reached it goes on."""
+    keep, ended = now.numbers.keep_per_rung, []
+    for one in now.racing:
+        if not survives(one.value, one.others, keep, now.direction):
+            place = 1 + sum(now.direction.gain(one.value, other) > 0 for other in one.others)
+            of = len(one.others) + 1
+            reason = f"at {one.rung:.3g} of its budget it is number {place} of {of}, and the best {keep:.0%} go on"
+            facts: dict[str, float | int | str] = {"rung": one.rung, "value": one.value, "place": place, "of": of}
+            ended.append(Decision(Verb.END_EARLY, Dial.PATIENCE, reason, subject=one.key, numbers=facts))
+    return ended
 
 
 def _start_trials(now: Snapshot, queues: Sequence[Queue], *, screens: bool) -> list[Decision]:
@@ -254,11 +288,14 @@ def _drop(now: Snapshot, queues: Sequence[Queue], over: Over | None) -> tuple[li
     """
     dropped: list[Decision] = []
     kept: list[Queue] = []
+    stake = now.numbers.largest_stake
     for queue in queues:
         if over is not None and over.drops and queue.head.purpose in CLIMB:
             dropped += _given_up(queue, over.dial, over.reason)
         elif not now.running and not _fits(queue.head, now.left):
             dropped += _given_up(queue, Dial.BUDGET, "its worst case is more than what is left of the budget")
+        elif not now.running and queue.head.purpose in CLIMB and not _within_stake(queue.head, stake, now.left):
+            dropped += _given_up(queue, Dial.STAKE, f"its worst case is more than {stake:.0%} of what is left")
         else:
             kept.append(queue)
     return dropped, kept
