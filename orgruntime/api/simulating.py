@@ -81,6 +81,7 @@ def terms_of(manifest: Manifest, setting: Setting) -> Terms:
         noise=NOISES[NoiseName(setting.noise)],
         trial_s=TYPICAL_SHARE_OF_LIMIT * limit,
         think_s=THINKING_S[_thinks(manifest)],
+        language_models=_thinks(manifest),
     )
     return Terms(
         appetite=manifest.appetite,

@@ -50,7 +50,7 @@ class SimulatedRun(Noun):
     exploring_share: float
     """Of the climb's device time, what long shots had."""
     exploring_target: float
-    """What they were to have: the dial, doubled while the run was stuck; a mean over the trials of the climb."""
+    """What they were to have: the dial, doubled while the run was stuck; a mean over that time."""
     busy_share: float
     """Of the time of the devices that were there, from the first trial to the end."""
     largest_bite: float

@@ -3,6 +3,11 @@
 Works on counts, costs and the numbers of the appetite. Does not know ledgers, Ray, threads or time of day.
 Invariants: pure (same snapshot, same decisions); every decision names the dial that made it; what is started together
 fits the free slots and what is left of every bound at worst case.
+
+Nobody starves. Verification goes first and is capped. At the front of its queue (`waiting.Queue`) an affordable trial
+of the climb is overtaken by at most max(64, slots) later arrivals, plus those of one tick: then it is next, and while
+its places are not free nothing else of the climb is started, so that what a gang needs falls free. This holds for a
+`Waiting` that is kept from tick to tick, and for the places only of shapes whose `places` are known.
 """
 
 from __future__ import annotations
@@ -28,6 +33,8 @@ CLIMB = (Purpose.SCREEN, Purpose.PROBE)
 """What exploration is made of: held and given up with it."""
 LOOKAHEAD = 1
 """Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
+MOST_OVERTAKEN = 64
+"""Or as many as there are slots, if that is more: every slot is dealt once more at most."""
 MOST_ASKED = 8
 """Inquiries that wait for people; as many hold up new ones, since nobody reads a longer list."""
 
@@ -102,6 +109,8 @@ class Snapshot:
     """Of `exploring`: those at the desk of a language model, which may be long in coming to a proposal."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Trials of a shape that the fleet as it is now would hold if it were empty."""
 
     @property
     def in_hand(self) -> int:
@@ -205,7 +214,10 @@ class _Room:
 
     def holds(self, wanted: Wanted) -> bool:
         """Of what the trials before it in this tick have left."""
-        if self.free.get(wanted.shape, 0) < 1 or not _fits(wanted, self.left):
+        return self.free.get(wanted.shape, 0) >= 1 and self.pays(wanted)
+
+    def pays(self, wanted: Wanted) -> bool:
+        if not _fits(wanted, self.left):
             return False
         return wanted.purpose not in CLIMB or _within_stake(wanted, self.stake, self.left)
 
@@ -227,6 +239,14 @@ def _climb(now: Snapshot, queues: Sequence[Queue], room: _Room) -> list[Decision
     lines = {sleeve: [Line(queue) for queue in queues if queue.head.sleeve is sleeve] for sleeve in RiskClass}
     share, sleeves = share_of_long_shots(now.numbers.exploration, now.since_kept, now.slots), now.sleeves
     started: list[Decision] = []
+    for line in _overdue(now, lines, room):
+        if not room.holds(line.head):
+            return started
+        room.take(line.head)
+        sleeves = sleeves.given(line.head.sleeve, line.head.device_ms)
+        reason = f"it has waited while {line.overtaken} later ones were started"
+        started.append(Decision(Verb.START_TRIAL, Dial.CAPACITY, reason, subject=line.head.key))
+        line.step()
     while True:
         firsts = {sleeve: first for sleeve, some in lines.items() if (first := _first(some, room)) is not None}
         if not firsts:
@@ -238,6 +258,14 @@ def _climb(now: Snapshot, queues: Sequence[Queue], room: _Room) -> list[Decision
         sleeves = sleeves.given(sleeve, line.head.device_ms)
         started.append(_started(line.head, sleeves, share, contested=len(costs) > 1))
         line.step()
+
+
+def _overdue(now: Snapshot, lines: Mapping[RiskClass, Sequence[Line]], room: _Room) -> list[Line]:
+    """Who was overtaken too often, oldest first: those that fit, and those whose places will fall free."""
+    most = max(MOST_OVERTAKEN, now.slots)
+    late = [line for some in lines.values() for line in some if line.overtaken >= most and room.pays(line.head)]
+    comes = [line for line in late if room.holds(line.head) or (now.running and now.places.get(line.head.shape, 0))]
+    return sorted(comes, key=lambda line: line.arrived)
 
 
 def _started(wanted: Wanted, sleeves: Sleeves, share: float, *, contested: bool) -> Decision:

@@ -45,6 +45,13 @@ class Queue:
     def __init__(self) -> None:
         self.members: OrderedDict[TrialKey, tuple[int, Wanted]] = OrderedDict()
         """Key → (number of its arrival, trial). Ordered by links: the head of a plain dict is behind all that left."""
+        self.overtaken = 0
+        """Later arrivals of the climb that were started while the head waited at the front."""
+
+    @property
+    def arrived(self) -> int:
+        """Of the head."""
+        return next(iter(self.members.values()))[0]
 
     @property
     def head(self) -> Wanted:
@@ -87,12 +94,22 @@ class Waiting(Collection[Wanted]):
         self._arrived += 1
 
     def remove(self, key: TrialKey) -> None:
-        """Raises KeyError for one that does not wait."""
+        """It waits no longer. Raises KeyError for one that does not wait."""
         kind = self._places.pop(key)
         queue = self._queues[kind]
+        if queue.head.key == key:
+            queue.overtaken = 0
         del queue.members[key]
         if not queue.members:
             del self._queues[kind]
+
+    def start(self, key: TrialKey) -> None:
+        """It waits no longer, and has overtaken who came earlier. Raises KeyError for one that does not wait."""
+        arrived, wanted = self._queues[self._places[key]].members[key]
+        self.remove(key)
+        if not wanted.purpose.is_verification:
+            for queue in self._queues.values():
+                queue.overtaken += queue.arrived < arrived
 
     def queues(self) -> list[Queue]:
         return list(self._queues.values())
@@ -113,9 +130,9 @@ class Line:
 
     def __init__(self, queue: Queue) -> None:
         self._rest = iter(queue.members.values())
-        self.arrived, self.head = 0, queue.head
+        self.arrived, self.head = next(self._rest)
+        self.overtaken = queue.overtaken
         self.is_open = True
-        self.step()
 
     def step(self) -> None:
         """To the next one."""
@@ -124,3 +141,4 @@ class Line:
             self.is_open = False
         else:
             self.arrived, self.head = found
+            self.overtaken = 0

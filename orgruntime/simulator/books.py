@@ -25,6 +25,8 @@ class Held:
     purpose: Purpose
     sleeve: RiskClass
     epoch: int
+    share: float
+    """What long shots were to have then."""
 
 
 class Books:
@@ -42,7 +44,8 @@ class Books:
         self.sleeves = Sleeves()
         self.epoch = 0
         """Of the sleeves: they begin again whenever the share of long shots changes."""
-        self._share = -1.0
+        self._share = 0.0
+        self._target_ms = 0.0
         self.device_ms: dict[str, float] = {}
         """Account → device time."""
         self.climb_ms = {sleeve: 0.0 for sleeve in RiskClass}
@@ -77,7 +80,7 @@ class Books:
             self.sleeves = self.sleeves.given(sleeve, self.worst_ms)
         self._held += 1
         self.overspent |= any(self._taken(unit) > bound for unit, bound in self._bounds.items())
-        return Held(purpose, sleeve, self.epoch)
+        return Held(purpose, sleeve, self.epoch, self._share)
 
     def settle(self, held: Held, seconds: float, account: str, *, counts: bool) -> None:
         """A trial has ended after so long. `counts`: as a trial, which what the cluster lost does not."""
@@ -88,6 +91,7 @@ class Books:
         self.device_ms[account] = self.device_ms.get(account, 0.0) + device
         if held.purpose in CLIMB:
             self.climb_ms[held.sleeve] += device
+            self._target_ms += held.share * device
             if held.epoch == self.epoch:
                 self.sleeves = self.sleeves.given(held.sleeve, device - self.worst_ms)
 
@@ -95,6 +99,11 @@ class Books:
     def exploring_share(self) -> float:
         """Of the climb."""
         return self.climb_ms[RiskClass.EXPLORE] / (sum(self.climb_ms.values()) or 1.0)
+
+    @property
+    def exploring_target(self) -> float:
+        """What it was to be."""
+        return self._target_ms / (sum(self.climb_ms.values()) or 1.0)
 
     def shares(self) -> dict[str, float]:
         """Account → share of all device time."""

@@ -21,7 +21,7 @@ from orgruntime.model.ids import TrialKey
 from orgruntime.model.manifest import Direction, Objective, Resources
 from orgruntime.model.simulation import SimulatedRun, Step
 from orgruntime.model.trial import Purpose
-from orgruntime.scheduler.decide import CLIMB, Decision, Snapshot, Verb, decide
+from orgruntime.scheduler.decide import Decision, Snapshot, Verb, decide
 from orgruntime.scheduler.numbers import numbers, with_noise
 from orgruntime.scheduler.sleeves import share_of_long_shots
 from orgruntime.scheduler.waiting import Waiting, Wanted
@@ -33,6 +33,8 @@ from orgruntime.simulator.worlds import World, shown_at
 
 SHAPE = "trial"
 OBJECTIVE = Objective(metric="score", direction=Direction.MAXIMIZE)
+MANY = 1_000_000
+"""Desks: always as many as are of use."""
 MOST_STEPS = 400
 """Of a run's curve, the ends aside: more than a picture shows."""
 
@@ -115,10 +117,10 @@ class SimulatedLab:
         self._waiting = Waiting()
         self._running: dict[TrialKey, _Attempt] = {}
         self._known: dict[TrialKey, float | None] = {}
-        self._exploring = self._opened = self._settled = self._lost = self._killed = self._climbs = 0
+        self._exploring = self._thinking = self._opened = self._settled = self._lost = self._killed = 0
         self._asked = self._testing = self._last_test = self._news = False
         self._forgiven = self._champion_at = 0
-        self._busy_s = self._there_s = self._since = self._targets = 0.0
+        self._busy_s = self._there_s = self._since = 0.0
         self._ended = ""
         self._curve: list[Step] = []
 
@@ -151,7 +153,7 @@ class SimulatedLab:
 
     def _snapshot(self) -> Snapshot:
         science, books = self._science, self._books
-        books.share_is(self._target())
+        books.share_is(share_of_long_shots(science.numbers.exploration, science.since_kept, self._cluster.slots))
         used = books.used(self._now)
         return Snapshot(
             numbers=science.numbers,
@@ -159,11 +161,13 @@ class SimulatedLab:
             running=len(self._running),
             free={SHAPE: self._cluster.free},
             slots=self._cluster.slots,
+            places={SHAPE: self._cluster.slots},
             left=books.left(self._now),
             used=used,
             baseline_known=science.numbers.sd is not None,
             exploring=self._exploring,
-            proposers=1,
+            proposers=MANY,
+            thinking=self._thinking if self._terms.world.language_models else 0,
             certification_asked=self._asked,
             certification_running=self._testing,
             tests_used=science.tests,
@@ -179,11 +183,6 @@ class SimulatedLab:
             since_kept=science.since_kept,
         )
 
-    def _target(self) -> float:
-        """The share that long shots are to have now."""
-        science = self._science
-        return share_of_long_shots(science.numbers.exploration, science.since_kept, self._cluster.slots)
-
     def _since_champion(self) -> float:
         """Share of the settled trials that came after the last champion, or after somebody said to go on."""
         since = max(self._champion_at, self._forgiven)
@@ -194,9 +193,9 @@ class SimulatedLab:
     def _obey(self, decision: Decision) -> None:
         match decision.verb:
             case Verb.START_TRIAL:
-                self._start(self._out(TrialKey(decision.subject)))
+                self._start(self._out(TrialKey(decision.subject), self._waiting.start))
             case Verb.DROP:
-                self._drop(self._out(TrialKey(decision.subject)))
+                self._drop(self._out(TrialKey(decision.subject), self._waiting.remove))
             case Verb.OPEN_INQUIRY:
                 self._open(decision.count, int(decision.numbers.get("long_shots", 0)))
             case Verb.CERTIFY:
@@ -220,9 +219,6 @@ class SimulatedLab:
         held = self._books.hold(order.asked.purpose, order.asked.sleeve)
         attempt = _Attempt(order, self._cluster.take(), self._now, held, final)
         self._running[order.key] = attempt
-        if order.asked.purpose in CLIMB:
-            self._climbs += 1
-            self._targets += self._target()
         if order.asked.candidate == order.code.name and final is not None:
             for rung in self._patience.rungs:
                 self._at(seconds * rung, partial(self._reach, attempt, rung))
@@ -360,7 +356,8 @@ class SimulatedLab:
                 thread.end()
                 return
             if isinstance(wanted, Wait):
-                self._at(wanted.seconds, partial(self._resume, thread, None))
+                self._thinking += 1
+                self._at(wanted.seconds, partial(self._thought, thread))
                 return
             if isinstance(wanted, Ask):
                 # It stands before the verifier from now on; only the newest lead is worth testing.
@@ -370,6 +367,10 @@ class SimulatedLab:
             answer = self._measure(thread, wanted)
             if answer is None:
                 return
+
+    def _thought(self, thread: _Thread) -> None:
+        self._thinking -= 1
+        self._resume(thread, None)
 
     def _measure(self, thread: _Thread, asked: Measure) -> list[float | None] | None:
         """The values, or None while some of them are not known."""
@@ -393,9 +394,9 @@ class SimulatedLab:
         self._orders[order.key] = order
         self._waiting.add(order.wanted)
 
-    def _out(self, key: TrialKey) -> _Order:
+    def _out(self, key: TrialKey, leave: Callable[[TrialKey], None]) -> _Order:
         """It waits no longer."""
-        self._waiting.remove(key)
+        leave(key)
         return self._orders.pop(key)
 
     def _at(self, seconds: float, happens: Callable[[], None]) -> None:
@@ -432,7 +433,7 @@ class SimulatedLab:
             lost=self._lost,
             shares=books.shares(),
             exploring_share=books.exploring_share,
-            exploring_target=self._targets / self._climbs if self._climbs else 0.0,
+            exploring_target=books.exploring_target,
             busy_share=self._busy_s / self._there_s if self._there_s else 0.0,
             largest_bite=books.largest_bite,
             overspent=books.overspent,

@@ -117,6 +117,8 @@ class World:
     trial_s: float = 300.0
     think_s: float = 5.0
     """From an invitation to a proposal."""
+    language_models: bool = False
+    """Whether those who think hold back nobody while a place is empty, as desks of language models do not."""
     node_life_s: float = math.inf
     """Mean time until a node is lost with everything that runs on it."""
     node_back_s: float = 600.0
