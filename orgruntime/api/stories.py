@@ -14,7 +14,7 @@ from orgruntime.model.ids import ProposalId
 from orgruntime.model.manifest import Manifest
 from orgruntime.model.research import Proposal, Verdict, VerdictWord
 from orgruntime.model.status import Spend
-from orgruntime.model.trial import Purpose
+from orgruntime.model.trial import Purpose, Score
 from orgruntime.report.story import (
     BudgetRow,
     Champion,
@@ -92,6 +92,7 @@ def _point(row: TrialRow, proposals: dict[ProposalId, Proposal], verdicts: dict[
         reason=(verdict.reason if verdict else "") or row.reason,
         proposal=row.proposal or "",
         base=proposal.base if proposal else "",
+        ended_early=row.score is Score.ENDED_EARLY,
         gain=verdict.gain if verdict else None,
     )
 

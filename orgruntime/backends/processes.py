@@ -10,7 +10,7 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 HEAD, TAIL = 16 * 1024, 48 * 1024
 """Bytes of output that are kept."""
@@ -24,7 +24,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Capture:
     """The first and the last bytes of what a trial says."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Callable[[bytes], None] | None = None) -> None:
+        """`hear` gets all of it, as it comes."""
+        self.hear = hear
         self.head = b""
         self.tail = bytearray()
         self.dropped = 0
@@ -43,6 +45,8 @@ class Capture:
         return True
 
     def take(self, data: bytes) -> None:
+        if self.hear is not None:
+            self.hear(data)
         room = HEAD - len(self.head)
         if room:
             self.head += data[:room]

@@ -24,6 +24,7 @@ from typing import Any
 from orgruntime.backends import (
     bubblewrap,
     leases,
+    milestones,
     node_agent,
     processes,
     seccomp,
@@ -38,7 +39,8 @@ from orgruntime.model import editable
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId, TreeId
 from orgruntime.model.manifest import Resources
-from orgruntime.model.trial import Ending, TrialOutcome, TrialSpec
+from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
+from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError, PackTree
 
 PACKS = 64
@@ -110,6 +112,7 @@ class RayExecutor:
         self._packs: OrderedDict[TreeId, Any] = OrderedDict()
         self._done: list[TrialOutcome] = []
         self._news = asyncio.Event()
+        self._points: Mailbox[TrialProgress] = Mailbox()
         self._tasks: set[asyncio.Task[None]] = set()
         self._used: set[str] = set()
         self._closed = False
@@ -180,6 +183,9 @@ class RayExecutor:
         done, self._done = self._done, []
         return done
 
+    async def progress(self) -> list[TrialProgress]:
+        return await self._points.take()
+
     async def cancel(self, attempts: Sequence[AttemptId]) -> None:
         by_lease: dict[int, tuple[Lease, list[AttemptId]]] = {}
         for attempt in attempts:
@@ -208,7 +214,7 @@ class RayExecutor:
         self._news.set()
 
     def _agent_config(self, cluster: Cluster) -> dict[str, Any]:
-        modules = (zygote, shepherd, processes, trial_files)
+        modules = (zygote, shepherd, processes, milestones, trial_files)
         trials = self._trials
         return {
             "run": uuid.uuid4().hex[:12],
@@ -351,12 +357,17 @@ class RayExecutor:
             "limit_s": spec.time_limit_s,
             "memory_mb": spec.memory_mb,
             "env": spec.env,
+            "rungs": spec.rungs,
+            "metric": spec.metric,
             "cpus": spec.resources.cpus,
             "gpus": [lease.gpus[device] for device in running.share.devices],
         }
         return json.dumps(order).encode()
 
     def _heard(self, lease: Lease, line: bytes) -> None:
+        if line.startswith(milestones.POINTS.encode()):
+            self._points.put(TrialProgress(**json.loads(line)))
+            return
         self._finish(lease, TrialOutcome(**{**json.loads(line), "node": lease.node.address}))
 
     def _finish(self, lease: Lease, outcome: TrialOutcome) -> None:

@@ -33,6 +33,8 @@ from orgruntime.backends.search_space import (
     value_at,
 )
 from orgruntime.model.base import digest
+from orgruntime.model.research import RiskClass
+from orgruntime.model.species import nature
 from orgruntime.model.step import StepReply, StepRequest
 
 STARTUP = 8
@@ -291,7 +293,9 @@ def _proposal(request: StepRequest, knobs: Knobs, settings: Settings) -> StepRep
         if knob.name in settings and settings[knob.name] != knob.value
     ]
     shown = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
-    return StepReply(type="proposal", body={"hypothesis": shown}, files=knobs.apply(settings), settings=settings)
+    risk = nature(request.species) or RiskClass.EXPLOIT
+    body = {"hypothesis": shown, "risk": risk.value}
+    return StepReply(type="proposal", body=body, files=knobs.apply(settings), settings=settings)
 
 
 def _shown(value: Value) -> str:

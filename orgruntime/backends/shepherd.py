@@ -16,6 +16,7 @@ import signal
 import time
 from typing import Any
 
+from orgruntime.backends.milestones import Milestones
 from orgruntime.backends.processes import (
     DEATH_SIGNAL,
     SUBREAPER,
@@ -128,7 +129,9 @@ class Attempt:
         self.cpu_s = 0.0
         self.peak_mb = 0.0
         self.status: int | None = None
-        self.capture = Capture()
+        rungs: list[float] = order.get("rungs", [])
+        self.milestones = Milestones(order["metric"], rungs) if rungs else None
+        self.capture = Capture(self._hear if rungs else None)
         self.setup = "work" in order
         self.work: str = order["work"] if self.setup else os.path.join(home.root, "work", str(os.getpid()))
         self.signatures: dict[str, tuple[int, ...]] = {}
@@ -213,6 +216,11 @@ class Attempt:
                     drain(fd)
                 elif not self.capture.pump(out):
                     poller.unregister(out)
+
+    def _hear(self, data: bytes) -> None:
+        points = self.milestones.hear(data) if self.milestones is not None else []
+        if points:
+            self.home.report(json.dumps({"points": points, "attempt": self.order["attempt"]}).encode())
 
     def _end_tree(self) -> None:
         deadline = time.monotonic() + PATIENCE_S

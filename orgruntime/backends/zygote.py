@@ -23,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
+from orgruntime.backends.milestones import POINTS
 from orgruntime.backends.processes import SUBREAPER, drain, kill, pidfd, prctl, processes, proportional_mb
 from orgruntime.backends.shepherd import ENDINGS, PATIENCE_S, Order, Shepherd
 from orgruntime.backends.trial_files import remove_shared, remove_tree, write_whole
@@ -251,12 +252,18 @@ class Zygote:
 
     def _hear(self, post: Post) -> None:
         data = os.read(post.reports, 1 << 20)
-        post.said += data
         if not data:
             self._hang_up(post)
-        elif data.endswith(b"\n") and post.job is not None:
-            job, said, post.job, post.said = post.job, post.said, None, b""
-            self._finish(job, json.loads(said))
+            return
+        *lines, post.said = (post.said + data).split(b"\n")
+        for line in lines:
+            if post.job is None:
+                continue
+            if line.startswith(POINTS.encode()):
+                _write(line + b"\n")
+                continue
+            job, post.job = post.job, None
+            self._finish(job, json.loads(line))
             if len(self.idle) < IDLE:
                 self.idle.append(post)
             else:
@@ -376,7 +383,10 @@ def _lost(order: Order, wall_s: float, detail: str) -> Order:
 
 
 def _say(outcome: Order) -> None:
-    data = json.dumps(outcome).encode() + b"\n"
+    _write(json.dumps(outcome).encode() + b"\n")
+
+
+def _write(data: bytes) -> None:
     try:
         while data:
             data = data[os.write(1, data) :]

@@ -22,10 +22,11 @@ VERBS = {
     "fix": "Mend what check found where that is safe; --diff shows it.",
     "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
-    "schema": "Print the JSON Schema of the front matter, for editors.",
+    "schema": "Print the JSON Schema of the front matter, or of a payload.",
     "lsp": "Serve an editor: diagnostics, completion, hover as you type.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
     "plan": "Show what would run, where, at what cost, with what authority.",
+    "simulate": "Show what an appetite and a budget come to in a made-up world.",
     "run": "Run an org, or a saved plan.",
     "resume": "Go on with a run that was stopped, paused, or lost its driver.",
     "status": "Show where a run stands.",
@@ -42,7 +43,7 @@ VERBS = {
 
 GROUPS = {
     "Write an org": ("init", "import", "check", "fix", "fmt", "explain", "schema", "lsp", "graph"),
-    "Run it": ("plan", "run", "resume", "status", "ls", "logs", "stop", "idea", "answer"),
+    "Run it": ("plan", "simulate", "run", "resume", "status", "ls", "logs", "stop", "idea", "answer"),
     "Use what was found": ("report", "verify"),
     "Share it": ("fork", "diff"),
 }

@@ -87,6 +87,22 @@ class ScienceViews(View):
         row = self._row("SELECT * FROM verdicts WHERE proposal = ?", proposal)
         return _verdict(row) if row else None
 
+    def measured_since_kept(self) -> int:
+        """Proposals that were measured since the last one that was kept. Reads all verdicts: once a driver."""
+        kept = "SELECT COALESCE(MAX(rowid), 0) FROM verdicts WHERE word = 'keep'"
+        row = self._db.row(f"SELECT COUNT(*) AS n FROM verdicts WHERE evidence != '[]' AND rowid > ({kept})")
+        return int(row["n"]) if row else 0
+
+    def candidate_curves(self, limit: int) -> list[tuple[str, tuple[tuple[float, float], ...]]]:
+        """(hardware, curve) of the first screen of the newest proposals, oldest first. Reads all trials: once a
+        driver."""
+        rows = self._db.rows(
+            "SELECT MIN(n) AS first, identity, progress FROM trials WHERE purpose = ? AND proposal IS NOT NULL"
+            " AND number IS NOT NULL GROUP BY proposal ORDER BY first DESC LIMIT ?", Purpose.SCREEN, limit,
+        )  # fmt: skip
+        curves = [(json.loads(row["identity"])["hardware"], json.loads(row["progress"])) for row in reversed(rows)]
+        return [(hardware, tuple((at, value) for at, value in curve)) for hardware, curve in curves if curve]
+
     def past(self, limit: int, role: RoleSlug | None = None) -> list[PastTrial]:
         """The newest `limit` proposals (of one role), oldest first.
 

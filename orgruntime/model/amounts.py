@@ -24,6 +24,11 @@ class Amounts(Noun):
     def __add__(self, other: Amounts) -> Amounts:
         return Amounts(**{unit: getattr(self, unit) + getattr(other, unit) for unit in UNITS})
 
+    @property
+    def device_ms(self) -> int:
+        """GPU time, or CPU time where no GPU is held: what shares of the cluster are counted in."""
+        return self.gpu_ms or self.cpu_ms
+
     def capped(self, cap: Amounts) -> Amounts:
         """Each unit at most the cap's."""
         return Amounts(**{unit: min(getattr(self, unit), getattr(cap, unit)) for unit in UNITS})

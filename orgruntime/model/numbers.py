@@ -49,8 +49,14 @@ class Numbers(Noun):
     trigger: float | None = None
     """`trigger_sd` in the metric's units; moved up by what min_effect exceeds smallest_win × sd."""
     exploration: float
+    stuck_after: int
+    """Measured proposals in a row that were not kept, for each of which the share of long shots doubles once more."""
+    most_exploration: float
+    """Which that share never passes."""
     optimism: float
     keep_per_rung: float
+    rungs: tuple[float, ...]
+    """Shares of a trial at which candidates are compared, ascending; empty where all go on."""
     largest_stake: float
     stake: dict[str, int]
     """The largest stake at the start of the run, by bounded unit (units of `Amounts`)."""

@@ -10,9 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orgruntime.model.claude import price_of
 from orgruntime.model.manifest import Choice, ModelSpec, Price
+from orgruntime.model.research import RiskClass
 
 FAMILIES = ("search/", "digest/", "control/")
 """Species that need no key and no network begin so."""
+
+_NATURE = {
+    "search/random": RiskClass.EXPLORE,
+    "search/tpe": RiskClass.EXPLOIT,
+    "search/cmaes": RiskClass.EXPLOIT,
+    "control/null": RiskClass.EXPLOIT,
+}
 
 LONGEST_CHAIN = 10
 """Models that stand in for each other, the first included."""
@@ -22,6 +30,12 @@ _FREE = Price(input=0, output=0)
 
 def is_language_model(species: str) -> bool:
     return not species.startswith(FAMILIES)
+
+
+def nature(species: str) -> RiskClass | None:
+    """What a search species' proposals are: draws that learn from nothing are long shots, a model of what was measured
+    refines it. None: it can do either, and says which."""
+    return _NATURE.get(species)
 
 
 def reference_to(model: ModelSpec) -> str:

@@ -60,6 +60,18 @@ class TrialSpec(Noun):
     time_limit_s: float
     memory_mb: int | None = None
     env: dict[str, str] = {}
+    rungs: tuple[float, ...] = ()
+    """Shares of the trial's budget at which its curve is wanted while it runs; empty where nobody looks."""
+    metric: str = ""
+    """What its progress lines are about."""
+
+
+class TrialProgress(Noun):
+    """Points of a running attempt's curve: (fraction of its budget, metric), the last before a rung and the first
+    at or past it."""
+
+    attempt: AttemptId
+    points: tuple[tuple[float, float], ...]
 
 
 class Ending(StrEnum):
@@ -73,6 +85,8 @@ class Ending(StrEnum):
     """It changed a frozen file of its own tree."""
     TOO_MANY_PROCESSES = "too many processes"
     CANCELLED = "cancelled"
+    ENDED_EARLY = "ended early"
+    """By the policy, at a rung: others were better there."""
     INFRASTRUCTURE = "infrastructure"
     """Node, worker or supervisor died, or could not start it: not the idea's fault, tried again."""
     NEVER_STARTED = "never started"
@@ -107,6 +121,8 @@ class Score(StrEnum):
     CRASH = "crash"
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out of memory"
+    ENDED_EARLY = "ended early"
+    """Worse than others at a rung. It has a curve and no metric."""
     INVALID = "invalid"
     """Touches frozen files, or prints no finite metric."""
 

@@ -1,6 +1,6 @@
 """The eight dials of an appetite beside the numbers that they become, in words for people.
 
-Invariant: every dial has its line, and one that nothing obeys yet says so.
+Invariant: every dial has its line.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
     return (
         _line(Dial.PROOF, "false_champions", _one_in(numbers.alpha), _proof(numbers)),
         _line(Dial.SMALLEST_WIN, "smallest_win", f"{numbers.smallest_win:g} × noise", _smallest_win(numbers)),
-        _line(Dial.EXPLORATION, "exploration", share(numbers.exploration), "share of trials for long shots", False),
+        _line(Dial.EXPLORATION, "exploration", share(numbers.exploration), _exploration(numbers)),
         _line(Dial.OPTIMISM, "optimism", f"{numbers.optimism:g}", "quantile by which a panel's models are judged"),
-        _line(
-            Dial.PATIENCE, "keep_per_rung", share(numbers.keep_per_rung), "share of running trials kept a rung", False
-        ),
+        _line(Dial.PATIENCE, "keep_per_rung", share(numbers.keep_per_rung), _patience(numbers)),
         _line(Dial.STAKE, "largest_stake", share(numbers.largest_stake), _stake(numbers)),
         _line(Dial.DRY_SPELL, "dry_spell", share(numbers.dry_spell), _dry_spell(numbers)),
         _line(
@@ -33,8 +31,22 @@ def dial_plans(appetite: Appetite, numbers: Numbers) -> tuple[DialPlan, ...]:
     )
 
 
-def _line(dial: Dial, key: str, setting: str, becomes: str, in_force: bool = True) -> DialPlan:
-    return DialPlan(dial=dial.value, key=key, setting=setting, becomes=becomes, in_force=in_force)
+def _line(dial: Dial, key: str, setting: str, becomes: str) -> DialPlan:
+    return DialPlan(dial=dial.value, key=key, setting=setting, becomes=becomes)
+
+
+def _exploration(numbers: Numbers) -> str:
+    return (
+        f"of the climb's device time for long shots (risk `explore`); doubled for each {numbers.stuck_after} measured "
+        f"proposals in a row that were not kept, at most {share(numbers.most_exploration)}"
+    )
+
+
+def _patience(numbers: Numbers) -> str:
+    at = ", ".join(f"{rung:.3g}" for rung in numbers.rungs)
+    if not at:
+        return "every candidate runs to its end"
+    return f"of candidates that go on past {at} of a trial, where the run command prints `progress` lines"
 
 
 def _one_in(alpha: float) -> str:

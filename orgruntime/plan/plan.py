@@ -59,7 +59,6 @@ class DialPlan(Noun):
     key: str
     setting: str
     becomes: str
-    in_force: bool = True
 
 
 class AuthorityPlan(Noun):

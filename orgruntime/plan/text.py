@@ -24,7 +24,7 @@ def render(plan: Plan) -> str:
         _head(plan),
         _block("Roles", _table(map(_role_row, plan.roles))),
         _block("Workflow", _table((f"{e.source} → {e.target}", e.text) for e in plan.edges)),
-        _block("Risk appetite", _table((d.dial, d.setting, d.becomes + _pending(d.in_force)) for d in plan.dials)),
+        _block("Risk appetite", _table((d.dial, d.setting, d.becomes) for d in plan.dials)),
         _block("Authority", _table((a.role, *_authority_cells(a)) for a in plan.authority)),
         _block("Model calls", _table(row for role in plan.roles for row in _call_rows(role))),
         _block("Worst-case bill", [*_table(map(_bill_row, plan.bill)), *_verification(plan), *plan.unbounded]),
@@ -71,10 +71,6 @@ def _where(role: RolePlan) -> str:
     if role.places is None:
         return ""
     return f": fits {', '.join(role.nodes)}, {role.places} at once"
-
-
-def _pending(in_force: bool) -> str:
-    return "" if in_force else " (not yet in force)"
 
 
 def _authority_cells(role: AuthorityPlan) -> tuple[str, ...]:

@@ -173,7 +173,10 @@ def _crash_margin(axes: Any, theme: Theme, story: RunStory, scale: Scale) -> Non
     edge = scale.high if scale.ceiling > scale.high else scale.low
     far = scale.ceiling if scale.ceiling > scale.high else scale.floor
     axes.axhspan(min(edge, far), max(edge, far), color=theme.grid, alpha=0.55, lw=0, zorder=0.5)
-    axes.scatter(crashed, [scale.crashes] * len(crashed), marker="x", s=42, lw=1.7, color=theme.crash, zorder=3)
+    failed = [point.number for point in story.points if point.metric is None and not point.ended_early]
+    axes.scatter(failed, [scale.crashes] * len(failed), marker="x", s=42, lw=1.7, color=theme.crash, zorder=3)
+    ended = [point.number for point in story.points if point.ended_early]
+    axes.scatter(ended, [scale.crashes] * len(ended), marker="|", s=42, lw=1.4, color=theme.discard, zorder=3)
 
 
 def _dots(axes: Any, theme: Theme, status: PointStatus, points: Sequence[Point], scale: Scale) -> None:
@@ -346,8 +349,12 @@ def _legend(page: Any, axes: Any, theme: Theme, story: RunStory) -> None:
         handles.append(Line2D([], [], ls="", label="certified champion, 95 % interval", **star))
     if story.lead:
         handles.append(Line2D([], [], color=theme.lead, lw=2.4, label="lead"))
+    ended = sum(point.ended_early for point in story.points)
+    if ended:
+        mark: dict[str, Any] = {"marker": "|", "ms": 8, "mew": 1.5, "mec": theme.discard}
+        handles.append(Line2D([], [], ls="", label=f"ended early {ended}", **mark))
     for status, name in _NAMES.items():
-        number_of = sum(point.status is status for point in story.points)
+        number_of = sum(point.status is status and not point.ended_early for point in story.points)
         if number_of:
             handles.append(Line2D([], [], ls="", label=f"{name} {number_of}", **_legend_mark(theme, status)))
     if handles:

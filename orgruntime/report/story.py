@@ -63,6 +63,8 @@ class Point:
     """The commit that the proposal stands on."""
     gain: float | None = None
     """Mean improvement of the proposal over the lead of its time, on shared seeds; positive is better."""
+    ended_early: bool = False
+    """At a rung, by the appetite's patience: it has no metric, and did not crash."""
 
     def __post_init__(self) -> None:
         if self.metric is not None and not math.isfinite(self.metric):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from orgruntime.runtime.payloads import choice_words, faults
 from orgruntime.runtime.ports import Handed, StepError, WorkspaceError
 from orgruntime.runtime.scenes import editable_files, scene
 from orgruntime.runtime.toolset import produced
+from orgruntime.runtime.whereabouts import located
 
 PAST_WINDOW = 200
 """Past proposals that a desk is shown: enough to learn from, and a bounded message."""
@@ -43,6 +44,10 @@ STATED_TOO = ("expected_gain", "risk", "cost", "summary")
 """What an author says of a proposal beside its hypothesis."""
 
 
+def _any(_desk: int) -> bool:
+    return True
+
+
 class DeskPool:
     """Which desks of each role are free. A desk serves one step at a time, and desks take turns, so that every
     species of a panel is asked equally often. Desks with nothing left to propose are passed over."""
@@ -52,7 +57,8 @@ class DeskPool:
         self._free: dict[RoleSlug, deque[int]] = {}
         self._waiting: dict[RoleSlug, deque[asyncio.Future[None]]] = {}
 
-    async def take(self, role: Role) -> int:
+    async def take(self, role: Role, suits: Callable[[int], bool] = _any) -> int:
+        """A free desk, one that suits if there is any; waits where none is free."""
         free = self._free.setdefault(role.slug, deque(range(role.count)))
         while not free:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -64,11 +70,10 @@ class DeskPool:
                     # It was called and cannot come: the next one's turn.
                     self._call_next(role)
                 raise
-        for _ in range(len(free)):
-            if f"{role.slug}#{free[0]}" not in self._idle:
-                break
-            free.rotate(-1)
-        return free.popleft()
+        awake = [desk for desk in free if f"{role.slug}#{desk}" not in self._idle]
+        desk = next((desk for desk in awake if suits(desk)), awake[0] if awake else free[0])
+        free.remove(desk)
+        return desk
 
     def waiting(self, role: RoleSlug) -> int:
         """Steps that wait for a desk of the role."""
@@ -92,6 +97,7 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
     lab.doing[call.name] = f"thinking about {call.text!r}" if call.text else "thinking"
     try:
         model = await chosen(lab, call)
+        call = located(lab, call)
         if is_language_model(lab.manifest.species_of(model).species):
             return await _thought(lab, call, model)
         return await _computed(lab, call, model)
@@ -186,7 +192,9 @@ def payload_type(lab: Lab, name: str) -> PayloadType:
 
 async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None = None, model: str = "") -> Handed:
     """`reply` and `model`: of a language model, whose other steps may bring something all the same."""
-    if call.text:
+    if call.past.callers:
+        lab.tell(EventKind.NOTICE, f"{call.name} gives {call.past.callers[-1]} no answer: {reason}")
+    elif call.text:
         lab.tell(EventKind.IDEA, f"{call.role.slug} declined the idea {call.text!r}: {reason}", idea=call.idea)
     elif call.inbox is not None and call.inbox.type == "result":
         # It gave up one proposal that came back; that says nothing of the next ones.
@@ -199,7 +207,8 @@ async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None =
 
     def change(tx: Transaction) -> None:
         _record(tx, call, None, "", (), reply)
-        if call.text:
+        # Who was asked ends its own part only.
+        if call.text and not call.past.callers:
             tx.set_idea(call.idea, IdeaState.DECLINED, reason)
 
     await lab.board.write(change)
@@ -222,7 +231,7 @@ async def _failed(lab: Lab, call: Call, model: str, reason: str, reply: StepRepl
     def change(tx: Transaction) -> None:
         if _record(tx, call, None, "", (), reply):
             tx.fail_step(call.address.inquiry, call.address.visit, call.name, model, reason)
-        if call.text:
+        if call.text and not call.past.callers:
             tx.set_idea(call.idea, IdeaState.DECLINED, f"failed: {reason}")
 
     await lab.board.write(change)

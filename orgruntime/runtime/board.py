@@ -16,6 +16,7 @@ from orgruntime.ledger.rows import TrialRow
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import CommitId, InquiryId, ProposalId, TrialKey
 from orgruntime.model.manifest import Resources
+from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose, TrialIdentity
 
 T = TypeVar("T")
@@ -39,6 +40,16 @@ class Order:
     time_limit_s: float
     proposal: ProposalId | None
     inquiry: InquiryId | None
+    sleeve: RiskClass = RiskClass.EXPLOIT
+    """Whose share of the device time it takes of, where it is part of the climb."""
+
+    rungs: tuple[float, ...] = ()
+    """Shares of its budget at which it is compared with other candidates."""
+
+    @property
+    def device_ms(self) -> int:
+        """What it takes of its sleeve, at worst."""
+        return self.resources.cost(self.time_limit_s).device_ms
 
 
 class Board:

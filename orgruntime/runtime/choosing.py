@@ -11,6 +11,8 @@ from orgruntime.ledger.panels import Outcome
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.amounts import Amounts
 from orgruntime.model.manifest import Choice, Role
+from orgruntime.model.research import RiskClass
+from orgruntime.model.species import nature
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
@@ -33,7 +35,7 @@ async def chosen(lab: Lab, call: Call) -> str:
 
     def change(tx: Transaction) -> str:
         # Inside the transaction: what was chosen earlier in the same tick counts.
-        pick = _pick(lab, role)
+        pick = _pick(lab, role, call.wish)
         tx.choose_model(address.inquiry, address.visit, role.slug, pick.name, pick.reason, dict(pick.numbers))
         return pick.name
 
@@ -57,7 +59,7 @@ def retire(lab: Lab, call: Call, reason: str) -> None:
         lab.idle.update(f"{role.slug}#{n}" for n in range(role.count))
 
 
-def _pick(lab: Lab, role: Role) -> Pick:
+def _pick(lab: Lab, role: Role, wish: RiskClass | None) -> Pick:
     retired = lab.retired.get(role.slug, set())
     names = [name for name in role.species if name not in retired] or list(role.species)
     counts = lab.ledger.choice_counts(role.slug, names)
@@ -65,6 +67,8 @@ def _pick(lab: Lab, role: Role) -> Pick:
         shares = dict(zip(role.species, role.shares, strict=True))
         return by_shares({name: shares[name] for name in names}, counts)
     outcomes = lab.ledger.outcomes(role.slug, RESULTS)
+    if wish is not None:
+        names = [name for name in names if nature(lab.manifest.species_of(name).species) in (None, wish)] or names
     return by_results([_record(lab, role, name, counts[name], outcomes) for name in names], lab.numbers.optimism)
 
 

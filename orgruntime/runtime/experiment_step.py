@@ -8,7 +8,7 @@ to a commit that was measured against the lead of that moment.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orgruntime.ledger.rows import TrialRow, TrialState
@@ -67,6 +67,8 @@ class Finding:
     commit: Commit | None = None
     """What was measured: the proposal, or its merge with a lead that had moved."""
     against: CommitId | None = None
+    dial: Dial | None = None
+    """Which refused it, where one did."""
 
     @property
     def gain(self) -> float | None:
@@ -101,7 +103,7 @@ def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
     if not diff.files:
         return Finding(Outcome.DUPLICATE, "changes nothing")
     wide = blast(lab, role, diff, lab.manifest.role(proposal.role))
-    return Finding(Outcome.INVALID, wide) if wide else None
+    return Finding(Outcome.INVALID, wide, dial=Dial.BLAST_RADIUS) if wide else None
 
 
 async def _screened(lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal) -> Finding:
@@ -141,10 +143,13 @@ async def _against(
     voids = 0
     while (state := screen(finding.gains, lab.noise.sd)) is Screening.MORE:
         seed = lab.seed_for("screen", lead.id, len(finding.gains) + voids)
-        ours, theirs = await asyncio.gather(
-            lab.board.measure(lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)),
-            lab.board.measure(lab.order(lead, role, Purpose.SCREEN, seed)),
-        )
+        # A candidate that has won its first pair is no longer raced.
+        rungs = () if finding.evidence else lab.race.rungs
+        ours, theirs = await asyncio.gather(*(lab.board.measure(arm) for arm in (
+            replace(lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry),
+                    sleeve=proposal.risk, rungs=rungs),
+            replace(lab.order(lead, role, Purpose.SCREEN, seed), sleeve=proposal.risk),
+        )))  # fmt: skip
         finding.evidence += [ours.key, theirs.key]
         if theirs.metric is None and voids < VOID_PAIRS:
             voids += 1
@@ -167,6 +172,8 @@ async def _against(
 def _failed(finding: Finding, row: TrialRow) -> Finding:
     if row.state is TrialState.FAILED:
         finding.outcome, finding.reason = Outcome.UNMEASURED, f"the cluster lost it: {row.reason}"
+    elif row.score is Score.ENDED_EARLY:
+        finding.outcome, finding.reason = Outcome.WORSE, f"ended early: {row.reason}"
     elif row.score is Score.INVALID:
         finding.outcome, finding.reason = Outcome.INVALID, row.reason
     else:
@@ -191,10 +198,14 @@ async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Propo
         tx.add_payload(payload, address.inquiry)
         if tx.record_step(address.inquiry, address.visit, role.slug, payload_id, "result", words, Amounts()):
             tx.set_verdict(_verdict(proposal, finding))
+            if finding.dial is not None:
+                tx.decide(finding.dial, "refuse", proposal.id, finding.reason, {})
         return words
 
     words = await lab.board.write(change)
     lab.note_fruit(f"{proposal.role}#{proposal.desk}", fruitful=bool(finding.evidence))
+    if finding.evidence:
+        lab.sleeves.judge(kept=bool(moved), at_once=lab.slots(lab.experimenter.resources))
     if moved and finding.commit is not None:
         lab.workspace.move_branch("lead", finding.commit.id)
         lab.tell(EventKind.LEAD, moved[0], commit=finding.commit.id, metric=finding.metric, gain=finding.gain)

@@ -14,9 +14,10 @@ from functools import partial
 from orgruntime.ledger.rows import InquiryRow
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
-from orgruntime.model.manifest import Cadence, Role, RoleKind
+from orgruntime.model.manifest import Cadence, Choice, Role, RoleKind
 from orgruntime.model.payload import Payload
-from orgruntime.model.research import Idea, IdeaState
+from orgruntime.model.research import Idea, IdeaState, RiskClass
+from orgruntime.model.species import nature
 from orgruntime.runtime.ablations import ablation_step, is_ablation
 from orgruntime.runtime.agent_step import DeskPool, agent_step
 from orgruntime.runtime.calls import Call
@@ -26,6 +27,7 @@ from orgruntime.runtime.human_step import human_step
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Handed, StepAddress
 from orgruntime.runtime.verifier_step import Certifications, verifier_step
+from orgruntime.scheduler.choice import in_turn
 from orgruntime.scheduler.decide import Decision
 
 STANDUP = "s"
@@ -50,6 +52,8 @@ class Inquiries:
         self._rows: dict[InquiryId, InquiryRow] = {}
         """Of the open threads."""
         self._texts: dict[IdeaId, str] = {}
+        self._wishes: dict[InquiryId, RiskClass] = {}
+        """Of the inquiries that were opened here and are open: what the policy wanted of each."""
         self._reached: dict[InquiryId, int] = {}
         """The next visit of each thread that was opened here: no step from there on can be recorded yet."""
 
@@ -115,14 +119,18 @@ class Inquiries:
         ideas = self._lab.ledger.queued_ideas(decision.count)
         invited = any(name not in self._lab.idle for name in self._entry_desks())
         rows = []
+        long_shots = int(decision.numbers.get("long_shots", 0))
         for n in range(decision.count if invited else len(ideas)):
             self._opened += 1
+            self._wishes[InquiryId(f"q{self._opened}")] = RiskClass.EXPLORE if n < long_shots else RiskClass.EXPLOIT
             at = self._lab.manifest.graph.entries[self._turn % len(self._lab.manifest.graph.entries)]
             self._turn += 1
             rows.append(self._row(tx, InquiryId(f"q{self._opened}"), self._idea(tx, ideas[n : n + 1]), at))
         if rows:
             names = f"{rows[0].id}..{rows[-1].id}" if len(rows) > 1 else rows[0].id
-            tx.decide(decision.dial, decision.verb.value, names, decision.reason, {"count": len(rows)})
+            tx.decide(
+                decision.dial, decision.verb.value, names, decision.reason, {**decision.numbers, "count": len(rows)}
+            )
         return rows
 
     def last_test_taken(self) -> bool:
@@ -176,6 +184,7 @@ class Inquiries:
             row = self._rows.pop(id, None) or self._lab.ledger.inquiry(id)
             tx.close_inquiry(id, reason)
             self._reached.pop(id, None)
+            self._wishes.pop(id, None)
             if row is not None and SIBLING not in id:
                 tx.close_idea(row.idea, reason)
                 self._texts.pop(row.idea, None)
@@ -241,9 +250,18 @@ class Inquiries:
             if handed is not None:
                 return handed
         await self._fan_out(role, row)
-        desk = await self._desks.take(role)
+        # A sibling takes the step of the inquiry that it came of.
+        wish = self._wishes.get(InquiryId(row.id.partition(SIBLING)[0]))
+        desk = await self._desks.take(role, partial(self._suits, role, wish))
         leave = partial(self._leave, role, desk, [None])
-        return await agent_step(self._lab, Call(address, role, desk, inbox, row.idea, text, leave=leave))
+        return await agent_step(self._lab, Call(address, role, desk, inbox, row.idea, text, leave=leave, wish=wish))
+
+    def _suits(self, role: Role, wish: RiskClass | None, desk: int) -> bool:
+        """Whether what serves a desk makes proposals of the wanted kind."""
+        if wish is None or not role.species or role.choice is not Choice.TURNS:
+            return True
+        species = self._lab.manifest.species_of(in_turn(role.species, desk)).species
+        return nature(species) in (None, wish)
 
     def _leave(self, role: Role, desk: int, ticket: list[None]) -> None:
         if ticket:

@@ -27,6 +27,7 @@ class Applied:
 
     specs: list[tuple[TrialKey, AttemptId]] = field(default_factory=list)
     dropped: list[tuple[TrialKey, str]] = field(default_factory=list)
+    ended_early: list[AttemptId] = field(default_factory=list)
     inquiries: list[InquiryRow] = field(default_factory=list)
     granted: CertificationRow | None = None
     withdrawn: str = ""
@@ -36,6 +37,7 @@ class Applied:
 def write_intents(lab: Lab, tx: Transaction, now: Snapshot, inquiries: Inquiries, asks: Certifications) -> Applied:
     """Decides, and writes every decision with its dial."""
     applied = Applied()
+    lab.race.note(now.racing)
     for decision in decide(now):
         _write(lab, tx, now, decision, inquiries, asks, applied)
     applied.inquiries += inquiries.write_standups(tx)
@@ -55,6 +57,9 @@ def _write(
     match decision.verb:
         case Verb.START_TRIAL:
             _reserve(lab, tx, key, decision, applied)
+        case Verb.END_EARLY:
+            applied.ended_early.append(lab.race.end(key, decision.reason))
+            _note(tx, decision)
         case Verb.DROP:
             applied.dropped.append((key, decision.reason))
             _note(tx, decision)

@@ -29,7 +29,9 @@ from orgruntime.runtime.events import EventKind, Listener, RunEvent
 from orgruntime.runtime.logs import TrialLogs
 from orgruntime.runtime.people import People
 from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Models, ToolServers, Workspace
+from orgruntime.runtime.race import WINDOW, Race
 from orgruntime.runtime.shared_flush import SharedFlush
+from orgruntime.runtime.sleeve_book import SleeveBook
 from orgruntime.runtime.transcripts import Transcripts
 
 REFUSALS = 25
@@ -37,7 +39,7 @@ REFUSALS = 25
 PROPOSALS_KEPT = 512
 """In memory: several times what is under way at once."""
 FULL_BUDGET = 1.0
-"""Rung of every trial for now: patience is parsed, printed, and not yet in force."""
+"""Trials begin with their whole budget in hand; patience ends those that fall behind (`runtime.race`)."""
 
 
 class Asks(Protocol):
@@ -102,6 +104,9 @@ class Lab:
     """What the latest proposals that were compared with something change."""
 
     def __post_init__(self) -> None:
+        self.sleeves = SleeveBook(self.numbers.exploration, self.ledger.measured_since_kept())
+        keep = self.numbers.keep_per_rung
+        self.race = Race(keep, self.ledger.candidate_curves(WINDOW) if keep < 1 else ())
         self._noise: Noise | None = None
         self._history: tuple[str, ...] | None = None
         self._fruitless: dict[str, int] = {}
@@ -240,6 +245,8 @@ class Lab:
             resources=order.resources,
             time_limit_s=order.time_limit_s,
             memory_mb=order.resources.memory_mb or self.manifest.workspace.memory_mb,
+            rungs=order.rungs,
+            metric=self.manifest.objective.metric if order.rungs else "",
         )
 
 

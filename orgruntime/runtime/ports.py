@@ -18,7 +18,7 @@ from orgruntime.model.fleet import Fleet
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, RoleSlug, TreeId
 from orgruntime.model.manifest import ModelSpec, Resources
 from orgruntime.model.step import Answer, Ask, StepReply, StepRequest
-from orgruntime.model.trial import TrialOutcome, TrialSpec
+from orgruntime.model.trial import TrialOutcome, TrialProgress, TrialSpec
 
 
 class Clock(Protocol):
@@ -61,6 +61,11 @@ class Executor(Protocol):
 
     async def outcomes(self) -> list[TrialOutcome]:
         """Waits for at least one outcome; returns all that are there. Cancellable without loss."""
+        ...
+
+    async def progress(self) -> list[TrialProgress]:
+        """Waits for points of the curves of attempts that run and that have rungs; waits for ever where none comes.
+        Cancellable without loss."""
         ...
 
     async def cancel(self, attempts: Sequence[AttemptId]) -> None:

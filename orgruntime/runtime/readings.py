@@ -22,6 +22,7 @@ _SCORES = {
     Ending.TIMEOUT: Score.TIMEOUT,
     Ending.OUT_OF_MEMORY: Score.OUT_OF_MEMORY,
     Ending.TAMPERED: Score.INVALID,
+    Ending.ENDED_EARLY: Score.ENDED_EARLY,
 }
 """Every other ending is a crash."""
 
@@ -79,6 +80,7 @@ def _how_it_ended(outcome: TrialOutcome, lines: list[str]) -> tuple[Score | None
         Ending.TAMPERED: f"it changed the frozen file {detail or 'of its tree'}",
         Ending.TOO_MANY_PROCESSES: "it started too many processes",
         Ending.CANCELLED: "it was cancelled",
+        Ending.ENDED_EARLY: detail,
     }
     failed = f"the cluster failed it: {detail or outcome.ending.value}"
     return _SCORES.get(outcome.ending, Score.CRASH), sentences.get(outcome.ending, failed)

@@ -28,11 +28,17 @@ class Settled:
 
 def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
     key = TrialKey(outcome.attempt.rsplit(".", 1)[0])
+    reason = lab.race.leave(outcome.attempt)
+    if reason and outcome.ending is Ending.CANCELLED:
+        outcome = outcome.model_copy(update={"ending": Ending.ENDED_EARLY, "detail": reason})
     reading = None
     if not outcome.ending.is_retried and outcome.ending is not Ending.CANCELLED:
         reading = read_outcome(outcome, lab.manifest.objective.metric)
-    if not tx.settle(outcome, reading, _used(lab, key, outcome)):
+    used, order = _used(lab, key, outcome), lab.board.started.get(key)
+    if not tx.settle(outcome, reading, used):
         return Settled(None)
+    if order is not None:
+        lab.sleeves.settle(order, used)
     lab.logs.write(outcome)
     row = lab.ledger.trial(key)
     assert row is not None

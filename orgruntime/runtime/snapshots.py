@@ -54,6 +54,7 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
             cap=order.resources.cost(order.time_limit_s),
             shape=shape_name(order.resources),
             wall_ms=round(order.time_limit_s * 1000),
+            sleeve=order.sleeve,
         )
         for key, order in lab.board.orders.items()
     )
@@ -87,6 +88,10 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         busy=hands.busy,
         question=hands.question,
         thinking=hands.thinking,
+        racing=lab.race.due(),
+        direction=lab.manifest.objective.direction,
+        sleeves=lab.sleeves.given,
+        since_kept=lab.sleeves.since_kept,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any
 
 from orgruntime.ledger.store import LedgerError
@@ -54,6 +55,7 @@ class Supervisor:
         self._counted_s = lab.ports.clock.monotonic()
         self._ended: tuple[RunState, str] | None = None
         self._tick_s = 0.0
+        self._cancels: set[asyncio.Task[None]] = set()
         self._quiet_since: float | None = None
         """Since when nothing but stand-ups is left."""
 
@@ -70,7 +72,7 @@ class Supervisor:
         lab = self._lab
         self._forgiven = self._go_on()
         await lab.ports.engine.open(self._inquiries.step)
-        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._begin())]
+        helpers = [asyncio.create_task(work) for work in (self._listen(), self._follow(), self._begin())]
         try:
             while self._ended is None:
                 self._tick()
@@ -133,6 +135,17 @@ class Supervisor:
             arrived = await self._lab.ports.executor.outcomes()
             self._arrived.extend(arrived)
             self._wake.set()
+
+    async def _follow(self) -> None:
+        while True:
+            for news in await self._lab.ports.executor.progress():
+                self._lab.race.hear(news)
+            self._wake.set()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._cancels.add(task)
+        task.add_done_callback(self._cancels.discard)
 
     def _tick(self) -> None:
         began = self._lab.ports.clock.monotonic()
@@ -201,9 +214,15 @@ class Supervisor:
         specs: list[TrialSpec] = []
         for key, attempt in applied.specs:
             lab.board.start(key)
-            specs.append(lab.spec(lab.board.started[key], attempt))
+            order = lab.board.started[key]
+            lab.sleeves.start(order)
+            if order.rungs:
+                lab.race.enter(key, attempt, order.identity.hardware)
+            specs.append(lab.spec(order, attempt))
         if specs:
             lab.ports.executor.submit(specs)
+        if applied.ended_early:
+            self._spawn(lab.ports.executor.cancel(applied.ended_early))
         self._inquiries.start(applied.inquiries)
         if applied.granted is not None:
             text = f"test {applied.granted.number}: lead {applied.granted.lead[:10]} against the champion"

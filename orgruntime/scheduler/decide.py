@@ -3,39 +3,53 @@
 Works on counts, costs and the numbers of the appetite. Does not know ledgers, Ray, threads or time of day.
 Invariants: pure (same snapshot, same decisions); every decision names the dial that made it; what is started together
 fits the free slots and what is left of every bound at worst case.
+
+Nobody starves. Verification goes first and is capped. At the front of its queue (`waiting.Queue`) an affordable trial
+of the climb is overtaken by at most max(64, slots) later arrivals, plus those of one tick: then it is next, and while
+its places are not free nothing else of the climb is started, so that what a gang needs falls free. This holds for a
+`Waiting` that is kept from tick to tick, and for the places only of shapes whose `places` are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from orgruntime.model.amounts import UNITS, Amounts
+from orgruntime.model.amounts import UNITS
 from orgruntime.model.appetite import Dial
 from orgruntime.model.ids import TrialKey
+from orgruntime.model.manifest import Direction
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
+from orgruntime.scheduler.halving import survives
+from orgruntime.scheduler.sleeves import Sleeves, share_of_long_shots, turn, wanted_next
+from orgruntime.scheduler.waiting import Line, Queue, Waiting
+from orgruntime.scheduler.waiting import Wanted as Wanted
 
 CLIMB = (Purpose.SCREEN, Purpose.PROBE)
 """What exploration is made of: held and given up with it."""
 LOOKAHEAD = 1
 """Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
+MOST_OVERTAKEN = 64
+"""Or as many as there are slots, if that is more: every slot is dealt once more at most."""
 MOST_ASKED = 8
 """Inquiries that wait for people; as many hold up new ones, since nobody reads a longer list."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A trial that some step waits for. `shape` names its resources, `slots` are counted per shape."""
+class Racing:
+    """A running candidate that has reached a rung."""
 
     key: TrialKey
-    purpose: Purpose
-    cap: Amounts
-    shape: str
-    wall_ms: int
-    """Its time limit."""
+    rung: float
+    """Share of its budget, in (0, 1)."""
+    value: float
+    """Its metric there."""
+    others: tuple[float, ...]
+    """What those before it had there."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,8 @@ class Snapshot:
     """Where a run stands. `left` and `used` speak of bounded units only (units of `Amounts`, and `wall_ms`)."""
 
     numbers: Numbers
-    wanted: tuple[Wanted, ...]
-    """In order of arrival."""
+    wanted: Collection[Wanted]
+    """In order of arrival. A `Waiting` that is kept from tick to tick is read at the heads of its queues only."""
     running: int
     free: Mapping[str, int]
     """Free slots a shape."""
@@ -79,6 +93,11 @@ class Snapshot:
     """A last test was asked for since the last trial."""
     standups: bool = False
     """A stand-up is due or under way, and may still end before the run does."""
+    racing: tuple[Racing, ...] = ()
+    direction: Direction = Direction.MINIMIZE
+    sleeves: Sleeves = Sleeves()
+    since_kept: int = 0
+    """Settled proposals since the last one that moved the lead."""
     asked: int = 0
     """Inquiries, stand-ups included, that wait for a person's answer."""
     busy: int = 0
@@ -90,6 +109,8 @@ class Snapshot:
     """Of `exploring`: those at the desk of a language model, which may be long in coming to a proposal."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Trials of a shape that the fleet as it is now would hold if it were empty."""
 
     @property
     def in_hand(self) -> int:
@@ -103,6 +124,8 @@ class Verb(StrEnum):
     CERTIFY = "certify"
     LAST_TEST = "last-test"
     """The lead is below the trigger, and goes before the verifier because nothing else can be done any more."""
+    END_EARLY = "end-early"
+    """A candidate that runs is ended: others were better at an equal share of the budget."""
     DROP = "drop"
     """A trial that will never be started is given up."""
     WITHDRAW = "withdraw"
@@ -125,12 +148,14 @@ def decide(now: Snapshot) -> list[Decision]:
     """The decisions of one tick, in the order in which they are to be applied."""
     if now.stop_asked:
         return []
-    over = _exploration_over(now)
-    dropped = _drop(now, over)
+    queues = Waiting.of(now.wanted).queues()
+    over = _exploration_over(now, queues)
+    dropped, queues = _drop(now, queues, over)
+    dropped = [*_end_early(now), *dropped]
     certification = _certification(now, over)
     dry = over is None and _is_dry(now, certification)
     waits = dry or (over is not None and over.waits)
-    trials = _start_trials(now, {d.subject for d in dropped}, screens=not waits)
+    trials = _start_trials(now, queues, screens=not waits)
     decisions = [*dropped, *trials, *certification]
     if dry:
         return [*decisions, *_pause(now)] if not trials else decisions
@@ -139,37 +164,145 @@ def decide(now: Snapshot) -> list[Decision]:
     return decisions if decisions else _finish(now, over)
 
 
-def _start_trials(now: Snapshot, dropped: set[str], *, screens: bool) -> list[Decision]:
+def _end_early(now: Snapshot) -> list[Decision]:
+    """Patience: at each rung the best share of all that have reached it goes on."""
+    keep, ended = now.numbers.keep_per_rung, []
+    for one in now.racing:
+        if not survives(one.value, one.others, keep, now.direction):
+            place = 1 + sum(now.direction.gain(one.value, other) > 0 for other in one.others)
+            of = len(one.others) + 1
+            reason = f"at {one.rung:.3g} of its budget it is number {place} of {of}, and the best {keep:.0%} go on"
+            facts: dict[str, float | int | str] = {"rung": one.rung, "value": one.value, "place": place, "of": of}
+            ended.append(Decision(Verb.END_EARLY, Dial.PATIENCE, reason, subject=one.key, numbers=facts))
+    return ended
+
+
+def _start_trials(now: Snapshot, queues: Sequence[Queue], *, screens: bool) -> list[Decision]:
     """Noise before certification before screening; within a purpose first come, first served."""
-    free, left = dict(now.free), dict(now.left)
+    room = _Room(dict(now.free), dict(now.left), now.numbers.largest_stake)
+    if not room.is_open:
+        return []
     started: list[Decision] = []
-    for wanted in sorted(now.wanted, key=lambda w: _ORDER[w.purpose]):
-        if wanted.key in dropped or (wanted.purpose in CLIMB and not screens):
-            continue
-        if free.get(wanted.shape, 0) < 1 or not _fits(wanted, left):
-            continue
-        free[wanted.shape] -= 1
-        for unit, cost in _costs(wanted).items():
-            if unit in left and unit != "wall_ms":
-                left[unit] -= cost
-        dial, reason = _WHY[wanted.purpose]
-        started.append(Decision(Verb.START_TRIAL, dial, reason, subject=wanted.key))
-    return started
+    lines = [Line(queue) for queue in queues if queue.head.purpose not in CLIMB]
+    while (line := _first(lines, room)) is not None:
+        dial, reason = _WHY[line.head.purpose]
+        started.append(Decision(Verb.START_TRIAL, dial, reason, subject=line.head.key))
+        room.take(line.head)
+        line.step()
+    climb = [queue for queue in queues if queue.head.purpose in CLIMB] if screens else []
+    return [*started, *_climb(now, climb, room)]
 
 
-def _drop(now: Snapshot, over: Over | None) -> list[Decision]:
+def _first(lines: Sequence[Line], room: _Room) -> Line | None:
+    """Of what fits, the highest purpose and in it the oldest. What does not fit now does not fit later in the tick."""
+    for line in lines:
+        line.is_open = line.is_open and room.holds(line.head)
+    return min((line for line in lines if line.is_open), key=_rank, default=None)
+
+
+def _rank(line: Line) -> tuple[int, int]:
+    return _ORDER[line.head.purpose], line.arrived
+
+
+@dataclass
+class _Room:
+    """What one tick may still start."""
+
+    free: dict[str, int]
+    left: dict[str, int]
+    stake: float
+
+    def holds(self, wanted: Wanted) -> bool:
+        """Of what the trials before it in this tick have left."""
+        return self.free.get(wanted.shape, 0) >= 1 and self.pays(wanted)
+
+    def pays(self, wanted: Wanted) -> bool:
+        if not _fits(wanted, self.left):
+            return False
+        return wanted.purpose not in CLIMB or _within_stake(wanted, self.stake, self.left)
+
+    def take(self, wanted: Wanted) -> None:
+        """Its place and its worst case are gone."""
+        self.free[wanted.shape] -= 1
+        for unit, cost in wanted.costs().items():
+            if unit in self.left and unit != "wall_ms":
+                self.left[unit] -= cost
+
+    @property
+    def is_open(self) -> bool:
+        return any(self.free.values())
+
+
+def _climb(now: Snapshot, queues: Sequence[Queue], room: _Room) -> list[Decision]:
+    """Screens before probes, and between long shots and the rest whose turn it is; a sleeve that has nothing which fits
+    leaves its turn to the other."""
+    lines = {sleeve: [Line(queue) for queue in queues if queue.head.sleeve is sleeve] for sleeve in RiskClass}
+    share, sleeves = share_of_long_shots(now.numbers.exploration, now.since_kept, now.slots), now.sleeves
+    started: list[Decision] = []
+    for line in _overdue(now, lines, room):
+        if not room.holds(line.head):
+            return started
+        room.take(line.head)
+        sleeves = sleeves.given(line.head.sleeve, line.head.device_ms)
+        reason = f"it has waited while {line.overtaken} later ones were started"
+        started.append(Decision(Verb.START_TRIAL, Dial.CAPACITY, reason, subject=line.head.key))
+        line.step()
+    while True:
+        firsts = {sleeve: first for sleeve, some in lines.items() if (first := _first(some, room)) is not None}
+        if not firsts:
+            return started
+        costs = {sleeve: float(first.head.device_ms) for sleeve, first in firsts.items()}
+        sleeve = turn(sleeves, share, costs)
+        line = firsts[sleeve]
+        room.take(line.head)
+        sleeves = sleeves.given(sleeve, line.head.device_ms)
+        started.append(_started(line.head, sleeves, share, contested=len(costs) > 1))
+        line.step()
+
+
+def _overdue(now: Snapshot, lines: Mapping[RiskClass, Sequence[Line]], room: _Room) -> list[Line]:
+    """Who was overtaken too often, oldest first: those that fit, and those whose places will fall free."""
+    most = max(MOST_OVERTAKEN, now.slots)
+    late = [line for some in lines.values() for line in some if line.overtaken >= most and room.pays(line.head)]
+    comes = [line for line in late if room.holds(line.head) or (now.running and now.places.get(line.head.shape, 0))]
+    return sorted(comes, key=lambda line: line.arrived)
+
+
+def _started(wanted: Wanted, sleeves: Sleeves, share: float, *, contested: bool) -> Decision:
+    """Names the dial that decided: where both sleeves had a trial, the share of long shots did."""
+    dial, reason = _WHY[wanted.purpose]
+    if not contested:
+        return Decision(Verb.START_TRIAL, dial, reason, subject=wanted.key)
+    kind = "long shots" if wanted.sleeve is RiskClass.EXPLORE else "safe bets"
+    now = sleeves.explore / sleeves.total if sleeves.total else 0.0
+    facts = {"share": round(share, 4), "long_shots": round(now, 4)}
+    reason = f"it is the turn of {kind}: long shots are to have {share:.0%} of the device time"
+    return Decision(Verb.START_TRIAL, Dial.EXPLORATION, reason, subject=wanted.key, numbers=facts)
+
+
+def _drop(now: Snapshot, queues: Sequence[Queue], over: Over | None) -> tuple[list[Decision], list[Queue]]:
     """Gives up the trials that will never be started: screens when exploration is over, and what nothing left can pay.
+    Also the queues that stay.
 
     While something runs its worst case is reserved and may be refunded, so only an idle run gives up on money.
     """
-    dropped = []
-    for wanted in now.wanted:
-        if over is not None and over.drops and wanted.purpose in CLIMB:
-            dropped.append(Decision(Verb.DROP, over.dial, over.reason, subject=wanted.key))
-        elif not now.running and not _fits(wanted, now.left):
-            reason = "its worst case is more than what is left of the budget"
-            dropped.append(Decision(Verb.DROP, Dial.BUDGET, reason, subject=wanted.key))
-    return dropped
+    dropped: list[Decision] = []
+    kept: list[Queue] = []
+    stake = now.numbers.largest_stake
+    for queue in queues:
+        if over is not None and over.drops and queue.head.purpose in CLIMB:
+            dropped += _given_up(queue, over.dial, over.reason)
+        elif not now.running and not _fits(queue.head, now.left):
+            dropped += _given_up(queue, Dial.BUDGET, "its worst case is more than what is left of the budget")
+        elif not now.running and queue.head.purpose in CLIMB and not _within_stake(queue.head, stake, now.left):
+            dropped += _given_up(queue, Dial.STAKE, f"its worst case is more than {stake:.0%} of what is left")
+        else:
+            kept.append(queue)
+    return dropped, kept
+
+
+def _given_up(queue: Queue, dial: Dial, reason: str) -> list[Decision]:
+    return [Decision(Verb.DROP, dial, reason, subject=key) for key in queue.members]
 
 
 _ORDER = {Purpose.NOISE: 0, Purpose.CERTIFY: 1, Purpose.LAP: 1, Purpose.SCREEN: 2, Purpose.PROBE: 3}
@@ -182,14 +315,8 @@ _WHY = {
 }
 
 
-def _costs(wanted: Wanted) -> dict[str, int]:
-    costs = {unit: getattr(wanted.cap, unit) for unit in UNITS}
-    costs["wall_ms"] = wanted.wall_ms
-    return costs
-
-
 def _fits(wanted: Wanted, left: Mapping[str, int]) -> bool:
-    return all(cost <= left[unit] for unit, cost in _costs(wanted).items() if unit in left)
+    return all(cost <= left[unit] for unit, cost in wanted.costs().items() if unit in left)
 
 
 def _share(now: Snapshot) -> float:
@@ -213,32 +340,31 @@ class Over:
     waits: bool = False
 
 
-def _exploration_over(now: Snapshot) -> Over | None:
-    if not now.baseline_known:
-        return None
-    numbers = now.numbers
-    tests = f"all {numbers.tests_planned} planned certifications are used"
-    stake = f"one more trial could cost more than {numbers.largest_stake:.0%} of what is left"
-    reasons = (
-        (now.target_reached, Over(Dial.SMALLEST_WIN, "the target is reached by a certified champion")),
-        # The last test under way counts: what is found from here on could not be certified any more.
-        (now.tests_used >= numbers.tests_planned, Over(Dial.PROOF, tests)),
-        (not _cap_allows(now) and not now.certification_running, Over(Dial.PROOF, _cap_reason(now))),
-        (
-            1.0 - _share(now) <= _certification_share(now),
-            Over(Dial.BUDGET, "what is left of the budget is kept for a last certification"),
-        ),
-        (not _affords_screen(now), Over(Dial.BUDGET, "one more trial could cost more than what is left of the budget")),
-        (not _stake_allows(now), Over(Dial.STAKE, stake)),
-        (
-            now.proposers == 0 and not now.asked,
-            Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False),
-        ),
-    )
-    found = next((over for holds, over in reasons if holds), None)
+def _exploration_over(now: Snapshot, queues: Sequence[Queue]) -> Over | None:
+    found = next(_ends(now, queues), None) if now.baseline_known else None
     if found is not None and found.dial in (Dial.BUDGET, Dial.STAKE) and now.running:
         return replace(found, drops=False, waits=True)
     return found
+
+
+def _ends(now: Snapshot, queues: Sequence[Queue]) -> Iterator[Over]:
+    """What ends exploration now, the strongest reason first."""
+    numbers = now.numbers
+    if now.target_reached:
+        yield Over(Dial.SMALLEST_WIN, "the target is reached by a certified champion")
+    # The last test under way counts: what is found from here on could not be certified any more.
+    if now.tests_used >= numbers.tests_planned:
+        yield Over(Dial.PROOF, f"all {numbers.tests_planned} planned certifications are used")
+    if not now.certification_running and not _cap_allows(now):
+        yield Over(Dial.PROOF, _cap_reason(now))
+    if 1.0 - _share(now) <= _certification_share(now):
+        yield Over(Dial.BUDGET, "what is left of the budget is kept for a last certification")
+    if not _affords_screen(now):
+        yield Over(Dial.BUDGET, "one more trial could cost more than what is left of the budget")
+    if not _stake_allows(now, queues):
+        yield Over(Dial.STAKE, f"one more trial could cost more than {numbers.largest_stake:.0%} of what is left")
+    if now.proposers == 0 and not now.asked:
+        yield Over(Dial.EXPLORATION, "no role has anything left to propose", drops=False)
 
 
 def _affords_screen(now: Snapshot) -> bool:
@@ -246,20 +372,19 @@ def _affords_screen(now: Snapshot) -> bool:
     return now.screen is None or now.running > 0 or _fits(now.screen, now.left)
 
 
-def _stake_allows(now: Snapshot) -> bool:
+def _stake_allows(now: Snapshot, queues: Sequence[Queue]) -> bool:
     """A single trial is indivisible: counted in trials, a stake of one is always allowed.
 
     The next screen counts even when none is wanted: ideas whose trials could never start are not worth an agent's time.
     """
-    screens = [w for w in now.wanted if w.purpose in CLIMB]
+    screens = [queue.head for queue in queues if queue.head.purpose in CLIMB]
     if now.screen is not None:
         screens.append(now.screen)
-    for unit in UNITS:
-        if unit == "trials" or unit not in now.left:
-            continue
-        if any(getattr(w.cap, unit) > now.numbers.largest_stake * now.left[unit] for w in screens):
-            return False
-    return True
+    return all(_within_stake(wanted, now.numbers.largest_stake, now.left) for wanted in screens)
+
+
+def _within_stake(wanted: Wanted, stake: float, left: Mapping[str, int]) -> bool:
+    return all(getattr(wanted.cap, unit) <= stake * left[unit] for unit in UNITS if unit != "trials" and unit in left)
 
 
 def _certification(now: Snapshot, over: Over | None) -> list[Decision]:
@@ -354,7 +479,12 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
     room = _room(now)
     if room <= 0 or not now.proposers or now.asked >= MOST_ASKED:
         return []
-    return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, "a slot will fall free", count=room)]
+    share = share_of_long_shots(now.numbers.exploration, now.since_kept, now.slots)
+    cost = 1.0 if now.screen is None else float(max(1, now.screen.device_ms))
+    explore = wanted_next(now.sleeves, share, cost, room)
+    facts = {"share": round(share, 4), "long_shots": explore}
+    reason = "a slot will fall free"
+    return [Decision(Verb.OPEN_INQUIRY, Dial.CAPACITY, reason, count=room, numbers=facts)]
 
 
 def _room(now: Snapshot) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
@@ -132,6 +133,7 @@ def judge(evidence: Evidence, *, threshold: float, sd: float, max_pairs: int) ->
     return EvidenceState.RUNNING
 
 
+@lru_cache(maxsize=256)
 def fewest_pairs(threshold: float) -> int:
     """Pairs that reach the threshold when every pair is a clear win."""
     evidence = Evidence()

@@ -15,6 +15,8 @@ from orgruntime.model.manifest import Objective, Resources
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise
 from orgruntime.scheduler.evidence import LAP_PAIRS, SCALE_IN_SD, fewest_pairs, threshold
+from orgruntime.scheduler.halving import rungs
+from orgruntime.scheduler.sleeves import MOST, STUCK_AFTER
 
 VERIFICATION_CAP = 0.30
 MOST_TESTS = 15
@@ -56,8 +58,11 @@ def numbers(
         trigger_sd=trigger_sd(appetite.smallest_win),
         min_effect=objective.min_effect,
         exploration=appetite.exploration,
+        stuck_after=STUCK_AFTER,
+        most_exploration=max(MOST, appetite.exploration),
         optimism=appetite.optimism,
         keep_per_rung=appetite.keep_per_rung,
+        rungs=rungs(appetite.keep_per_rung),
         largest_stake=appetite.largest_stake,
         stake={unit: floor(appetite.largest_stake * bound + 1e-9) for unit, bound in budget.bounds().items()},
         dry_spell=appetite.dry_spell,

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Resources
-from orgruntime.model.trial import Ending, TrialOutcome, TrialSpec
+from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
+from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError
 
 Script = Callable[[TrialSpec], TrialOutcome | Awaitable[TrialOutcome]]
@@ -33,6 +34,8 @@ class InlineExecutor:
         self._tasks: dict[AttemptId, asyncio.Task[None]] = {}
         self._done: list[TrialOutcome] = []
         self._news = asyncio.Event()
+        self._points: Mailbox[TrialProgress] = Mailbox()
+        self._rungs: dict[AttemptId, list[float]] = {}
         self._closed = False
         self.submitted: list[TrialSpec] = []
         """Every attempt, in order."""
@@ -61,6 +64,7 @@ class InlineExecutor:
                 self._queue(outcome)
                 continue
             self._running[spec.attempt] = (spec, free[0])
+            self._rungs[spec.attempt] = list(spec.rungs)
             self._tasks[spec.attempt] = asyncio.get_running_loop().create_task(self._play(spec))
 
     async def outcomes(self) -> list[TrialOutcome]:
@@ -71,6 +75,17 @@ class InlineExecutor:
             await self._news.wait()
         done, self._done = self._done, []
         return done
+
+    async def progress(self) -> list[TrialProgress]:
+        return await self._points.take()
+
+    def tell(self, attempt: AttemptId, *points: tuple[float, float]) -> None:
+        """To be called by a script whose attempt runs: what a progress line of it would say."""
+        rungs = self._rungs.get(attempt, [])
+        reached = [rung for rung in rungs if any(at >= rung - 1e-9 for at, _ in points)]
+        if reached:
+            self._rungs[attempt] = [rung for rung in rungs if rung not in reached]
+            self._points.put(TrialProgress(attempt=attempt, points=points))
 
     async def cancel(self, attempts: Sequence[AttemptId]) -> None:
         for attempt in attempts:
@@ -98,6 +113,7 @@ class InlineExecutor:
         self._finish(outcome)
 
     def _finish(self, outcome: TrialOutcome) -> None:
+        self._rungs.pop(outcome.attempt, None)
         if self._running.pop(outcome.attempt, None) is not None:
             self._tasks.pop(outcome.attempt, None)
             self._queue(outcome)

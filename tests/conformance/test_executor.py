@@ -14,7 +14,7 @@ from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialO
 from orgruntime.model.ids import TreeId
 from orgruntime.model.trial import Ending, TrialOutcome, TrialSpec
 from orgruntime.runtime.ports import Executor
-from orgruntime.testing.conformance.executor import FAILS, SLEEPS, ExecutorConformance
+from orgruntime.testing.conformance.executor import FAILS, POINTS, SLEEPS, TALKS, ExecutorConformance
 from orgruntime.testing.inline_executor import InlineExecutor
 
 
@@ -39,7 +39,14 @@ async def play(spec: TrialSpec) -> TrialOutcome:
 class TestInlineExecutor(ExecutorConformance):
     @pytest.fixture
     async def executor(self) -> AsyncIterator[Executor]:
-        executor = InlineExecutor(play)
+        async def talk(spec: TrialSpec) -> TrialOutcome:
+            if spec.argv == TALKS:
+                executor.tell(spec.attempt, *POINTS[:2])
+                executor.tell(spec.attempt, POINTS[2])
+                await asyncio.sleep(600)
+            return await play(spec)
+
+        executor = InlineExecutor(talk)
         await executor.start()
         yield executor
         await executor.close()

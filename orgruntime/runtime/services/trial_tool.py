@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from orgruntime.ledger.rows import TrialRow, TrialState
 from orgruntime.model.dialogue import ToolResult, ToolSpec, ToolUse
 from orgruntime.model.ids import AttemptId
+from orgruntime.model.research import RiskClass
 from orgruntime.model.step import Ask
 from orgruntime.model.trial import Purpose, TrialIdentity
 from orgruntime.runtime.admission import blast, earlier_proposal, frozen_files
@@ -65,6 +66,7 @@ async def serve(lab: Lab, call: Call, ask: Ask) -> ToolResult:
         return ToolResult(id=use.id, text=str(commit), is_error=True)
     seed = lab.seed_for("probe", call.base)
     order = _at(lab.order(commit, lab.experimenter, Purpose.PROBE, seed, inquiry=call.address.inquiry), rung)
+    order = replace(order, sleeve=call.wish or RiskClass.EXPLOIT)
     lab.doing[call.name] = f"waiting for trial {order.identity.key[:8]} of its files"
     try:
         row = await lab.board.measure(order)

@@ -1,7 +1,7 @@
 """What every `ports.Executor` must do. Inherit `ExecutorConformance` and give the fixture `executor`.
 
-Works through the port alone, with four commands that any executor can run or play: `true`, `sh -c "echo hello; exit
-3"`, `sleep SECONDS`. Does not know where they run.
+Works through the port alone, with a few commands that any executor can run or play: `true`, `sh -c "echo hello; exit
+3"`, `sleep SECONDS`, and one that prints progress lines before it sleeps. Does not know where they run.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ TREE = TreeId("a" * 40)
 TRUE = ("true",)
 FAILS = ("sh", "-c", "echo hello; exit 3")
 SLEEPS = ("sleep", "600")
+POINTS = ((0.1, 5.0), (0.3, 4.0), (0.4, 3.0))
+TALKS = ("sh", "-c", " ".join(f"echo progress {at} loss {value};" for at, value in POINTS) + " sleep 600")
 ONE = Resources(cpus=1.0)
 PATIENCE_S = 60.0
 
@@ -122,6 +124,17 @@ class ExecutorConformance:
         assert outcomes[other.attempt].ending is Ending.EXITED
         await executor.cancel([spec.attempt, AttemptId("unheard-of.1")])
         await assert_silent(executor)
+
+    async def test_a_curve_is_told_at_its_rungs(self, executor: Executor) -> None:
+        spec, other = attempt(TALKS, rungs=(0.25, 0.9), metric="loss"), attempt(TALKS)
+        executor.submit([spec, other])
+        (news,) = await asyncio.wait_for(executor.progress(), PATIENCE_S)
+        assert (news.attempt, news.points) == (spec.attempt, POINTS[:2])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(executor.progress(), 0.2)
+        await executor.cancel([spec.attempt, other.attempt])
+        endings = {outcome.ending for outcome in await collect(executor, 2)}
+        assert endings == {Ending.CANCELLED}
 
     async def test_a_slow_trial_blocks_no_other(self, executor: Executor) -> None:
         slow, quick = attempt(SLEEPS), attempt()

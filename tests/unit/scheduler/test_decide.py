@@ -159,6 +159,13 @@ def test_nothing_is_given_up_while_what_runs_may_give_back_what_it_needs() -> No
     assert not of(decide(certify), Verb.CERTIFY)
 
 
+def test_trials_of_one_tick_share_the_stake() -> None:
+    left, used = {"gpu_ms": 1000}, {"gpu_ms": 0.5}
+    two = tuple(wanted(name, cap=Amounts(trials=1, gpu_ms=50)) for name in "ab")
+    decisions = decide(replace(NOW, wanted=two, left=left, used=used, free={"cpu": 2}))
+    assert [d.subject for d in of(decisions, Verb.START_TRIAL)] == ["a"], "50 is more than 5 % of the 950 that a leaves"
+
+
 def test_ideas_whose_trials_could_never_start_are_not_opened() -> None:
     now = replace(NOW, left={"cpu_ms": 199_999}, used={"cpu_ms": 0.3}, screen=wanted(""))
     (decision,) = decide(now)

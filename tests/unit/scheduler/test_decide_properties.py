@@ -106,6 +106,20 @@ def test_what_is_started_together_fits_the_slots_and_the_money(now: Snapshot) ->
     assert all(w.wall_ms <= now.left.get("wall_ms", w.wall_ms) for w in trials)
 
 
+@settings(max_examples=200)
+@given(snapshots())
+def test_each_trial_of_the_climb_holds_at_most_the_stake_of_what_those_before_it_left(now: Snapshot) -> None:
+    """C8: also of several that start in one tick."""
+    left = dict(now.left)
+    for one in started(now, decide(now)):
+        for unit in UNITS:
+            cost = getattr(one.cap, unit)
+            if unit in left and unit != "trials":
+                if one.purpose in (Purpose.SCREEN, Purpose.PROBE):
+                    assert cost <= now.numbers.largest_stake * left[unit]
+                left[unit] -= cost
+
+
 @given(snapshots())
 def test_nothing_is_decided_twice_about_one_trial(now: Snapshot) -> None:
     subjects = [d.subject for d in decide(now) if d.verb in (Verb.START_TRIAL, Verb.DROP)]

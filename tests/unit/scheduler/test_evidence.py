@@ -7,7 +7,7 @@ from random import Random
 from statistics import fmean
 
 import pytest
-from claims import clipped_centre, ever_reaches, lower, upper
+from claims_evidence import clipped_centre, ever_reaches, lower, upper
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from two_tier import run_greedy, run_org

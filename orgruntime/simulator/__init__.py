@@ -1,0 +1,1 @@
+"""The scheduler on a virtual clock, in worlds whose truth is known."""
