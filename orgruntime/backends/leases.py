@@ -97,6 +97,11 @@ def suits(node: Node, shape: Resources) -> bool:
     return is_possible(shape) and Room(node.cpus, int(node.gpus), node.memory_mb).slots(shape) > 0
 
 
+def hold(room: Room, shapes: Sequence[Resources]) -> bool:
+    """Whether the room holds all of these at once. Takes what fits."""
+    return all(room.take(shape) for shape in shapes)
+
+
 def room_for(shapes: Sequence[Resources]) -> Room:
     """The smallest room with whole GPUs that holds all of these at once."""
     whole = sum(int(shape.gpus) for shape in shapes if shape.gpus >= 1)

@@ -260,8 +260,8 @@ class RayExecutor:
 
     def _find_node(self, spec: TrialSpec, homeless: dict[str, list[TrialSpec]]) -> None:
         for node in self._fleet.nodes:
-            wanted = [*homeless.get(node.id, []), spec]
-            if leases.suits(node, spec.resources) and _holds(self._unleased(node), wanted):
+            wanted = [one.resources for one in (*homeless.get(node.id, []), spec)]
+            if leases.suits(node, spec.resources) and leases.hold(self._unleased(node), wanted):
                 homeless.setdefault(node.id, []).append(spec)
                 return
         self._queue(_outcome(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster"))
@@ -464,10 +464,6 @@ class RayExecutor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _holds(room: Room, specs: Sequence[TrialSpec]) -> bool:
-    return all(room.take(spec.resources) for spec in specs)
 
 
 def _environment(node: Node, found: dict[str, Any]) -> dict[str, str]:
