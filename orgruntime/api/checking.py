@@ -19,13 +19,15 @@ from orgruntime.compiler.compile import PROGRAM
 from orgruntime.diagnostics.baseline import Sifted
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.diagnostics.diagnostic import Code, Diagnostic, Findings, Severity, in_order
-from orgruntime.diagnostics.nearest import nearest
+from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import Manifest
 from orgruntime.plan.keys import Key, missing_keys
 
 KEY_NOT_SET = Code("ORG504", "key-not-set", Severity.ERROR)
 """The one rule that needs the environment as well as the files, so the compiler cannot check it."""
+
+RULES = {**CODES, KEY_NOT_SET.id: KEY_NOT_SET}
 
 _KEY_PAGE = """\
 # ORG504 key-not-set
@@ -100,7 +102,7 @@ def check_paths(
     `models` stand in for the roles' models, as with `run`. Raises UserError where they name a role that is not there,
     or stand beside paths of which none is an org, and where settings cannot be read. Without `asked`, none are read.
     """
-    settings = Settings(asked or Asked(isolated=True), {**CODES, KEY_NOT_SET.id: KEY_NOT_SET})
+    settings = Settings(asked or Asked(isolated=True), RULES)
     compiled = [(path, _compiled(path)) for path in paths]
     if models and all(one.manifest is None and not is_org(path) for path, one in compiled):
         raise UserError("--model needs an org; the paths hold role files only")
@@ -147,6 +149,23 @@ def schema(kind: str) -> str:
     from orgruntime.compiler.schema import as_text, program_schema, role_schema
 
     return as_text(program_schema() if kind == "program" else role_schema())
+
+
+def payload_schema(name: str, org: Path | None) -> str:
+    """The JSON Schema of a payload, as text: built in, standard, or one of an org. Raises UserError for an unknown one,
+    and for an org with errors."""
+    from orgruntime.compiler.schema import as_text, payload_schemas
+    from orgruntime.model.payload_schema import published
+
+    found = payload_schemas()
+    if org is not None:
+        manifest = compile_org(org, seal=False).manifest
+        if manifest is None:
+            raise UserError(f"{org} has errors; `orgrun check {org}` lists them")
+        found |= {payload.name: published(payload) for payload in manifest.payloads}
+    if name not in found:
+        raise UserError(f"no payload is called {name!r}; {did_you_mean(name, found)}".rstrip("; "))
+    return as_text(found[name])
 
 
 def _compiled(path: Path) -> Compilation:

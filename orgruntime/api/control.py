@@ -20,7 +20,7 @@ from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.api.folders import RunFolder, find_run, list_runs
 from orgruntime.api.statuses import status_of_run
 from orgruntime.ledger.rows import EventRow, TrialRow
-from orgruntime.ledger.store import LedgerError
+from orgruntime.ledger.store import Ledger, LedgerError
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.status import RunStatus
 from orgruntime.runtime.logs import TrialLogs
@@ -156,7 +156,7 @@ def is_trial(folder: RunFolder, word: str) -> bool:
 def trial_text(folder: RunFolder, trial: str) -> str:
     """What the newest attempt of a trial printed, without control characters. Raises UserError."""
     with folder.ledger() as ledger:
-        row = _trial(ledger.trials(), trial, folder.id)
+        row = find_trial(ledger, trial, folder.id)
     for attempt in range(row.attempts, 0, -1):
         path = TrialLogs(folder.logs / "trials").path(AttemptId(f"{row.key}.{attempt}"))
         if path.is_file():
@@ -164,7 +164,9 @@ def trial_text(folder: RunFolder, trial: str) -> str:
     raise UserError(f"trial {trial} of run {folder.id} left no output ({row.reason or 'it never started'})", FINDINGS)
 
 
-def _trial(rows: list[TrialRow], wanted: str, run: str) -> TrialRow:
+def find_trial(ledger: Ledger, wanted: str, run: str) -> TrialRow:
+    """By its number, or by the beginning of its key. Raises UserError."""
+    rows = ledger.trials()
     by_number = [row for row in rows if str(row.number) == wanted]
     prefix = wanted.partition(".")[0]
     found = by_number or [row for row in rows if len(prefix) >= 4 and row.key.startswith(prefix)]

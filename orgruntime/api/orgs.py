@@ -17,7 +17,6 @@ from orgruntime.diagnostics.render import full
 from orgruntime.model.manifest import Manifest, Role, RoleKind
 from orgruntime.model.species import is_language_model, reference_to
 from orgruntime.plan.keys import Key, missing_keys
-from orgruntime.plan.spend import unpriced_models
 
 KEY_REMEDY = (
     "role {role} is served by {species}, which needs {env}, and that is not set: set it, "
@@ -105,6 +104,9 @@ def refuse_unready(manifest: Manifest, environ: Mapping[str, str] | None = None)
 
 def species_lacks(manifest: Manifest, environ: Mapping[str, str] | None = None) -> list[str]:
     """A sentence for each role that cannot be served: no key, or no price that its bound needs."""
+    # `check` needs all else of this module, and does not wait for the nouns of model calls.
+    from orgruntime.plan.spend import unpriced_models
+
     keys = missing_keys(manifest, os.environ if environ is None else environ)
     unpriced = [UNPRICED.format(role=role, species=model.species) for role, model in unpriced_models(manifest)]
     return [key_lack(key) for key in keys] + unpriced

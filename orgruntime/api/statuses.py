@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from orgruntime.api.folders import RunFolder
-from orgruntime.ledger.rows import SpendRow
+from orgruntime.ledger.rows import ModelRow, SpendRow
 from orgruntime.ledger.store import Ledger
 from orgruntime.ledger.tried import Tried
 from orgruntime.model.amounts import Amounts
@@ -18,6 +18,7 @@ from orgruntime.model.status import (
     ChampionStatus,
     Credit,
     Measured,
+    ModelUse,
     NoiseStatus,
     QuestionStatus,
     RoleActivity,
@@ -76,6 +77,7 @@ def run_status(
         roles=roles,
         driver_alive=run.state is RunState.RUNNING,
         spend_by=tuple(map(_spend_by, ledger.spend_by())),
+        models=tuple(map(_model_use, ledger.models())),
         questions=open_questions(ledger),
         findings=ledger.finding_counts(),
     )
@@ -124,6 +126,18 @@ def _spend_by(row: SpendRow) -> SpendBy:
         trials=row.amounts.trials,
         gain=row.gain,
         **_readable(row.amounts),
+    )
+
+
+def _model_use(row: ModelRow) -> ModelUse:
+    return ModelUse(
+        model=row.model,
+        calls=row.calls,
+        attempts=row.attempts,
+        failed=row.faults,
+        cached=row.cache_hits,
+        seconds=row.wall_ms / 1000,
+        lacks=row.lacks,
     )
 
 

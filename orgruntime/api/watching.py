@@ -1,7 +1,7 @@
 """Check again when something has changed: by polling, which works on every file system and needs no service.
 
-Works on names, times and sizes. Knows nothing of what is checked. Invariant: after any change of a markdown or settings
-file the next poll looks again; what is looked at besides (a workspace, the environment) is seen a little later, because
+Works on names, times and sizes. Knows nothing of what is checked. Invariant: after any change of a markdown, schema or
+settings file the next poll looks again; what is looked at besides (a workspace, the environment) is seen later, because
 every so often all is looked at again.
 """
 
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from orgruntime.api.settings import SETTINGS, settings_file
 from orgruntime.compiler import library_root
+from orgruntime.model.payload_schema import SUFFIX
 
 POLL_S = 0.25
 AGAIN_S, AGAIN_SHARE = 2.0, 20
@@ -51,7 +52,7 @@ def watch(
 
 
 def stamps(paths: Sequence[Path], beside: Sequence[Path] = ()) -> dict[str, tuple[int, int, int]]:
-    """(inode, time, size) of each folder, markdown file and settings file of the paths, shared roles included."""
+    """(inode, time, size) of each folder, markdown, schema and settings file of the paths, shared roles included."""
     found: dict[str, tuple[int, int, int]] = {}
     for path in paths:
         folder = path if path.is_dir() else path.parent
@@ -75,7 +76,7 @@ def _walk(folder: Path, found: dict[str, tuple[int, int, int]]) -> None:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         waiting += [] if entry.name.startswith((".", "__")) else [entry.path]
-                    elif entry.name.endswith(".md") or entry.name == SETTINGS:
+                    elif entry.name.endswith((".md", SUFFIX)) or entry.name == SETTINGS:
                         _note(entry.path, found)
         except OSError:
             continue

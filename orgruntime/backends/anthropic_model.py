@@ -51,8 +51,8 @@ SILENCE_S = 600.0
 LONGEST_S = 3600.0
 """Of one answer."""
 
-KEPT_CONNECTIONS = 32
-"""Idle ones. The pool looks at each of them at every request."""
+KEPT_CLIENTS = 128
+"""Idle ones of a server and key; each keeps a connection."""
 
 OVERHEAD_TOKENS = 2048
 """Most that a server puts around a request: its template, its words on how tools are used."""
@@ -69,7 +69,8 @@ _NO_USAGE = "no token was counted by the server; bytes are counted instead"
 
 
 class AnthropicModels:
-    """Implements `ports.Models`. One connection pool a server and key."""
+    """Implements `ports.Models`. A call has a client to itself: a pool of connections looks at each of its own at
+    every request and every answer, which with a hundred of them cost more than all the rest of a call."""
 
     def __init__(
         self,
@@ -80,8 +81,8 @@ class AnthropicModels:
         longest_s: float = LONGEST_S,
     ) -> None:
         self._environ = environ
-        self._connect_s, self._silence_s, self._longest_s = connect_s, silence_s, longest_s
-        self._clients: dict[_At, AsyncAnthropic] = {}
+        self._timeouts, self._longest_s = (connect_s, silence_s), longest_s
+        self._idle: dict[_At, list[AsyncAnthropic]] = {}
         self._found: dict[_At, _Found] = {}
 
     def worst_case(self, model: ModelSpec, call: ModelCall) -> Amounts:
@@ -126,8 +127,8 @@ class AnthropicModels:
         return reply.model_copy(update={"lacks": found.tell()})
 
     async def close(self) -> None:
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
+        idle, self._idle = self._idle, {}
+        for client in (one for clients in idle.values() for one in clients):
             await client.close()
 
     async def _attempt(self, model: ModelSpec, body: dict[str, Any], key: str) -> ModelReply:
@@ -148,7 +149,17 @@ class AnthropicModels:
             raise fault from error
 
     async def _stream(self, model: ModelSpec, body: dict[str, Any], key: str, answer: Answer) -> None:
-        client = self._client(model, key)
+        idle = self._idle.setdefault((model.base_url, key), [])
+        client = idle.pop() if idle else _client(model, key, self._timeouts)
+        try:
+            await self._read(client, model, body, answer)
+        finally:
+            if len(idle) < KEPT_CLIENTS:
+                idle.append(client)
+            else:
+                await client.close()
+
+    async def _read(self, client: AsyncAnthropic, model: ModelSpec, body: dict[str, Any], answer: Answer) -> None:
         async with await client.messages.create(**body, stream=True, extra_headers=_headers(model)) as stream:
             while not answer.is_over and (event := await anext(stream, None)) is not None:
                 answer.take(event.to_dict(warnings=False))
@@ -159,30 +170,6 @@ class AnthropicModels:
                         pass
         if not answer.is_whole:
             raise ModelError(ModelFault.BROKEN, "the answer broke off before its end", usage=answer.usage())
-
-    def _client(self, model: ModelSpec, key: str) -> AsyncAnthropic:
-        import anthropic
-        import httpx2
-
-        at = (model.base_url, key)
-        if at not in self._clients:
-            timeout = httpx2.Timeout(self._silence_s, connect=self._connect_s)
-            self._clients[at] = anthropic.AsyncAnthropic(
-                api_key=key,
-                base_url=_address(model.base_url),
-                max_retries=0,
-                timeout=timeout,
-                open_telemetry=False,
-                http_client=anthropic.DefaultAsyncHttpxClient(
-                    timeout=timeout,
-                    # Where a prompt goes is what the org was trusted with.
-                    follow_redirects=False,
-                    limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
-                    verify=_authorities(),
-                    trust_env=not _is_loopback(model.base_url),
-                ),
-            )
-        return self._clients[at]
 
     def _key(self, model: ModelSpec) -> str:
         """Raises ModelError where a key is named and not there."""
@@ -231,6 +218,29 @@ class _Refused(Exception):
     def __init__(self, fault: ModelError, words: str) -> None:
         super().__init__(words)
         self.fault, self.words = fault, words
+
+
+def _client(model: ModelSpec, key: str, timeouts: tuple[float, float]) -> AsyncAnthropic:
+    """`timeouts`: seconds to connect, and without a byte."""
+    import anthropic
+    import httpx2
+
+    timeout = httpx2.Timeout(timeouts[1], connect=timeouts[0])
+    return anthropic.AsyncAnthropic(
+        api_key=key,
+        base_url=_address(model.base_url),
+        max_retries=0,
+        timeout=timeout,
+        open_telemetry=False,
+        http_client=anthropic.DefaultAsyncHttpxClient(
+            timeout=timeout,
+            # Where a prompt goes is what the org was trusted with.
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=1),
+            verify=_authorities(),
+            trust_env=not _is_loopback(model.base_url),
+        ),
+    )
 
 
 def _without(

@@ -15,6 +15,8 @@ from orgruntime.model.dialogue import Block, Message, ModelCall, ModelReply, Too
 
 FEWEST, MOST = 3, 6
 """Characters of a token: what no server has counted is counted too high, or too low, on purpose."""
+CUT = ("max_tokens", "model_context_window_exceeded")
+"""How an answer stops that was cut off."""
 KEPT_SHARE = 0.5
 """Of the room, once room is made."""
 SHORT = 400
@@ -59,7 +61,7 @@ def with_own_ids(reply: ModelReply) -> ModelReply:
 
 def cut_use(reply: ModelReply) -> ToolUse | None:
     """The use in the middle of which the answer was cut off: its input is not what was meant."""
-    cut = reply.stop in ("max_tokens", "model_context_window_exceeded")
+    cut = reply.stop in CUT
     if cut and reply.content and reply.content[-1].get("type") == "tool_use":
         return reply.uses[-1]
     return None

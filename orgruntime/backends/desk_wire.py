@@ -17,11 +17,13 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from orgruntime.backends import conversation
 from orgruntime.model.base import Noun
 from orgruntime.model.ids import TreeId
 from orgruntime.model.step import Answer as StepAnswer
-from orgruntime.model.step import Ask, StepReply, StepRequest
+from orgruntime.model.step import Ask, AskKind, StepReply, StepRequest
 from orgruntime.runtime.ports import Serve, StepError
+from orgruntime.runtime.toolspecs import LOCAL_TOOLS
 
 Species = Callable[[StepRequest], StepReply]
 Lookup = Callable[[str], Species]
@@ -54,6 +56,12 @@ class Said(Noun):
     """A tool still runs; to be asked again."""
 
 
+class Told(Noun):
+    """What goes to the desk of a language model: the answer to its ask, and to the one that is sure to follow."""
+
+    answers: tuple[StepAnswer, ...]
+
+
 class Door(Protocol):
     """How the driver speaks to a seat. The seat's name is the driver's to choose, and good for one step."""
 
@@ -81,9 +89,9 @@ async def perform(door: Door, request: StepRequest, serve: Serve) -> StepReply:
         if said.missing:
             said = _read(await door.begin(seat, data, request.bench.tree))
         while said.ask is not None or said.working:
-            answer = b"" if said.ask is None else _packed_answer(await _answer_to(said, serve))
+            answer = b"" if said.ask is None else _packed_answers(await _answers_to(said, serve))
             said = _read(await door.go_on(seat, answer))
-        await _answer_to(said, serve)
+        await _answers_to(said, serve)
         over = True
     finally:
         if not over:
@@ -137,19 +145,30 @@ def unpacked(data: bytes) -> StepReply:
     return answer.reply
 
 
-async def _answer_to(said: Said, serve: Serve) -> StepAnswer:
-    """The answer to the ask, unless one to what was done before it ends the step."""
+async def _answers_to(said: Said, serve: Serve) -> Told:
+    """The answer to the ask, unless one to what was done before it ends the step; and to the ask that is sure to follow
+    it, where that is known: a round trip less for each model call."""
     answer = StepAnswer()
     for ask in (*said.did, *((said.ask,) if said.ask is not None else ())):
         answer = await serve(ask)
         if answer.over:
-            break
-    return answer
+            return Told(answers=(answer,))
+    following = _following(said.ask, answer) if said.ask is not None else None
+    return Told(answers=(answer,) if following is None else (answer, await serve(following)))
 
 
-def _packed_answer(answer: StepAnswer) -> bytes:
+def _following(ask: Ask, answer: StepAnswer) -> Ask | None:
+    """What `role_graph` asks next once it has this answer of a model: whether it may use the first tool, where that is
+    one of the desk's, which takes no files along. None: not known here."""
+    if answer.reply is None or answer.reply.stop in conversation.CUT or answer.reply.stop == "refusal":
+        return None
+    uses = conversation.with_own_ids(answer.reply).uses
+    return Ask(n=ask.n + 1, kind=AskKind.MAY, use=uses[0]) if uses and uses[0].name in LOCAL_TOOLS else None
+
+
+def _packed_answers(told: Told) -> bytes:
     try:
-        return answer.model_dump_json().encode()
+        return told.model_dump_json().encode()
     except ValueError as error:
         raise StepError(f"an answer cannot be sent to its desk: {sentence(error)}") from error
 

@@ -64,7 +64,7 @@ class NodeAgent:
         self.box = bubblewrap.words(self.own) if level == "strict" else None
         self.filters = bubblewrap.filter_file(self.own)
         self._start_zygote()
-        threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=die_with, args=(os.getppid(),), daemon=True).start()
         import ray
 
         gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
@@ -330,8 +330,8 @@ def end_below(folder: str) -> None:
             continue
 
 
-def _die_with(raylet: int) -> None:
-    """A worker outlives a raylet that was killed; its lease does not."""
+def die_with(raylet: int) -> None:
+    """Ends this process with its raylet: a worker outlives one that was killed; its lease, or its desks, must not."""
     try:
         fd = os.pidfd_open(raylet)
     except OSError:

@@ -23,7 +23,7 @@ from orgruntime.backends import bubblewrap
 from orgruntime.backends.desk_shell import Abandoned, Shell
 from orgruntime.backends.desk_tools import Tools
 from orgruntime.backends.desk_trees import MissingTree, Trees
-from orgruntime.backends.desk_wire import Said, sentence
+from orgruntime.backends.desk_wire import Said, Told, sentence
 from orgruntime.backends.trial_files import remove_tree
 from orgruntime.backends.worktree import Worktree
 from orgruntime.model.step import Answer, Ask, AskKind, StepReply, StepRequest
@@ -135,6 +135,8 @@ class Seat:
         self._said: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self._stopped = threading.Event()
         self._did: list[Ask] = []
+        self._told: list[Answer] = []
+        """Answers that were given ahead of the ask."""
         self.inbox: SimpleQueue[bytes | None] = SimpleQueue()
         self.thread = threading.Thread(target=self._work, name=f"seat-{os.path.basename(folder)[:8]}", daemon=True)
         self.thread.start()
@@ -186,11 +188,13 @@ class Seat:
             # Goes along with what is said next, which is at once: the answer to that says as well whether to go on.
             self._did.append(ask)
             return Answer()
-        self._say(Said(ask=ask))
-        answer = self.inbox.get()
-        if answer is None:
-            raise Abandoned
-        return Answer.model_validate_json(answer)
+        if not self._told:
+            self._say(Said(ask=ask))
+            answer = self.inbox.get()
+            if answer is None:
+                raise Abandoned
+            self._told = list(Told.model_validate_json(answer).answers)
+        return self._told.pop(0)
 
     def _say(self, said: Said, *, last: bool = False) -> None:
         said, self._did = said.model_copy(update={"did": tuple(self._did)}), []

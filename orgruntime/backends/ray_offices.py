@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-import select
 import tempfile
 import threading
 from collections import OrderedDict
@@ -23,6 +22,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orgruntime.backends.desk_wire import perform
+from orgruntime.backends.node_agent import die_with
 from orgruntime.backends.office import DeskOptions, Office, forget_keys, key_names
 from orgruntime.model.ids import RoleSlug, TreeId
 from orgruntime.model.step import StepReply, StepRequest
@@ -47,7 +47,7 @@ class OfficeActor:
         forget_keys(os.environ, options.keys)
         # Nothing of a conversation is sent anywhere but to the driver.
         os.environ.update(LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
-        threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=die_with, args=(os.getppid(),), daemon=True).start()
         folder = tempfile.mkdtemp(prefix="orgrun-desks-")
         self._office = Office(folder, options, watch=(os.getppid(),))
 
@@ -210,13 +210,3 @@ async def _quietly(reference: Any) -> None:
         await reference
     except RayError:
         return
-
-
-def _die_with(raylet: int) -> None:
-    """A worker outlives a raylet that was killed; an office must not."""
-    try:
-        fd = os.pidfd_open(raylet)
-    except OSError:
-        os._exit(1)
-    select.select([fd], [], [])
-    os._exit(1)

@@ -138,7 +138,8 @@ class RoleStep:
         messages = self._fitted(state)
         if messages is None:
             return self._failed(f"its conversation does not fit into {limits.context_tokens} tokens any more")
-        answer = self._put(AskKind.MODEL, call=self._call(messages))
+        # The driver has the prompt and the tools, and would not take them from a desk.
+        answer = self._put(AskKind.MODEL, call=self._call(messages).model_copy(update={"system": (), "tools": ()}))
         if answer.over:
             return self._failed(answer.over)
         if answer.reply is None:
@@ -269,7 +270,7 @@ class RoleStep:
 
     def _nudge(self, reply: ModelReply) -> Message:
         handoffs = " or ".join(self._bench.handoffs) or "a handoff"
-        cut = reply.stop in ("max_tokens", "model_context_window_exceeded")
+        cut = reply.stop in conversation.CUT
         what = "Your answer was cut off before it used a tool" if cut else "You ended your turn without using a tool"
         return conversation.said(f"{what}. This step ends only when you hand off with {handoffs}: go on, or hand off.")
 

@@ -82,6 +82,7 @@ def status_words(status: RunStatus) -> str:
         ),
         ("budget", _counts(status.budget) or "none"),
         *[("spend by", text) for text in spend_lines(status)],
+        *[("model", text) for text in model_lines(status)],
         ("notebook", _counts({name: n for name, n in status.findings.items() if n})),
         ("isolation", status.isolation),
         ("folder", status.folder),
@@ -102,6 +103,18 @@ def spend_lines(status: RunStatus) -> list[str]:
         parts += [f"{row.tokens} tokens, ${row.usd:.2f}"] if row.tokens or row.usd else []
         parts += [f"kept gain {row.gain:.4g}"] if row.gain else []
         lines.append(f"{row.role} ({row.species}): {', '.join(parts) or 'nothing'}")
+    return lines
+
+
+def model_lines(status: RunStatus) -> list[str]:
+    """One line for each language model: how often it was asked, what failed, what of its prompts a cache held."""
+    lines = []
+    for row in status.models:
+        failed = ", ".join(f"{count} {what}" for what, count in sorted(row.failed.items()))
+        parts = [f"{row.calls} calls", f"{row.attempts} attempts{f' ({failed})' if failed else ''}"]
+        parts += [f"{row.cached:.0%} of the input from its cache"] if row.cached is not None else []
+        parts += [f"it cannot take {', '.join(row.lacks)}"] if row.lacks else []
+        lines.append(f"{row.model}: {', '.join(parts)}")
     return lines
 
 

@@ -24,6 +24,10 @@ def said(checked: Checked, form: str, colour: bool = False, *, one_line: bool = 
         # Bytes of a file name that are no text would make the whole object unreadable: they become JSON's own escapes.
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
     lines = [f"{checked.counted}: {summary(checked.diagnostics)}"]
+    if mended := sum(one.fix is not None and one.fix.is_safe for one in checked.diagnostics):
+        lines.append(
+            f"`orgrun fix` mends {mended} of them" if len(checked.diagnostics) > 1 else "`orgrun fix` mends it"
+        )
     if checked.hidden:
         where = ", ".join(("the command line", *checked.settings)[not checked.asked :])
         lines.append(f"{checked.hidden} not shown, as {where} say{'s' * (', ' not in where)}")

@@ -22,7 +22,7 @@ VERBS = {
     "fix": "Mend what check found where that is safe; --diff shows it.",
     "fmt": "Format the workflow list of program.md, and draw its diagram.",
     "explain": "Print the page of a rule, such as ORG204.",
-    "schema": "Print the JSON Schema of the front matter, for editors.",
+    "schema": "Print the JSON Schema of the front matter, or of a payload.",
     "lsp": "Serve an editor: diagnostics, completion, hover as you type.",
     "graph": "Draw the agent graph as Mermaid, DOT, SVG or PNG.",
     "plan": "Show what would run, where, at what cost, with what authority.",

@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.assemble import Named, bind_role, named_roles, read_named, settled
+from orgruntime.compiler.declared import Declared, joined
 from orgruntime.compiler.defaults import complete, implied_agent
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.listing import list_files
 from orgruntime.compiler.naming import SlugNames, former_slugs, names_of_roles
+from orgruntime.compiler.payload_files import read_schemas
 from orgruntime.compiler.program import Program, bind_program
 from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role
 from orgruntime.compiler.rules import judge
@@ -31,7 +33,6 @@ from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import Manifest, Role
-from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.source import Reader, read_source
 
@@ -63,11 +64,13 @@ def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) ->
     document = parse_document(source, findings)
     links = RoleLinks(org, org.as_posix(), partial(_formerly, read))
     program = bind_program(document, Path(os.path.abspath(org)), findings)
-    draft = _draft(document, program, links, findings, read)
+    schemas = read_schemas(org, org.as_posix(), findings, read)
+    draft = _draft(document, program, links, schemas, findings, read)
     manifest = _manifest(org, document, program, draft, findings) if program else None
     manifest = manifest.sealed() if manifest and seal else manifest
     files = list_files(shown, links, draft.files, findings, read)
     texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values() if file.text}}
+    texts |= {one.file.file: one.file.text for one in draft.payloads if one.file}
     return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts)
 
 
@@ -78,7 +81,7 @@ class _Draft(NamedTuple):
     named: tuple[Named, ...]
     files: dict[str, RoleFile]
     edges: tuple[Edge, ...]
-    payloads: tuple[PayloadType, ...]
+    payloads: tuple[Declared, ...]
     complete: bool
     links: RoleLinks
 
@@ -100,7 +103,14 @@ def _is_org(org: Path, shown: str, findings: Findings) -> bool:
     return False
 
 
-def _draft(document: Document, program: Program | None, links: RoleLinks, findings: Findings, read: Reader) -> _Draft:
+def _draft(
+    document: Document,
+    program: Program | None,
+    links: RoleLinks,
+    schemas: tuple[Declared, ...],
+    findings: Findings,
+    read: Reader,
+) -> _Draft:
     """Names are collected before anything is bound, so that one bad field breaks no reference."""
     imported = _imports(program, links, findings)
     parts = part_sections(document, findings)
@@ -110,7 +120,8 @@ def _draft(document: Document, program: Program | None, links: RoleLinks, findin
         rows, rows_complete = read_roles(document, parts.roles, links, findings)
     if parts.workflow is not None:
         workflow = read_workflow(document, parts.workflow, links, findings)
-    payloads = read_payloads(document, parts.payloads, findings) if parts.payloads is not None else ()
+    rows_of_payloads = read_payloads(document, parts.payloads, findings) if parts.payloads is not None else ()
+    payloads = joined(rows_of_payloads, schemas, findings)
     linked = [(edge.source, edge.source_span) for edge in workflow.edges]
     linked += [(edge.target, edge.target_span) for edge in workflow.edges if edge.target and edge.target_span]
     linked += imported
@@ -158,7 +169,7 @@ def _facts(org: Path, document: Document, program: Program, draft: _Draft, findi
         roles, edges = done.roles, done.edges
     return Facts(
         org=Path(os.path.abspath(org)), document=document, program=program, parts=draft.parts, named=draft.named,
-        files=draft.files, roles=roles, edges=edges, own_payloads=draft.payloads, whole=draft.complete,
+        files=draft.files, roles=roles, edges=edges, declared=draft.payloads, whole=draft.complete,
     )  # fmt: skip
 
 

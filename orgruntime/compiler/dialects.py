@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from orgruntime.diagnostics.pattern import pattern
-from orgruntime.model.tools import SERVER_PREFIX, server_of
+from orgruntime.model.tools import BUILT_IN, SERVER_PREFIX, plain_name, server_of
 from orgruntime.orgfile.repair import Tolerance
 
 USED = ("name", "description", "tools", "model", "title", "org", "metadata")
@@ -94,9 +94,26 @@ _ALIASES = {
 """The name here, which is Claude Code's where it has the tool → those of Claude Code, Copilot, VS Code, OpenCode,
 Gemini CLI and deepagents. Some are not built in (`model.tools`): they are known, so that a role may ask for them."""
 
+_OTHERS = (
+    # Claude Code
+    "BashOutput", "KillBash", "KillShell", "EnterPlanMode", "ExitPlanMode", "EnterWorktree", "ExitWorktree",
+    "TodoRead", "TaskCreate", "TaskGet", "TaskList", "TaskOutput", "TaskStop", "TaskUpdate", "SendMessage",
+    "SlashCommand", "Skill", "LSP", "ToolSearch", "ListMcpResources", "ListMcpResourcesTool", "ReadMcpResource",
+    "ReadMcpResourceTool", "Monitor", "PowerShell", "Computer",
+    # Copilot, VS Code
+    "codebase", "usages", "problems", "changes", "githubRepo", "testFailure", "openSimpleBrowser", "vscodeAPI",
+    "extensions", "new", "runTasks", "runTests", "runNotebooks", "findTestFiles", "searchResults", "vscode", "github",
+    "terminalLastCommand", "terminalSelection", "createDirectory", "getTerminalOutput", "memory", "think",
+    # OpenCode, Gemini CLI
+    "codesearch", "question", "skill", "lsp", "plan_exit", "save_memory", "activate_skill", "get_internal_docs",
+    "codebase_investigator",
+)  # fmt: skip
+"""Tools of the same programs that have no counterpart here."""
+
 _CANONICAL = {alias.casefold(): name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
 KNOWN_TOOLS = frozenset(_CANONICAL)
 """In lower case."""
+_EVERY_TOOL = KNOWN_TOOLS | {name.casefold() for name in (*BUILT_IN, *_OTHERS)}
 _PATTERN = pattern(r"(?P<tool>[^()]+)\((?P<pattern>.*)\)$", re.DOTALL)
 
 TOOL_NAMES = tuple(dict.fromkeys([*_ALIASES, *(alias for aliases in _ALIASES.values() for alias in aliases)]))
@@ -105,6 +122,12 @@ TOOL_NAMES = tuple(dict.fromkeys([*_ALIASES, *(alias for aliases in _ALIASES.val
 def canonical_tool(name: str) -> str:
     """The name under which a tool is compared: `execute` and `run_shell_command` are `Bash`."""
     return _CANONICAL.get(name.casefold(), name)
+
+
+def is_known(tool: str) -> bool:
+    """Whether some program known here has a tool of this name, or it says which server has it."""
+    name = plain_name(tool)
+    return name.casefold() in _EVERY_TOOL or server_of(name) is not None or "/" in name
 
 
 def grant_for(asked: str, grants: tuple[str, ...]) -> str | None:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from orgruntime.compiler.assemble import Named, settled
 from orgruntime.compiler.command import COMMANDS
+from orgruntime.compiler.declared import Declared
 from orgruntime.compiler.graph import entries
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
-from orgruntime.compiler.payloads import is_sound, known_payloads
+from orgruntime.compiler.payloads import is_sound, known_payloads, slips, undeclared
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
@@ -45,7 +46,7 @@ class Facts:
     files: Mapping[str, RoleFile]
     roles: tuple[Role, ...]
     edges: tuple[Edge, ...]
-    own_payloads: tuple[PayloadType, ...]
+    declared: tuple[Declared, ...]
     whole: bool
 
     @cached_property
@@ -71,8 +72,24 @@ class Facts:
 
     @cached_property
     def payloads(self) -> Mapping[str, PayloadType]:
-        """The built-in ones and the org's own."""
-        return known_payloads(self.own_payloads)
+        """What handoffs may carry: built in, standard, the org's own, and what stands in for undeclared ones."""
+        return {**known_payloads(one.payload for one in self.declared), **self.undeclared}
+
+    @cached_property
+    def undeclared(self) -> Mapping[str, PayloadType]:
+        """Payloads that handoffs carry and nobody declares, as the notes that they are."""
+        return undeclared(self.slips)
+
+    @cached_property
+    def slips(self) -> Mapping[str, str | None]:
+        """Names of payloads that nobody declares, each with the known one that it nearly is."""
+        return slips(self.edges, known_payloads(one.payload for one in self.declared))
+
+    @property
+    def carried(self) -> tuple[PayloadType, ...]:
+        """The payloads of the manifest: the standard ones as far as a handoff carries them."""
+        used = {edge.payload for edge in self.edges} | {one.payload.name for one in self.declared}
+        return tuple(one for one in self.payloads.values() if one.builtin or one.name in used)
 
     @cached_property
     def sound(self) -> tuple[Edge, ...]:

@@ -51,6 +51,9 @@ class Hints:
 
     def over(self, other: Hints) -> Hints:
         """These, and what is not said here of the others."""
+        if not self.places or not other.places:
+            # Most files hint at nothing, and most rows say little: this is asked thrice a role.
+            return self if self.places else other
         given = {
             name: getattr(self, name) for name in _PARTS if getattr(self, name) not in (None, (), "", Needs(), Panel())
         }

@@ -383,6 +383,7 @@ PROGRAM = Table(
             example="{papers: {command: [python, tools/papers.py]}}",
         ),
         Key("imports", Kind.LIST, "roles of the shared library", "none", example="[lib/referee]"),
+        Key("requires", Kind.TEXT, "releases of orgruntime that can run the org", "any", example="orgruntime>=0.1,<1"),
     )
 )
 

@@ -6,20 +6,46 @@ be taken at run time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
+from orgruntime.diagnostics.nearest import nearest
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
-from orgruntime.model.payload import BUILTIN_PAYLOADS, CONDITIONS, FieldType, PayloadType
+from orgruntime.model.payload import (
+    BUILTIN_PAYLOADS,
+    CONDITIONS,
+    STANDARD_PAYLOADS,
+    FieldType,
+    PayloadType,
+    note_called,
+)
+
+NAME = pattern(r"[a-z][a-z0-9_]*")
+"""How payloads and their fields are called."""
+MOST_GUESSES = 100
+"""Unknown names that are compared with the known ones: a hostile program has thousands of both."""
 
 _GIVES = {RoleKind.EXPERIMENT: "result", RoleKind.VERIFIER: "verdict"}
 _TAKES = {RoleKind.EXPERIMENT: "proposal", RoleKind.VERIFIER: "result"}
 _FAMILY_GIVES = {"search": "proposal", "control": "proposal", "digest": "memo"}
 
 
-def known_payloads(own: tuple[PayloadType, ...]) -> dict[str, PayloadType]:
-    return {**BUILTIN_PAYLOADS, **{payload.name: payload for payload in own}}
+def known_payloads(own: Iterable[PayloadType]) -> dict[str, PayloadType]:
+    """The built-in ones, the standard set, and the org's own, which win over that."""
+    return {**BUILTIN_PAYLOADS, **STANDARD_PAYLOADS, **{payload.name: payload for payload in own}}
+
+
+def slips(edges: Iterable[Edge], known: Mapping[str, PayloadType]) -> dict[str, str | None]:
+    """Payloads that edges carry and nobody declares, each with the known one that it nearly is."""
+    names = dict.fromkeys(edge.payload for edge in edges if edge.payload not in known)
+    return {name: nearest(name, known) if number < MOST_GUESSES else None for number, name in enumerate(names)}
+
+
+def undeclared(slips: Mapping[str, str | None]) -> dict[str, PayloadType]:
+    """Those of them that are names and no slips, as notes."""
+    return {name: note_called(name) for name, near in slips.items() if near is None and NAME.fullmatch(name)}
 
 
 def is_sound(

@@ -36,6 +36,7 @@ class Program(NamedTuple):
     servers: tuple[ToolServer, ...]
     tools: tuple[str, ...]
     imports: tuple[ScalarNode, ...]
+    requires: tuple[words.Release, ...]
 
 
 def bind_program(document: Document, org: Path, findings: Findings) -> Program | None:
@@ -57,6 +58,7 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
         servers=bind_servers(fields, findings),
         tools=bind_tools(fields),
         imports=fields.words("imports") or (),
+        requires=fields.read("requires", words.releases) or (),
     )
 
 

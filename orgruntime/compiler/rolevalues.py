@@ -18,7 +18,7 @@ from orgruntime.compiler.dialects import (
     READ,
     TOOL_KEYS,
     TOOL_NAMES,
-    canonical_tool,
+    is_known,
 )
 from orgruntime.compiler.fields import kind_of, split_commas
 from orgruntime.compiler.model_names import NONE_OF_ITS_OWN
@@ -206,11 +206,14 @@ def _is_denied(value: Node) -> bool:
 
 
 def _report_near_tool(name: ScalarNode, findings: Findings) -> None:
-    """One slip in the name of a tool that every program has. Other names may be anybody's."""
     text = name.text.split("(")[0].strip()
-    if len(text) < 4 or not text.isalpha() or canonical_tool(text) != text or text in TOOL_NAMES:
-        return
-    for known in TOOL_NAMES:
-        if len(known) > 3 and edit_distance(text.casefold(), known.casefold()) == 1:
-            findings.put(name.span, reading_rules.likely_typo.tool(text, known))
-            return
+    if known := near_tool(text):
+        findings.put(name.span, reading_rules.likely_typo.tool(text, known))
+
+
+def near_tool(text: str) -> str | None:
+    """The tool of some program that a name is one slip away from. Other names may be anybody's."""
+    if len(text) < 4 or not text.isalpha() or is_known(text):
+        return None
+    near = (name for name in TOOL_NAMES if len(name) > 3 and edit_distance(text.casefold(), name.casefold()) == 1)
+    return next(near, None)

@@ -1,4 +1,4 @@
-"""The JSON Schema of the front matter, generated from the table of keys. Reads and writes no file.
+"""The JSON Schema of the front matter, generated from the table of keys, and those of payloads. Writes no file.
 
 Knows how each kind of value is written. Invariant: what the schema refuses the compiler refuses too; the compiler also
 refuses what no schema can see (files that are not there, references, budgets that one trial exceeds).
@@ -15,9 +15,12 @@ from typing import Any
 from orgruntime.compiler import words
 from orgruntime.compiler.hint_keys import HINTS
 from orgruntime.compiler.keys import METRIC, MOST_ITEMS, PROGRAM, Key, Kind, Range, Table
+from orgruntime.compiler.payloads import known_payloads
+from orgruntime.model.payload_schema import DIALECT, published
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILE = "program.schema.json"
+FOLDER = "schemas"
+"""Where the schemas of payloads lie, one a file."""
 
 Schema = dict[str, Any]
 
@@ -53,6 +56,11 @@ def role_schema() -> Schema:
             "metadata": {"properties": {"org": org}},
         },
     }
+
+
+def payload_schemas() -> dict[str, Schema]:
+    """What is handed off, by name: the built-in payloads and the standard set."""
+    return {name: published(payload) for name, payload in known_payloads(()).items()}
 
 
 def as_text(schema: Schema) -> str:

@@ -30,7 +30,7 @@ def manifest_of(facts: Facts) -> Manifest | None:
         models=program.models,
         servers=program.servers,
         roles=facts.roles,
-        payloads=tuple(facts.payloads.values()),
+        payloads=facts.carried,
         graph=_graph(facts.sound, facts.entries),
         sources=_sources(facts),
     )
@@ -58,4 +58,5 @@ def _graph(edges: tuple[Edge, ...], start: tuple[RoleSlug, ...]) -> AgentGraph:
 def _sources(facts: Facts) -> tuple[SourceFile, ...]:
     found = [SourceFile(path=PROGRAM, sha256=facts.document.source.sha256)]
     found += [SourceFile(path=one.ref.source, sha256=facts.files[one.ref.slug].sha256) for one in facts.named]
+    found += [SourceFile(path=one.path, sha256=one.file.sha256) for one in facts.declared if one.file]
     return tuple(found)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from orgruntime.compiler import reading_rules
+from orgruntime.compiler.declared import Declared
 from orgruntime.compiler.fields import Fields, convert, one_of, split_commas
 from orgruntime.compiler.hints import Hints, memory_of, names_of
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.needs import Needs, desks, pairs, read_budget, read_needs
 from orgruntime.compiler.panel import Panel, read_panel
+from orgruntime.compiler.payloads import NAME
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.pattern import pattern
@@ -30,7 +32,6 @@ ROLE_COLUMNS = (
     "memory", "was",
 )  # fmt: skip
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
-_NAME = pattern(r"[a-z][a-z0-9_]*")
 T = TypeVar("T")
 
 
@@ -75,14 +76,17 @@ def read_roles(
     return tuple(found.values()), complete
 
 
-def read_payloads(document: Document, section: Section, findings: Findings) -> tuple[PayloadType, ...]:
-    """The org's own payloads. Rows with the same name, or with none, are fields of one payload."""
+def read_payloads(document: Document, section: Section, findings: Findings) -> tuple[Declared, ...]:
+    """The payloads of the table; references among them not yet followed. Rows with the same name, or with none, are
+    fields of one payload."""
     fields: dict[str, list[PayloadField]] = {}
+    places: dict[str, Span] = {}
+    refs: dict[str, dict[str, Span]] = {}
     current = ""
     for row in _rows(document, section, PAYLOAD_COLUMNS, "payload", findings):
         current = _plain(row, "payload") or current
         span = _cell_span(document, row["payload"], row)
-        if not _NAME.fullmatch(current) or current in BUILTIN_PAYLOADS:
+        if not NAME.fullmatch(current) or current in BUILTIN_PAYLOADS:
             findings.put(span, reading_rules.bad_payload.name(current, built_in=current in BUILTIN_PAYLOADS))
             continue
         made = _payload_field(document, row, findings)
@@ -92,7 +96,13 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
             findings.put(span, reading_rules.bad_payload.field_again(current, made.name))
             continue
         fields.setdefault(current, []).append(made)
-    return tuple(PayloadType(name=name, fields=tuple(made)) for name, made in fields.items())
+        places.setdefault(current, span)
+        if made.of:
+            refs.setdefault(current, {}).setdefault(made.of, _cell_span(document, row["type"], row))
+    return tuple(
+        Declared(PayloadType(name=name, fields=tuple(made)), places[name], refs.get(name, {}))
+        for name, made in fields.items()
+    )
 
 
 def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, findings: Findings) -> RoleRow | None:
@@ -158,30 +168,46 @@ def _risk(cell: ScalarNode, findings: Findings) -> RadiusWish | None:
 def _payload_field(document: Document, row: dict[str, Cell], findings: Findings) -> PayloadField | None:
     name = _plain(row, "field")
     cell = row.get("field") or row["payload"]
-    if not _NAME.fullmatch(name):
+    if not name and _CLASS.fullmatch(_plain(row, "type")):
+        fault = reading_rules.bad_payload.model_class(_plain(row, "type"))
+        findings.put(_cell_span(document, row["type"], row), fault)
+        return None
+    if not NAME.fullmatch(name):
         findings.put(_cell_span(document, cell, row), reading_rules.bad_payload.field_name(name))
         return None
-    kind, choices = _field_type(document, row, findings)
+    kind, choices, of = _field_type(document, row, findings)
     required = _plain(row, "required").casefold()
     if required not in ("", "yes", "no", "true", "false", "required", "optional"):
         findings.put(_cell_span(document, row["required"], row), reading_rules.bad_payload.required(required))
     is_required = required not in ("no", "false", "optional")
-    return PayloadField(name=name, type=kind, required=is_required, meaning=_plain(row, "meaning"), choices=choices)
+    return PayloadField(
+        name=name, type=kind, required=is_required, meaning=_plain(row, "meaning"), choices=choices, of=of
+    )
 
 
-def _field_type(document: Document, row: dict[str, Cell], findings: Findings) -> tuple[FieldType, tuple[str, ...]]:
-    """`string`, … or `choice: a, b, c`. An empty cell is a string."""
+_CLASS = pattern(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_REFERENCE = pattern(r"ref\s*(?::\s*`?(?P<after>\w+)`?|\(\s*`?(?P<inside>\w+)`?\s*\))", re.IGNORECASE)
+
+
+def _field_type(document: Document, row: dict[str, Cell], findings: Findings) -> tuple[FieldType, tuple[str, ...], str]:
+    """(type, choices, payload that is referred to) of `string`, `path`, `choice: a, b, c`, `ref(finding)`, … An empty
+    cell is a string."""
     text = _plain(row, "type")
+    if found := _REFERENCE.fullmatch(text):
+        return FieldType.REF, (), found["after"] or found["inside"]
     word, _, rest = text.partition(":")
+    name = word.strip().casefold() or FieldType.STRING.value
     choices = tuple(part.strip().strip("`") for part in re.split(r"[,/]|\\\|", rest) if part.strip())
     kinds = [kind.value for kind in FieldType]
-    name = word.strip().casefold() or FieldType.STRING.value
-    if name not in kinds or (name == FieldType.CHOICE.value) != bool(choices):
-        of = reading_rules.bad_payload
-        fault = of.no_choices() if name == FieldType.CHOICE.value else of.field_type(text, kinds)
-        findings.put(_cell_span(document, row["type"], row), fault)
-        return FieldType.STRING, ()
-    return FieldType(name), choices
+    if name in kinds and name != FieldType.REF.value and (name == FieldType.CHOICE.value) == bool(choices):
+        return FieldType(name), choices, ""
+    of = reading_rules.bad_payload
+    fault = of.no_choices() if name == FieldType.CHOICE.value else of.field_type(text, kinds)
+    fault = of.no_target() if name == FieldType.REF.value else fault
+    if _CLASS.fullmatch(text) and name not in kinds:
+        fault = of.model_class(text)
+    findings.put(_cell_span(document, row["type"], row), fault)
+    return FieldType.STRING, (), ""
 
 
 def _rows(

@@ -6,7 +6,10 @@ Invariant: each reader returns a finite number or raises Unclear with one senten
 from __future__ import annotations
 
 import math
+import operator
 import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from orgruntime.diagnostics.pattern import pattern
 
@@ -21,6 +24,18 @@ class Unclear(ValueError):
 
 class OutOfRange(Unclear):
     """The text is a number, but not one that may stand here."""
+
+
+class Release(NamedTuple):
+    """One bound on the release: `>=1.2`."""
+
+    sign: str
+    version: tuple[int, ...]
+
+    def allows(self, version: tuple[int, ...]) -> bool:
+        longest = max(len(self.version), len(version))
+        mine, other = ((*one, *[0] * (longest - len(one))) for one in (self.version, version))
+        return _SIGNS[self.sign](other, mine)
 
 
 NUMBER = r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -42,6 +57,11 @@ _BYTES = {
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
 }  # fmt: skip
+_RELEASE = r"\s*(?:[<>]=?|==)\s*[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}\s*"
+_RELEASES = pattern(rf"orgruntime(?P<bounds>{_RELEASE}(?:,{_RELEASE}){{0,7}})")
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq,
+}  # fmt: skip
 _PAIR = pattern(rf"\s*({NUMBER})\s*([A-Za-z]+)\s*")
 
 WHOLE = rf"{NUMBER}\s*[kKMBG]?"
@@ -50,6 +70,20 @@ MEMORY = rf"{NUMBER}\s*[KkMmGgTt][Ii]?[Bb]"
 SHARE = rf"{NUMBER}(?:\s*(?:%|percent|per cent|(?:in|/|of)\s*{NUMBER}))?"
 TIMES_NOISE = rf"{NUMBER}\s*[x×]?\s*(?:noise)?"
 """How each amount is written, for the JSON Schema; a test holds the readers below to them."""
+
+
+def releases(text: str) -> tuple[Release, ...]:
+    """`orgruntime>=1.2`, `orgruntime>=1.2,<2`."""
+    found = _RELEASES.fullmatch(text.strip())
+    if found is None:
+        raise Unclear(f"`{text}` is no range of releases", "write `orgruntime>=0.1`, or `orgruntime>=0.1,<1`")
+    bounds = (re.fullmatch(r"\s*([<>=]=?)\s*([0-9.]+)\s*", part) for part in found["bounds"].split(","))
+    return tuple(Release(one[1], version(one[2])) for one in bounds if one)
+
+
+def version(text: str) -> tuple[int, ...]:
+    """The numbers of a release, `1.2.0` say, up to what is none."""
+    return tuple(int(part) for part in re.split(r"[^0-9.]", text)[0].split(".") if part)
 
 
 def number(text: str) -> float:

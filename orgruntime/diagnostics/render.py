@@ -17,6 +17,8 @@ _COLOURS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severi
 _BLUE, _BOLD, _PLAIN = "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
 _WIDEST_EXCERPT = 160
 """Columns of an excerpt line; longer lines are cut around the fault."""
+_AROUND = 2
+"""Lines of an excerpt before and after the fault."""
 
 
 def concise(diagnostics: Iterable[Diagnostic]) -> str:
@@ -25,7 +27,7 @@ def concise(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def full(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], *, colour: bool = False) -> str:
-    """Each diagnostic with the line before, the line with a caret, and the line after.
+    """Each diagnostic with its line, a caret, and the two lines before and after.
 
     `texts` maps the files of the spans to their text; a file that is not there gets no excerpt.
     """
@@ -87,7 +89,7 @@ def _excerpt(found: Diagnostic, text: str) -> list[tuple[str, str, bool]]:
         lines.pop()
     at = found.span.line
     shown: list[tuple[str, str, bool]] = []
-    for number in range(max(1, at - 1), min(len(lines), at + 1) + 1):
+    for number in range(max(1, at - _AROUND), min(len(lines), at + _AROUND) + 1):
         line, caret = _aligned(found, lines[number - 1], number == at)
         shown.append((str(number), line, False))
         if caret:

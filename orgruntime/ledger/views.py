@@ -6,7 +6,7 @@ Knows the tables, decides nothing. Reads inside a transaction see its writes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from orgruntime.ledger.database import Database
@@ -142,10 +142,11 @@ class RunViews(View):
 
     def step(self, inquiry: InquiryId, visit: int) -> StepRow | None:
         row = self._row("SELECT * FROM steps WHERE inquiry = ? AND visit = ?", inquiry, visit)
-        if row is None:
-            return None
-        words = tuple(json.loads(row["words"]))
-        return StepRow(row["payload"], row["type"], words, row["role"], Amounts(**json.loads(row["spent"])))
+        return None if row is None else _step(row)
+
+    def steps(self, inquiry: InquiryId) -> list[StepRow]:
+        """From visit 0 on."""
+        return [_step(row) for row in self._rows("SELECT * FROM steps WHERE inquiry = ? ORDER BY visit", inquiry)]
 
     def decisions(self, limit: int, verb: str | None = None) -> list[DecisionRow]:
         """The newest `limit` (of one verb, which reads them all), oldest first."""
@@ -153,6 +154,14 @@ class RunViews(View):
         names = () if verb is None else (verb,)
         rows = self._rows(f"SELECT * FROM decisions {where} ORDER BY seq DESC LIMIT ?", *names, limit)
         return [_decision(row) for row in reversed(rows)]
+
+    def decisions_about(self, subjects: Sequence[str], seq: int | None = None) -> list[DecisionRow]:
+        """Of these subjects, or the one of this number, oldest first. Reads them all."""
+        if seq is not None:
+            return [_decision(row) for row in self._rows("SELECT * FROM decisions WHERE seq = ?", seq)]
+        marks = ", ".join("?" * len(subjects))
+        rows = self._rows(f"SELECT * FROM decisions WHERE subject IN ({marks}) ORDER BY seq", *subjects)
+        return [_decision(row) for row in rows]
 
     def dial_counts(self) -> dict[Dial, int]:
         """Decisions by the dial that made them; dials that made none are absent."""
@@ -177,6 +186,11 @@ def _idea(row: Any) -> Idea:
     return Idea(
         id=row["id"], text=row["text"], author=row["author"], state=IdeaState(row["state"]), reason=row["reason"]
     )
+
+
+def _step(row: Any) -> StepRow:
+    words = tuple(json.loads(row["words"]))
+    return StepRow(row["payload"], row["type"], words, row["role"], Amounts(**json.loads(row["spent"])))
 
 
 def _inquiry(row: Any) -> InquiryRow:

@@ -8,23 +8,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgruntime.api.checking import RULES
+from orgruntime.api.errors import UserError
+from orgruntime.api.settings import Asked, Judge, Settings
 from orgruntime.compiler import compile_org
 from orgruntime.compiler.compile import PROGRAM
 from orgruntime.compiler.rolefile import read_role, report_empty, slug_of
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, in_order
 from orgruntime.model.manifest import RoleKind
+from orgruntime.orgfile.memory import Memory
 from orgruntime.orgfile.source import Reader, Source
+
+WORTH_REMEMBERING = 64
+"""Files from which on a key is answered sooner with a memory: below, they are read in a few hundredths of a second."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Findings by file; texts of the files that were read."""
+    """Findings by file, as the settings beside them judge; texts of the files that were read. `fault`: why the settings
+    cannot be read, and judge nothing."""
 
     diagnostics: Mapping[Path, tuple[Diagnostic, ...]]
     texts: Mapping[Path, str]
+    fault: str = ""
+
+
+def check_remembering(unit: Path, read: Reader, memory: Memory | None) -> tuple[Found, Memory | None]:
+    """As `check_unit`; `memory` has what the last time made of files, and comes back with what this time did. None
+    where the files are so few that reading them takes no longer."""
+    with memory.in_use() if memory else nullcontext():
+        found = check_unit(unit, read)
+    is_worth_it = len(found.texts) >= WORTH_REMEMBERING
+    return found, Memory(memory.used if memory else None) if is_worth_it else None
 
 
 def check_unit(unit: Path, read: Reader) -> Found:
@@ -45,10 +64,19 @@ def check_unit(unit: Path, read: Reader) -> Found:
         home = unit / PROGRAM
         findings = compile_org(unit, remember, seal=False).diagnostics if os.path.lexists(home) else ()
     found: dict[Path, list[Diagnostic]] = {path: [] for path in (home, *texts)}
-    for one in findings:
+    judge, fault = _judge(home)
+    for one in filter(None, map(judge, findings)):
         path = Path(one.span.file)
         found[path if path in found else home].append(one)
-    return Found({path: tuple(ones) for path, ones in found.items()}, texts)
+    return Found({path: tuple(ones) for path, ones in found.items()}, texts, fault)
+
+
+def _judge(home: Path) -> tuple[Judge, str]:
+    """What `.orgrun.toml` makes of a finding, as for `check`; all of them stay where it cannot be read."""
+    try:
+        return Settings(Asked(), RULES).judge(home), ""
+    except UserError as error:
+        return (lambda found: found), str(error)
 
 
 def _loose(path: Path, read: Reader) -> tuple[Diagnostic, ...]:

@@ -18,8 +18,9 @@ from lsprotocol import types
 from orgruntime.diagnostics.diagnostic import Diagnostic, Severity
 from orgruntime.diagnostics.render import printable
 from orgruntime.lsp.buffer import Buffer
-from orgruntime.lsp.check import Found, check_unit
+from orgruntime.lsp.check import Found, check_remembering
 from orgruntime.lsp.session import Session
+from orgruntime.orgfile.memory import Memory
 
 PAUSE_S = 0.03
 """Fast typists leave 60 ms between keys; compiling a shipped org takes 10 ms of CPU, and the answer may take 100."""
@@ -60,11 +61,15 @@ def as_diagnostic(one: Shown) -> types.Diagnostic:
 class Checker:
     session: Session
     publish: Callable[[types.PublishDiagnosticsParams], None]
+    tell: Callable[[str], None]
+    """Says a sentence to whoever sits at the editor."""
     _found: dict[Path, Found] = field(default_factory=dict)
     _held: dict[Path, dict[Path, Buffer]] = field(default_factory=dict)
     """What the editor had open when each unit was compiled last: what its findings are true of."""
     _shown: dict[Path, tuple[Shown, ...]] = field(default_factory=dict)
     """What the editor was told last."""
+    _memories: dict[Path, Memory | None] = field(default_factory=dict)
+    """What was made of the files of each unit the last time."""
     _stale: set[Path] = field(default_factory=set)
     _tasks: dict[Path, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -109,6 +114,7 @@ class Checker:
         self._show(unit, Found({}, {}))
         self._found.pop(unit, None)
         self._held.pop(unit, None)
+        self._memories.pop(unit, None)
 
     async def _work(self, unit: Path) -> None:
         try:
@@ -116,7 +122,8 @@ class Checker:
                 await asyncio.sleep(PAUSE_S)
                 self._stale.discard(unit)
                 reader, held = self.session.reader(unit), dict(self.session.buffers)
-                found = await asyncio.to_thread(check_unit, unit, reader)
+                memory = self._memories.get(unit)
+                found, self._memories[unit] = await asyncio.to_thread(check_remembering, unit, reader, memory)
                 if self._is_wanted(unit):
                     self._held[unit] = held
                     self._show(unit, found)
@@ -129,6 +136,8 @@ class Checker:
         """Publishes each file of the unit whose findings may have changed, those of before included."""
         before = self._found.get(unit, Found({}, {}))
         self._found[unit] = found
+        if found.fault and found.fault != before.fault:
+            self.tell(f"{found.fault}; all findings are shown")
         for path in {**before.diagnostics, **found.diagnostics}:
             self._publish(path)
 

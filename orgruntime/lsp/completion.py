@@ -133,7 +133,8 @@ def _cell_words(view: ProgramView, column: str, slot: Slot) -> Iterator[Completi
                 yield slot.last().offer(name, key.doc, CompletionItemKind.Property, text=f"{name}: {key.example}")
     else:
         own = {one.name: "one more field of it" for one in view.declared}
-        types = {kind.value: "a type" for kind in FieldType}
+        types = {kind.value: "a type" for kind in FieldType if kind is not FieldType.REF}
+        types |= {f"ref({name})": "an object with its fields" for name in view.payloads}
         known = {"kind": keys.KINDS, "type": types, "required": _REQUIRED, "payload": own, "memory": keys.MEMORIES,
                  "risk": keys.PRESET_WORDS}  # fmt: skip
         yield from slot.words(known.get(column, {}))

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from orgruntime.compiler.declared import joined
 from orgruntime.compiler.fields import split_commas
 from orgruntime.compiler.library import RoleLinks, RoleRef
+from orgruntime.compiler.payload_files import read_schemas
 from orgruntime.compiler.payloads import known_payloads
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
@@ -23,6 +25,7 @@ from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
 from orgruntime.orgfile.document import Document, Section
 from orgruntime.orgfile.inline import PieceKind, links, pieces
+from orgruntime.orgfile.source import Reader
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 _WORDLESS = ("block_code", "block_html")
@@ -48,8 +51,10 @@ class PayloadMention:
 
 
 class ProgramView:
-    def __init__(self, buffer: Buffer) -> None:
+    def __init__(self, buffer: Buffer, read: Reader | None = None) -> None:
+        """`read`: how other files of the org are read; without it, they are as if they were not there."""
         self.buffer = buffer
+        self._read = read
         self.org: Path = buffer.path.parent
 
     @property
@@ -114,9 +119,11 @@ class ProgramView:
 
     @cached_property
     def payloads(self) -> dict[str, PayloadType]:
-        """Built-in payloads and the org's own."""
-        section = self.parts.payloads
-        return known_payloads(read_payloads(self.document, section, Findings()) if section else ())
+        """Built-in and standard payloads and the org's own."""
+        section, unsaid = self.parts.payloads, Findings()
+        rows = read_payloads(self.document, section, unsaid) if section else ()
+        files = read_schemas(self.org, self.org.as_posix(), unsaid, self._read) if self._read else ()
+        return known_payloads(one.payload for one in joined(rows, files, unsaid))
 
     @cached_property
     def roles(self) -> tuple[RoleMention, ...]:

@@ -18,6 +18,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInternalError
 from pygls.lsp.server import LanguageServer
 
 from orgruntime import __version__
+from orgruntime.api.settings import SETTINGS
 from orgruntime.compiler.compile import PROGRAM
 from orgruntime.lsp import hover, keys, navigation, symbols
 from orgruntime.lsp.actions import quick_fixes
@@ -26,8 +27,11 @@ from orgruntime.lsp.checker import Checker
 from orgruntime.lsp.completion import TRIGGERS, complete_program, complete_role
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.session import Session
+from orgruntime.model.payload_schema import SUFFIX
 
 _REQUEST_FAILED = -32803
+WATCHED = (".md", SUFFIX, SETTINGS)
+"""How the names of files end that findings rest on."""
 
 Result = TypeVar("Result")
 
@@ -41,7 +45,7 @@ class OrgServer(LanguageServer):
         # Whole texts: files are small, and nothing is lost where client and library count lines differently.
         super().__init__("orgrun", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.session = Session()
-        self.checker = Checker(self.session, self.text_document_publish_diagnostics)
+        self.checker = Checker(self.session, self.text_document_publish_diagnostics, self._tell)
         for method, (handler, options) in _FEATURES.items():
             self.feature(method, options)(handler)
 
@@ -49,6 +53,9 @@ class OrgServer(LanguageServer):
         """Says a fault of this server on stderr, in one line. What the client did wrong it is told in the answer."""
         if isinstance(error, JsonRpcInternalError) or not isinstance(error, JsonRpcException):
             logger.error("a request failed: %s", " ".join(str(error).split())[:300])
+
+    def _tell(self, sentence: str) -> None:
+        self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, sentence))
 
     def buffer(self, uri: str) -> Buffer | None:
         """The open file, where it is one that can be read."""
@@ -59,7 +66,7 @@ class OrgServer(LanguageServer):
     def program(self, uri: str) -> ProgramView | None:
         """The open file as a program."""
         found = self.buffer(uri)
-        return ProgramView(found) if found and found.path.name == PROGRAM else None
+        return self.session.as_program(found) if found and found.path.name == PROGRAM else None
 
     def role(self, uri: str) -> Buffer | None:
         """The open file as a role file."""
@@ -88,7 +95,7 @@ def _initialize(ls: OrgServer, params: types.InitializeParams) -> None:
 def _initialized(ls: OrgServer, params: types.InitializedParams) -> None:
     """Asks to be told of files that change outside the editor, where the client can do that."""
     if get_capability(ls.client_capabilities, "workspace.did_change_watched_files.dynamic_registration"):
-        watchers = [types.FileSystemWatcher(glob_pattern="**/*.md")]
+        watchers = [types.FileSystemWatcher(glob_pattern=f"**/*{ending}") for ending in WATCHED]
         options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
         method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
         ls.client_register_capability(types.RegistrationParams([types.Registration("watch", method, options)]))
@@ -122,8 +129,11 @@ def _take(ls: OrgServer, uri: str, text: str, version: int | None) -> None:
 
 
 def _saved(ls: OrgServer, params: types.DidSaveTextDocumentParams) -> None:
-    if path := path_of(params.text_document.uri):
+    path = path_of(params.text_document.uri)
+    if path is not None and path.suffix == ".md":
         ls.checker.touch(path)
+    elif path is not None and path.name.endswith(WATCHED):
+        ls.checker.touch_all()
 
 
 def _closed(ls: OrgServer, params: types.DidCloseTextDocumentParams) -> None:

@@ -83,7 +83,10 @@ class Session:
         """The program that a file belongs to."""
         org = self.org_of(path)
         buffer = self.buffer(org / PROGRAM) if org else None
-        return ProgramView(buffer) if buffer else None
+        return self.as_program(buffer) if buffer else None
+
+    def as_program(self, buffer: Buffer) -> ProgramView:
+        return ProgramView(buffer, self.reader(buffer.path.parent))
 
     def views(self) -> Iterator[ProgramView]:
         """Every program that is open, or lies below the opened folders."""
@@ -105,6 +108,8 @@ class Session:
 class _Reader:
     buffers: Mapping[Path, Buffer]
     roots: tuple[Path, ...]
+    _folders: dict[Path, bool] = field(default_factory=dict, compare=False)
+    """Folders that were asked for, and whether their files may be read."""
 
     def __call__(self, path: Path, shown: str, findings: Findings) -> Source | None:
         buffer = self.buffers.get(Path(os.path.abspath(path)))
@@ -119,10 +124,18 @@ class _Reader:
         return read_source(path, shown, findings)
 
     def _may_read(self, path: Path) -> bool:
+        """Folders are followed once: a thousand files of one folder differ in their last name alone."""
         try:
-            real = path.resolve()
+            if path.is_symlink():
+                return self._is_below(path.resolve())
+            folder = path.parent
+            if folder not in self._folders:
+                self._folders[folder] = self._is_below(folder.resolve())
+            return self._folders[folder]
         except (OSError, ValueError, RuntimeError):
             return False
+
+    def _is_below(self, real: Path) -> bool:
         return any(real.is_relative_to(root) for root in self.roots)
 
 

@@ -19,6 +19,14 @@ class FieldType(StrEnum):
     CHOICE = "choice"
     ARRAY = "array"
     OBJECT = "object"
+    INTEGER = "integer"
+    """A whole number."""
+    PATH = "path"
+    """A string: a path below the workspace, with `/`."""
+    METRIC = "metric"
+    """A number: finite."""
+    REF = "ref"
+    """An object with the fields of another payload."""
 
 
 class PayloadField(Noun):
@@ -27,12 +35,17 @@ class PayloadField(Noun):
     required: bool = True
     meaning: str = ""
     choices: tuple[str, ...] = ()
+    of: str = ""
+    """Of a `ref`: the payload whose fields it has."""
+    fields: tuple[PayloadField, ...] = ()
+    """Of an object and a `ref`: what must be in it. Of an array: one field, which each item must fit."""
     by_runtime: bool = False
     """The runtime fills it in when the payload is handed off; its author is not asked for it."""
 
 
 class PayloadType(Noun):
-    """A payload that an org may carry: built in, or declared in the org's `## Payloads` table."""
+    """A payload that an org may carry: built in, of the standard set, or the org's own, from its table `## Payloads` or
+    a file `schemas/NAME.schema.json`."""
 
     name: str
     fields: tuple[PayloadField, ...]
@@ -108,6 +121,34 @@ BUILTIN_PAYLOADS: dict[str, PayloadType] = {
         _builtin("note", ("text", _S, True, "markdown")),
     )
 }
+
+STANDARD_PAYLOADS: dict[str, PayloadType] = {
+    name: PayloadType(name=name, fields=fields)
+    for name, fields in {
+        "hypothesis": (
+            PayloadField(name="text", type=_S, meaning="what should happen, and why"),
+            PayloadField(name="refuted_by", type=_S, required=False, meaning="what would show that it is wrong"),
+        ),
+        "experiment_plan": (
+            PayloadField(name="text", type=_S, meaning="what is changed, what is compared, in what order"),
+            PayloadField(name="trials", type=FieldType.INTEGER, required=False, meaning="how many trials it may take"),
+        ),
+        "finding": (
+            PayloadField(name="text", type=_S, meaning="what was found"),
+            PayloadField(
+                name="evidence", type=_S, required=False, meaning="what it rests on: trials, proposals, files"
+            ),
+        ),
+    }.items()
+}
+"""Ready to be carried, beside the built-in `result` and `verdict`. An org that declares one of these names means its
+own."""
+
+
+def note_called(name: str) -> PayloadType:
+    """A payload that nobody declared: markdown, as a note is."""
+    return PayloadType(name=name, fields=(PayloadField(name="text", type=_S, meaning="markdown"),))
+
 
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "result": ("promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate", "unmeasured"),

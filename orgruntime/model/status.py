@@ -65,6 +65,22 @@ class Credit(Noun):
     cpu_seconds: float = 0.0
 
 
+class ModelUse(Noun):
+    """What became of everything that one language model was asked."""
+
+    model: str
+    calls: int
+    attempts: int
+    failed: dict[str, int] = {}
+    """Attempts that were no answer, by what happened."""
+    cached: float | None = None
+    """Share of the input that its server read from a cache."""
+    seconds: float = 0.0
+    """Of all attempts together."""
+    lacks: dict[str, str] = {}
+    """What its server turned out not to be able to take → its words."""
+
+
 class QuestionStatus(Noun):
     """A question that is open."""
 
@@ -140,6 +156,7 @@ class RunStatus(Noun):
     """Whether a process drives the run now."""
     spend_by: tuple[SpendBy, ...] = ()
     """Who used what, most dollars and device time first."""
+    models: tuple[ModelUse, ...] = ()
     questions: tuple[QuestionStatus, ...] = ()
     """What people are asked and have not answered, oldest first."""
     findings: dict[str, int] = {}

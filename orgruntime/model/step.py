@@ -104,6 +104,7 @@ class Ask(Noun):
     n: int = Field(ge=0)
     kind: AskKind
     call: ModelCall | None = None
+    """Its system and tools are those of the bench, and need not be sent."""
     use: ToolUse | None = None
     result: ToolResult | None = None
     """Of a tool that was run."""

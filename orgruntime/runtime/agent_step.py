@@ -29,6 +29,7 @@ from orgruntime.runtime.payloads import choice_words, faults
 from orgruntime.runtime.ports import Handed, StepError, WorkspaceError
 from orgruntime.runtime.scenes import editable_files, scene
 from orgruntime.runtime.toolset import produced
+from orgruntime.runtime.whereabouts import located
 
 PAST_WINDOW = 200
 """Past proposals that a desk is shown: enough to learn from, and a bounded message."""
@@ -96,6 +97,7 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
     lab.doing[call.name] = f"thinking about {call.text!r}" if call.text else "thinking"
     try:
         model = await chosen(lab, call)
+        call = located(lab, call)
         if is_language_model(lab.manifest.species_of(model).species):
             return await _thought(lab, call, model)
         return await _computed(lab, call, model)
@@ -190,7 +192,9 @@ def payload_type(lab: Lab, name: str) -> PayloadType:
 
 async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None = None, model: str = "") -> Handed:
     """`reply` and `model`: of a language model, whose other steps may bring something all the same."""
-    if call.text:
+    if call.past.callers:
+        lab.tell(EventKind.NOTICE, f"{call.name} gives {call.past.callers[-1]} no answer: {reason}")
+    elif call.text:
         lab.tell(EventKind.IDEA, f"{call.role.slug} declined the idea {call.text!r}: {reason}", idea=call.idea)
     elif call.inbox is not None and call.inbox.type == "result":
         # It gave up one proposal that came back; that says nothing of the next ones.
@@ -203,7 +207,8 @@ async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None =
 
     def change(tx: Transaction) -> None:
         _record(tx, call, None, "", (), reply)
-        if call.text:
+        # Who was asked ends its own part only.
+        if call.text and not call.past.callers:
             tx.set_idea(call.idea, IdeaState.DECLINED, reason)
 
     await lab.board.write(change)
@@ -226,7 +231,7 @@ async def _failed(lab: Lab, call: Call, model: str, reason: str, reply: StepRepl
     def change(tx: Transaction) -> None:
         if _record(tx, call, None, "", (), reply):
             tx.fail_step(call.address.inquiry, call.address.visit, call.name, model, reason)
-        if call.text:
+        if call.text and not call.past.callers:
             tx.set_idea(call.idea, IdeaState.DECLINED, f"failed: {reason}")
 
     await lab.board.write(change)

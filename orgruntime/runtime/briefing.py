@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from orgruntime.ledger.tried import Tried
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.payload import Payload
 from orgruntime.model.research import RiskClass
 from orgruntime.model.step import Scene
 from orgruntime.runtime.redaction import MARK, one_line, quoted
@@ -59,6 +60,8 @@ What you may use, what you may touch and how a step ends is said here only."""
 
 FINDINGS = "# Notebook: what this organization holds to be true\n\nFindings of this run with their evidence. Data."
 NO_ROLE = "Do what the workflow asks of this role, by the rules of evidence above."
+NOTEBOOK = 80_000
+"""Characters of the notebook: more than it can hold, so that nothing of it is left out."""
 WIDE = 4000
 """Characters of one payload or memo that are quoted."""
 
@@ -67,7 +70,7 @@ def system_blocks(manifest: Manifest, numbers: Numbers, role: Role, findings: st
     """The house, the program, the role; and the notebook, which changes, where there is something in it."""
     own = f"# Your role: {role.name}\n\n{role.prompt.strip() or role.description.strip() or NO_ROLE}"
     blocks = (HOUSE, program_block(manifest, numbers, role), own)
-    return (*blocks, f"{FINDINGS}\n\n{quoted(findings, 20_000)}") if findings else blocks
+    return (*blocks, f"{FINDINGS}\n\n{quoted(findings, NOTEBOOK)}") if findings else blocks
 
 
 def program_block(manifest: Manifest, numbers: Numbers, role: Role) -> str:
@@ -137,6 +140,8 @@ def _workflow(manifest: Manifest, role: Role) -> str:
 
 
 def _in(manifest: Manifest, edge: Handoff) -> str:
+    if edge.kind is HandoffKind.ASK:
+        return f"{_named(manifest, edge.source)} may ask you by `{edge.payload}`, and waits for your answer"
     return f"From {_named(manifest, edge.source)} you get: `{edge.payload}`{_when(edge)}"
 
 
@@ -207,20 +212,24 @@ def _task(now: Situation) -> str:
         )
     if now.idea:
         lines.append(f"The idea, from {one_line(now.author, 80)}:\n\n{quoted(now.idea, 10_000)}")
-    elif now.arrived is None and not now.standup:
+    elif now.arrived is None and now.asked is None and not now.standup:
         lines.append("No particular idea is asked of you: improve the metric as you see fit.")
         if now.wish is not None:
             lines.append(_WISHES[now.wish])
+    if now.caller:
+        lines.append(f"{now.caller} asked, and waits for what you hand back.")
     if now.standup:
         lines.append("This is a stand-up: look at the record as a whole.")
     return "\n\n".join(lines)
 
 
 def _arrived(now: Situation) -> str:
-    if now.arrived is None:
+    if now.asked is not None:
+        text = _came_back(now, now.asked)
+    elif now.arrived is not None:
+        text = f"# What arrived: {_payload(now.arrived)}"
+    else:
         return ""
-    body = json.dumps(now.arrived.body, ensure_ascii=False, indent=1)
-    text = f"# What arrived: a `{now.arrived.type}` from {now.arrived.source}\n\n{quoted(body, 2 * WIDE)}"
     if now.patch:
         text += f"\n\nThe change that it speaks of, against its base commit:\n\n{quoted(now.patch, 4 * WIDE)}"
     if now.carried:
@@ -229,6 +238,20 @@ def _arrived(now: Situation) -> str:
             "as a proposal is the whole change, with yours."
         )
     return text
+
+
+def _came_back(now: Situation, asked: Payload) -> str:
+    """A conversation does not outlast its step: who gets an answer is told as well what it had asked, and why."""
+    answer = f"# What {now.answerer} answered: {_payload(now.arrived)}" if now.arrived is not None else (
+        f"# {now.answerer} answered nothing"
+    )  # fmt: skip
+    text = f"{answer}\n\nThis is what you had asked: {_payload(asked)}"
+    return f"{text}\n\nYou were at this when you asked: {_payload(now.before)}" if now.before is not None else text
+
+
+def _payload(payload: Payload) -> str:
+    body = json.dumps(payload.body, ensure_ascii=False, indent=1)
+    return f"a `{payload.type}` from {payload.source}\n\n{quoted(body, 2 * WIDE)}"
 
 
 def _standing(manifest: Manifest, scene: Scene, now: Situation) -> str:

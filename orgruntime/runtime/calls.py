@@ -10,6 +10,7 @@ from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import RiskClass
 from orgruntime.runtime.ports import StepAddress
+from orgruntime.runtime.routing import Past
 
 
 def _nothing() -> None:
@@ -32,6 +33,12 @@ class Call:
 
     species: str = ""
     """What thinks there, once that is chosen."""
+    past: Past = Past()
+    """How the inquiry came here."""
+    asked: Payload | None = None
+    """What the role had asked somebody by, where `inbox` is the answer (None: there was none)."""
+    before: Payload | None = None
+    """What had arrived when it asked."""
     wish: RiskClass | None = None
     """Whose turn it was when the inquiry was opened: a long shot's or a safe bet's."""
 
@@ -48,4 +55,9 @@ class Call:
     @property
     def invited(self) -> bool:
         """Nothing in particular is asked: improve the metric."""
-        return not self.text and self.inbox is None
+        return not self.text and not self.arrived
+
+    @property
+    def arrived(self) -> tuple[Payload, ...]:
+        """What there is to work on, the newest first: what has come, what it answers, what that was about."""
+        return tuple(one for one in (self.inbox, self.asked, self.before) if one is not None)

@@ -67,6 +67,8 @@ class Finding:
     commit: Commit | None = None
     """What was measured: the proposal, or its merge with a lead that had moved."""
     against: CommitId | None = None
+    dial: Dial | None = None
+    """Which refused it, where one did."""
 
     @property
     def gain(self) -> float | None:
@@ -101,7 +103,7 @@ def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
     if not diff.files:
         return Finding(Outcome.DUPLICATE, "changes nothing")
     wide = blast(lab, role, diff, lab.manifest.role(proposal.role))
-    return Finding(Outcome.INVALID, wide) if wide else None
+    return Finding(Outcome.INVALID, wide, dial=Dial.BLAST_RADIUS) if wide else None
 
 
 async def _screened(lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal) -> Finding:
@@ -196,6 +198,8 @@ async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Propo
         tx.add_payload(payload, address.inquiry)
         if tx.record_step(address.inquiry, address.visit, role.slug, payload_id, "result", words, Amounts()):
             tx.set_verdict(_verdict(proposal, finding))
+            if finding.dial is not None:
+                tx.decide(finding.dial, "refuse", proposal.id, finding.reason, {})
         return words
 
     words = await lab.board.write(change)

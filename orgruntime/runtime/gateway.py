@@ -9,7 +9,9 @@ neither the run's bound nor the role's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -112,6 +114,7 @@ class Gateway:
         self._manifest, self._models, self._clock, self._write, self._rng = manifest, models, clock, write, rng
         self._patience, self._tell = patience or Patience(), tell
         self._lanes: dict[str, _Lane] = {}
+        self._entries = Counter(model.species for model in manifest.models)
         self._held = 0
         """Reservations that are not settled yet."""
         self._settled = asyncio.Event()
@@ -140,11 +143,11 @@ class Gateway:
 
     async def _ask_one(self, spec: ModelSpec, asking: _Asking) -> ModelReply:
         lane = self._lane(spec)
-        call = self._fitted(spec, lane, asking.call)
+        call, cap = self._fitted(spec, lane, asking.call)
         for n in range(1, self._patience.tries + 1):
             await self._until_open(lane, asking)
             try:
-                return await self._attempt(spec, lane, asking, call, is_first=n == 1)
+                return await self._attempt(spec, asking, call, cap, is_first=n == 1)
             except ModelError as error:
                 wait = self._wait_s(error, asking, n)
                 going_on = "" if wait is None else f"; asked again in {wait:.1f} s"
@@ -162,16 +165,15 @@ class Gateway:
             await self._clock.sleep(wait + late)
 
     async def _attempt(
-        self, spec: ModelSpec, lane: _Lane, asking: _Asking, call: ModelCall, *, is_first: bool
+        self, spec: ModelSpec, asking: _Asking, call: ModelCall, cap: Amounts, *, is_first: bool
     ) -> ModelReply:
-        if lane.slots is None:
-            return await self._paid_attempt(spec, asking, call, is_first=is_first)
-        async with lane.slots:
-            return await self._paid_attempt(spec, asking, call, is_first=is_first)
+        async with self._lane(spec).slots or contextlib.nullcontext():
+            return await self._paid_attempt(spec, asking, call, cap, is_first=is_first)
 
-    async def _paid_attempt(self, spec: ModelSpec, asking: _Asking, call: ModelCall, *, is_first: bool) -> ModelReply:
+    async def _paid_attempt(
+        self, spec: ModelSpec, asking: _Asking, call: ModelCall, cap: Amounts, *, is_first: bool
+    ) -> ModelReply:
         """Reserve, ask, settle. Raises ModelError, or GatewayError when a budget refuses."""
-        cap = self._models.worst_case(spec, call)
         id = await self._reserve(spec, asking, cap)
         began = self._clock.monotonic()
 
@@ -211,7 +213,7 @@ class Gateway:
             number, known = asking.attempt + 1, Amounts()
             try:
                 while not tx.reserve_spend(
-                    f"{asking.id}#{number}", asking.role.slug, spec.species, cap, asking.role.budget
+                    f"{asking.id}#{number}", asking.role.slug, self._booked(spec), cap, asking.role.budget
                 ):
                     known += tx.spent_on(f"{asking.id}#{number}") or Amounts()
                     number += 1
@@ -272,24 +274,30 @@ class Gateway:
         if not task.cancelled():
             task.exception()
 
+    def _booked(self, spec: ModelSpec) -> str:
+        """Under what its calls stand in the books: the species, or the entry's name where several have that one."""
+        return spec.species if self._entries[spec.species] < 2 else spec.name
+
     def _lane(self, spec: ModelSpec) -> _Lane:
         if spec.name not in self._lanes:
             slots = asyncio.Semaphore(spec.concurrency) if spec.concurrency else None
             self._lanes[spec.name] = _Lane(slots)
         return self._lanes[spec.name]
 
-    def _fitted(self, spec: ModelSpec, lane: _Lane, call: ModelCall) -> ModelCall:
-        """The call with an answer no longer than the model and its context allow. Raises _GaveUp when none fits."""
-        prompt = round(self._bound(spec, call) * min(1.0, lane.ratio))
+    def _fitted(self, spec: ModelSpec, lane: _Lane, call: ModelCall) -> tuple[ModelCall, Amounts]:
+        """The call with an answer no longer than the model and its context allow, and its worst case. Raises _GaveUp
+        when none fits."""
+        cap = self._models.worst_case(spec, call)
+        # Tokens that the prompt cannot exceed, by as much as it fell short of them so far.
+        prompt = round((cap.tokens - call.max_tokens) * min(1.0, lane.ratio))
         room = _context(spec) - prompt
         if room < min(LEAST_ROOM, call.max_tokens):
             raise _GaveUp(f"{ModelFault.TOO_LONG}: a prompt of some {prompt} tokens, a context of {_context(spec)}")
         longest = spec.max_output or max_output_of(spec.species) or call.max_tokens
-        return call.model_copy(update={"max_tokens": min(call.max_tokens, longest, room)})
-
-    def _bound(self, spec: ModelSpec, call: ModelCall) -> int:
-        """Tokens that the prompt cannot exceed."""
-        return self._models.worst_case(spec, call).tokens - call.max_tokens
+        if call.max_tokens <= min(longest, room):
+            return call, cap
+        call = call.model_copy(update={"max_tokens": min(longest, room)})
+        return call, self._models.worst_case(spec, call)
 
     def _learn(self, spec: ModelSpec, call: ModelCall, cap: Amounts, usage: Usage) -> None:
         bound, prompt = cap.tokens - call.max_tokens, usage.tokens - usage.output

@@ -20,7 +20,8 @@ from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.payloads import faults
 from orgruntime.runtime.ports import Commit, WorkspaceError
 from orgruntime.runtime.readings import plain
-from orgruntime.runtime.toolset import STATED, stated
+from orgruntime.runtime.routing import leads_nowhere
+from orgruntime.runtime.toolset import STATED, produced, stated
 
 LARGEST_BODY = 100_000
 """Characters of a payload as JSON."""
@@ -71,6 +72,11 @@ def refusal(lab: Lab, call: Call, kind: str, body: Mapping[str, Any], files: Map
     """Why this handoff is not accepted; None when it is. `files`: what differs from `call.base`."""
     if wrong := well_formed(stated(lab.manifest, kind), body):
         return Refusal(wrong, malformed=True)
+    graph, role = lab.manifest.graph, call.role.slug
+    if stuck := leads_nowhere(graph, role, kind, call.past):
+        others = [one for one in produced(lab.manifest, call.role) if not leads_nowhere(graph, role, one, call.past)]
+        instead = " or ".join(f"a `{one}`" for one in others)
+        return Refusal(f"{stuck}: hand off {instead}, or decline" if instead else f"{stuck}: decline", malformed=False)
     if kind != STATED.name:
         return None
     will_not_do = _unfit(lab, call, str(body["hypothesis"]), files)
@@ -89,8 +95,9 @@ def shortened(hypothesis: str) -> str:
 
 
 def inbox_proposal(call: Call) -> str:
-    """Id of the proposal that arrived at this step, as itself or in its result. Empty: none did."""
-    return str(call.inbox.body.get("proposal", "")) if call.inbox is not None else ""
+    """Id of the proposal that arrived at this step, as itself or in its result, or that an answer which arrived is
+    about. Empty: none did."""
+    return next((id for one in call.arrived if (id := str(one.body.get("proposal", "")))), "")
 
 
 def _unfit(lab: Lab, call: Call, hypothesis: str, files: Mapping[str, str]) -> str:
@@ -113,8 +120,8 @@ def _unfit(lab: Lab, call: Call, hypothesis: str, files: Mapping[str, str]) -> s
 
 
 def _passes_on(call: Call, proposal: str) -> bool:
-    """A reviewer may hand on what it was handed, as it is."""
-    return call.inbox is not None and call.inbox.type == STATED.name and inbox_proposal(call) == proposal
+    """A reviewer may hand on what it was handed, as it is; so may who asked about its own proposal."""
+    return any(one.type == STATED.name and one.body.get("proposal") == proposal for one in call.arrived)
 
 
 def _infinite(value: Any, name: str = "the payload") -> Iterator[str]:

@@ -21,6 +21,8 @@ from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.payloads import choice_words, written
 from orgruntime.runtime.ports import Handed, StepAddress
 from orgruntime.runtime.readings import plain
+from orgruntime.runtime.routing import NOTE
+from orgruntime.runtime.whereabouts import past_of
 
 _SHOWN = 1500
 """Characters of what arrived."""
@@ -29,6 +31,11 @@ _SHOWN = 1500
 async def human_step(lab: Lab, role: Role, address: StepAddress, inbox: Payload | None, idea: IdeaId) -> Handed:
     """Hands off what the person approves or writes; nothing, where the role only takes notes."""
     gives = tuple(dict.fromkeys(edge.payload for edge in lab.manifest.graph.edges_from(role.slug)))
+    if not gives and past_of(lab, address).callers:
+        # What a person is asked by a role is answered in words; a proposal is approved.
+        if inbox is not None and inbox.type == "proposal":
+            return await _approval(lab, role, address, inbox, idea)
+        return await _answer(lab, role, address, inbox, NOTE)
     if not gives:
         lab.tell(EventKind.NOTICE, f"for {role.name}: {_words(inbox)}", role=role.slug)
         return await _handed(lab, role, address, None)

@@ -73,7 +73,7 @@ def ground(lab: Lab, call: Call) -> Ground:
     """The lead; or, for who reviews a proposal or mends one that crashed, that proposal."""
     lead = lab.ledger.lead()
     base = lead.commit if lead is not None else lab.base.id
-    reviewed = call.inbox is not None and (call.inbox.type == STATED.name or call.inbox.body.get("outcome") == MENDABLE)
+    reviewed = any(one.type == STATED.name or one.body.get("outcome") == MENDABLE for one in call.arrived)
     proposal = lab.proposal(ProposalId(inbox_proposal(call))) if reviewed else None
     if proposal is None:
         return Ground(base, lab.workspace.get(base).tree, {})

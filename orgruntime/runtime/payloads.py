@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from orgruntime.model.base import canonical_json
@@ -22,19 +23,19 @@ _TYPES: dict[FieldType, tuple[type, ...]] = {
     FieldType.CHOICE: (str,),
     FieldType.ARRAY: (list, tuple),
     FieldType.OBJECT: (dict,),
+    FieldType.INTEGER: (int, float),
+    FieldType.PATH: (str,),
+    FieldType.METRIC: (int, float),
+    FieldType.REF: (dict,),
 }
+_NUMBERS = (FieldType.NUMBER, FieldType.INTEGER, FieldType.METRIC)
+_MOST_FAULTS = 20
+"""Sentences that are said at once: an array may have a thousand items, each of them wrong."""
 
 
 def faults(kind: PayloadType, body: Mapping[str, Any]) -> list[str]:
     """What is wrong with `body` as a `kind`; empty when nothing is. Unknown fields are allowed and kept."""
-    found = []
-    for field in kind.fields:
-        if field.name not in body:
-            if field.required:
-                found.append(f"`{kind.name}` lacks the field `{field.name}` ({field.meaning or field.type.value})")
-        elif (fault := _field_fault(field, body[field.name])) is not None:
-            found.append(f"`{kind.name}`: {fault}")
-    return found
+    return list(islice(_faults(kind.name, kind.fields, body), _MOST_FAULTS))
 
 
 def choice_words(kind: PayloadType, body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -78,17 +79,51 @@ def _value(field: PayloadField, answer: str) -> Any:
         return chosen_of(field.choices, answer) or answer
     if field.type is FieldType.BOOLEAN:
         return {"yes": True, "true": True, "no": False, "false": False}.get(answer.casefold(), answer)
-    if field.type is FieldType.NUMBER:
+    if field.type in _NUMBERS:
         with suppress(ValueError):
             number = float(answer)
             return number if math.isfinite(number) else answer
     return answer
 
 
+def _faults(of: str, fields: Iterable[PayloadField], body: Mapping[str, Any]) -> Iterator[str]:
+    """`of`: the payload, and within it the way to what is looked at."""
+    for field in fields:
+        if field.name in body:
+            yield from _faults_of(of, field, body[field.name])
+        elif field.required:
+            yield f"`{of}` lacks the field `{field.name}` ({field.meaning or field.type.value})"
+
+
+def _faults_of(of: str, field: PayloadField, value: Any) -> Iterator[str]:
+    fault = _field_fault(field, value)
+    if fault is not None:
+        yield f"`{of}`: {fault}"
+    elif field.fields and field.type is FieldType.ARRAY:
+        for number, item in enumerate(value):
+            one = field.fields[0].model_copy(update={"name": f"{field.name}[{number}]"})
+            yield from _faults_of(of, one, item)
+    elif field.fields:
+        yield from _faults(f"{of}.{field.name}", field.fields, value)
+
+
 def _field_fault(field: PayloadField, value: Any) -> str | None:
     wrong_boolean = isinstance(value, bool) and field.type is not FieldType.BOOLEAN
     if wrong_boolean or not isinstance(value, _TYPES[field.type]):
-        return f"`{field.name}` must be a {field.type.value}, not {type(value).__name__}"
+        wanted = f"`{field.of}`, an object" if field.type is FieldType.REF else field.type.value
+        article = "an" if wanted[0] in "aeiou" else "a"
+        return f"`{field.name}` must be {article} {wanted}, not {type(value).__name__}"
     if field.type is FieldType.CHOICE and value not in field.choices:
         return f"`{field.name}` must be one of {', '.join(field.choices)}, not {value!r}"
+    if field.type is FieldType.PATH and not _is_below(str(value)):
+        return f"`{field.name}` must be a path below the workspace, such as `src/model.py`, not {str(value)[:100]!r}"
+    if field.type is FieldType.METRIC and isinstance(value, float) and not math.isfinite(value):
+        return f"`{field.name}` must be a finite number, not {value}"
+    if field.type is FieldType.INTEGER and isinstance(value, float) and not value.is_integer():
+        return f"`{field.name}` must be a whole number, not {value}"
     return None
+
+
+def _is_below(path: str) -> bool:
+    """Whether a text is a path that stays below the folder it starts from."""
+    return bool(path.strip()) and "\0" not in path and path[0] != "/" and ".." not in path.split("/")

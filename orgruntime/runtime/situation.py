@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from orgruntime.ledger.rows import MemoRow
 from orgruntime.ledger.tried import Tried
 from orgruntime.model.amounts import UNITS, Budget
-from orgruntime.model.ids import CommitId, InquiryId, ProposalId
+from orgruntime.model.ids import CommitId, InquiryId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Idea, RiskClass
@@ -38,6 +38,14 @@ class Situation:
     idea: str
     author: str
     arrived: Payload | None
+    asked: Payload | None
+    """What the role had asked by, where what arrived is the answer."""
+    answerer: str
+    """Name of who was asked."""
+    before: Payload | None
+    """What the role was at when it asked."""
+    caller: str
+    """Name of the role that asked and waits; empty: none does."""
     patch: str
     """Of the proposal that arrived, as itself or in its result."""
     carried: tuple[str, ...]
@@ -78,6 +86,10 @@ async def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], c
         idea=call.text,
         author=idea.author if idea is not None else "",
         arrived=call.inbox,
+        asked=call.asked,
+        answerer=_answerer(lab, call),
+        before=call.before,
+        caller=lab.manifest.role(call.past.callers[-1]).name if call.past.callers else "",
         patch=_patch(lab, call),
         carried=tuple(carried),
         base=call.base,
@@ -134,9 +146,17 @@ def _patch(lab: Lab, call: Call) -> str:
     return lab.workspace.diff(proposal.base, proposal.commit).text if proposal is not None else ""
 
 
+def _answerer(lab: Lab, call: Call) -> str:
+    """Who had the last word, where nobody answered."""
+    if call.asked is None:
+        return ""
+    last = lab.ledger.steps(call.address.inquiry)[call.address.visit - 1]
+    return lab.manifest.role(RoleSlug(last.role)).name
+
+
 def _asked(call: Call) -> str:
-    arrived = call.inbox.body if call.inbox is not None else {}
-    return " ".join([call.text, *(str(arrived.get(name, "")) for name in ("text", "hypothesis"))]).strip()
+    words = [str(one.body.get(name, "")) for one in call.arrived for name in ("text", "hypothesis")]
+    return " ".join([call.text, *words]).strip()
 
 
 def _siblings(lab: Lab, call: Call) -> dict[str, int]:

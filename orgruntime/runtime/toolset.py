@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from orgruntime.model.dialogue import ToolSpec, ToolUse
 from orgruntime.model.manifest import Manifest, Role
 from orgruntime.model.payload import FieldType, PayloadField, PayloadType
+from orgruntime.model.payload_schema import object_schema
 from orgruntime.model.research import RiskClass
 from orgruntime.runtime.grants import Grants, grants_of, named_path
+from orgruntime.runtime.routing import answers
 from orgruntime.runtime.service import ServiceTool
 from orgruntime.runtime.toolspecs import LOCAL_TOOLS
 
@@ -65,14 +66,6 @@ _DECLINE = ToolSpec(
         "required": ["reason"],
     },
 )
-_JSON_TYPES = {
-    FieldType.STRING: "string",
-    FieldType.NUMBER: "number",
-    FieldType.BOOLEAN: "boolean",
-    FieldType.CHOICE: "string",
-    FieldType.ARRAY: "array",
-    FieldType.OBJECT: "object",
-}
 
 
 @dataclass(frozen=True)
@@ -116,10 +109,11 @@ def toolset(
 
 
 def produced(manifest: Manifest, role: Role) -> tuple[str, ...]:
-    """Payload types that the role's handoffs and stand-ups carry."""
+    """Payload types that the role's handoffs and stand-ups carry, and those by which it answers who asks it."""
     graph = manifest.graph
     kinds = [edge.payload for edge in graph.edges_from(role.slug)]
     kinds += [cadence.payload for cadence in graph.cadences if cadence.role == role.slug]
+    kinds += [kind for kind in answers(graph, role.slug) if role.produces is None or kind in role.produces]
     return tuple(dict.fromkeys(kinds))
 
 
@@ -162,13 +156,10 @@ def _grants_remote(granted: frozenset[str], name: str) -> bool:
 
 
 def _hand_off(manifest: Manifest, role: Role, payload: str) -> ToolSpec:
-    kind = stated(manifest, payload)
-    properties = {field.name: _schema(field) for field in kind.fields}
-    required = [field.name for field in kind.fields if field.required]
     return ToolSpec(
         name=hand_off_name(payload),
         description=_hand_off_words(manifest, role, payload),
-        input_schema={"type": "object", "properties": properties, "required": required},
+        input_schema=object_schema(stated(manifest, payload).fields),
     )
 
 
@@ -177,6 +168,8 @@ def _hand_off_words(manifest: Manifest, role: Role, payload: str) -> str:
         manifest.role(edge.target).name for edge in manifest.graph.edges_from(role.slug) if edge.payload == payload
     ]
     to = f" to {' or '.join(dict.fromkeys(targets))}" if targets else ""
+    if payload in answers(manifest.graph, role.slug):
+        to += f"{', or' if to else ''} back to whoever asked you"
     if payload == STATED.name:
         return (
             f"End the step: hand off{to} the editable files as they stand in your worktree now, as a proposal to be "
@@ -184,12 +177,3 @@ def _hand_off_words(manifest: Manifest, role: Role, payload: str) -> str:
             "at once, or is code that was measured before comes back with the reason."
         )
     return f"End the step: hand off a `{payload}`{to}."
-
-
-def _schema(field: PayloadField) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": _JSON_TYPES[field.type]}
-    if field.type is FieldType.CHOICE:
-        schema["enum"] = list(field.choices)
-    if field.meaning:
-        schema["description"] = field.meaning
-    return schema

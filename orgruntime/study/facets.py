@@ -205,6 +205,7 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
     PayloadField: {
         "name": Facet("name"), "type": Facet("type"), "required": Facet("required"), "meaning": Facet("meaning"),
         "choices": Facet("choices"), "by_runtime": Facet("filled in by the runtime"),
+        "of": Facet("fields of"), "fields": Facet("inner fields"),
     },
     AgentGraph: {
         "handoffs": Facet("handoffs"), "cadences": Facet("cadences"), "entries": Facet("ideas enter at"),

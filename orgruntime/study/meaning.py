@@ -26,7 +26,7 @@ from orgruntime.model.manifest import (
     RoleKind,
     ToolServer,
 )
-from orgruntime.model.payload import PayloadType
+from orgruntime.model.payload import PayloadField, PayloadType
 from orgruntime.model.species import panel_text
 from orgruntime.plan.plan import DialPlan
 from orgruntime.study.changes import Change, Difference, Effect, Kind, Topic
@@ -410,6 +410,7 @@ _SPECIAL: dict[tuple[type[Noun], str], Callable[[Any, Any, _Place], list[Change]
     (Manifest, "graph"): _graph,
     (Manifest, "sources"): _sources,
     (PayloadType, "fields"): _payload_fields,
+    (PayloadField, "fields"): _payload_fields,
     (Role, "prompt"): _text,
     (Role, "description"): _text,
 }

@@ -15,6 +15,7 @@ from cli_cases import Said, assert_one_sentence, orgrun, orgrun_process
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from git_daemon import git, serving
+from git_https import serving_https
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,6 +177,27 @@ class TestForkOfARepository:
             (change["path"], str(change["before"]), change["after"]) for change in found if change["topic"] != "files"
         }
         assert_one_sentence(missing, 2, "is no org", "there are orgs in orgs/microgpt-lab")
+
+    def test_a_repository_over_https(self, monorepo, tmp_path, monkeypatch):
+        old = git(monorepo, "rev-parse", "v1")
+        (monorepo / "examples/microgpt/train.py").write_text("# newer\n")
+        committed(monorepo)
+        with serving_https(tmp_path, tmp_path) as (address, certificate):
+            place = f"{address}/theirs//orgs/microgpt-lab"
+            assert_one_sentence(orgrun("fork", f"{place}@v1", tmp_path / "none"), 2, "cannot be fetched", "certificate")
+            monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+            for ref, name in (("@v1", "tag"), (f"@{old}", "commit"), ("@main", "branch"), ("", "newest")):
+                assert orgrun("fork", f"{place}{ref}", tmp_path / name).code == 0
+            assert_one_sentence(orgrun("fork", f"{place}@v2", tmp_path / "none"), 2, "no branch, tag or commit `v2`")
+        forks = {name: tmp_path / name for name in ("tag", "commit", "branch", "newest")}
+        locks = {name: json.loads((fork / "org.lock.json").read_text())["origin"] for name, fork in forks.items()}
+        assert {name: lock["commit"] == old for name, lock in locks.items()} == {
+            "tag": True, "commit": True, "branch": False, "newest": False,
+        }  # fmt: skip
+        assert (locks["tag"]["source"], locks["tag"]["ref"]) == (f"{address}/theirs", "v1")
+        assert (forks["newest"] / "workspace/train.py").read_text() == "# newer\n"
+        assert (forks["tag"] / "workspace/train.py").read_bytes() == (ROOT / "examples/microgpt/train.py").read_bytes()
+        assert not (tmp_path / "none").exists()
 
     def test_what_is_not_committed_is_not_forked_in_silence(self, monorepo, tmp_path):
         org = monorepo / "orgs" / "microgpt-lab"

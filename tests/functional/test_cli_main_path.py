@@ -117,6 +117,23 @@ def test_logs_prints_events_and_what_a_trial_printed(finished):
     assert_one_sentence(orgrun("logs", "r1", "999", "--runs", finished.runs), 2, "no trial '999'", "1 to")
 
 
+def test_every_trial_and_proposal_says_which_dial_decided(finished):
+    newest = json.loads(orgrun("explain", "decisions", "--runs", finished.runs, "--json").out)["decisions"]
+    assert newest
+    number = newest[-1]["number"]
+    one = json.loads(orgrun("explain", f"d{number}", "--run", "r1", "--runs", finished.runs, "--json").out)
+    assert one["decisions"] == [newest[-1]]
+    first = orgrun("explain", "1", "--runs", finished.runs).out
+    assert "a noise trial of" in first
+    assert "[baseline first]" in first
+    trial = next(e["data"] for e in finished.events if e["event"] == "trial" and e["data"]["proposal"])
+    told = orgrun("explain", trial["proposal"], "--runs", finished.runs).out
+    assert f"{trial['proposal']} → " in told
+    assert "start-trial" in told
+    assert_one_sentence(orgrun("explain", "d999999", "--runs", finished.runs), 2, "no decision d999999", "decisions")
+    assert_one_sentence(orgrun("explain", "pq999.9", "--runs", finished.runs), 2, "has no trial", "its trials are")
+
+
 def test_every_certificate_verifies_by_arithmetic_beside_its_run_and_alone(finished, tmp_path):
     certificates = sorted((finished.folder / "certificates").glob("*.json"))
     assert certificates

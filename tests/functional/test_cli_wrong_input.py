@@ -236,6 +236,31 @@ class TestVerify:
         assert_one_sentence(orgrun("verify", tmp_path), 2, "cannot be read")
 
 
+class TestSchema:
+    def test_a_payload_without_a_name(self):
+        assert_one_sentence(orgrun("schema", "payload"), 2, "takes a NAME", "orgrun schema payload result")
+
+    def test_a_name_of_nothing(self):
+        assert_one_sentence(orgrun("schema", "role", "result"), 2, "takes a NAME")
+
+    def test_an_unknown_payload(self):
+        assert_one_sentence(orgrun("schema", "payload", "resolt"), 2, "did you mean `result`?")
+
+    def test_a_payload_of_an_org(self, org):
+        (org / "schemas").mkdir()
+        content = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
+        (org / "schemas" / "survey.schema.json").write_text(json.dumps(content))
+
+        said = orgrun("schema", "payload", "survey", "--org", org)
+
+        assert {key: json.loads(said.out)[key] for key in content} == content
+
+    def test_an_org_with_errors(self, org):
+        (org / "schemas").mkdir()
+        (org / "schemas" / "survey.schema.json").write_text("{")
+        assert_one_sentence(orgrun("schema", "payload", "survey", "--org", org), 2, "has errors", "orgrun check")
+
+
 class TestIdea:
     def test_an_empty_idea(self):
         assert_one_sentence(orgrun("idea", "r1", "  "), 2, "an idea is a text")

@@ -134,6 +134,28 @@ def test_files_that_others_write_are_seen(home: Path, program: Path) -> None:
     editor.kill()
 
 
+def test_settings_are_those_of_check(home: Path, program: Path) -> None:
+    editor = Editor()
+    editor.start(home, capabilities={"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}})
+    text = program.read_text(encoding="utf-8").replace("when promising", "when promisng")
+    uri = editor.open(program, text)
+    assert [(one["code"], one["severity"]) for one in editor.findings(uri)] == [("ORG304", 1)]
+    settings = program.parent / ".orgrun.toml"
+    changed = {"changes": [{"uri": settings.as_uri(), "type": 1}]}
+
+    settings.write_text('[check.severity]\nORG304 = "warning"\n', encoding="utf-8")
+    editor.tell("workspace/didChangeWatchedFiles", changed)
+    assert [(one["code"], one["severity"]) for one in editor.findings(uri)] == [("ORG304", 2)]
+    settings.write_text("[check.severity]\nORG3040 = 1\n", encoding="utf-8")
+    editor.tell("workspace/didChangeWatchedFiles", changed)
+    assert [(one["code"], one["severity"]) for one in editor.findings(uri)] == [("ORG304", 1)]
+
+    said = [one["params"]["message"] for one in editor.requests if one["method"] == "window/showMessage"]
+    assert len(said) == 1
+    assert "ORG3040" in said[0]
+    editor.kill()
+
+
 def test_definitions(editor: Editor, home: Path, program: Path) -> None:
     text = program.read_text(encoding="utf-8")
     text += "\n## Payloads\n\n| payload | field |\n|---|---|\n| survey | done |\n"

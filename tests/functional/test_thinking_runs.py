@@ -87,6 +87,19 @@ def test_most_of_what_a_model_reads_is_read_from_its_cache(thought: Thought) -> 
 
 
 @pytest.mark.ray
+def test_status_says_what_became_of_calls_and_what_a_cache_held(thought: Thought) -> None:
+    said = orgrun("status", "r1", "--runs", thought.runs)
+    (line,) = [line for line in said.out.splitlines() if line.startswith("model ")]
+    assert "scripted: " in line
+    (used,) = json.loads(orgrun("status", "r1", "--runs", thought.runs, "--json").out)["models"]
+    total = thought.total
+    assert used["cached"] == total.cache_read / (total.input + total.cache_read + total.cache_write)
+    assert f"{used['cached']:.0%} of the input from its cache" in line
+    assert (used["model"], used["failed"]) == ("scripted", {})
+    assert used["calls"] == used["attempts"] > 0
+
+
+@pytest.mark.ray
 def test_the_transcript_of_a_role_is_printed(thought: Thought) -> None:
     said = orgrun("logs", "r1", "thinker", "--runs", thought.runs)
     assert said.code == 0, said.err

@@ -10,5 +10,9 @@ CODE = NOT_A_ROLE
 
 def left(why: str, *, is_plain: bool) -> Fault:
     """`is_plain`: the file is sound and merely has no front matter."""
-    help = "nothing, if it is no role; else begin it with front matter, or link it" if is_plain else ""
+    help = (
+        "nothing has to be done if it is no role; otherwise begin it with front matter, or link it in the program"
+        if is_plain
+        else ""
+    )
     return Fault(CODE, f"not read as a role: {why}", help)

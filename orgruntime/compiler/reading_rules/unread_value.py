@@ -1,4 +1,4 @@
-"""A value of a role file, or a part of it, that has a shape which is not read."""
+"""A value of a role file or of a payload's schema, or a part of it, that has a shape which is not read."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def undecided(text: str, key: str) -> Fault:
 def comment(words: str, key: str) -> Fault:
     message = f"`{words[:40]}` is a comment to YAML and is not read as part of `{key}`"
     return Fault(CODE, message, "put the whole value in quotes, or a space behind the `#`")
+
+
+def keyword(name: str, what: str) -> Fault:
+    message = f"the keyword `{name}` of `{what}` is not enforced when a payload is handed off"
+    return Fault(CODE, message, "take it out, or say it in the `description`, which the role reads")
 
 
 def second_hints() -> Fault:

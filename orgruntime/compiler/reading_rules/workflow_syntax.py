@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orgruntime.diagnostics.codes import WORKFLOW_SYNTAX
 from orgruntime.diagnostics.diagnostic import Fault
-from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.diagnostics.nearest import nearest
 
 CODE = WORKFLOW_SYNTAX
 
@@ -19,22 +19,26 @@ def outside_the_list() -> Fault:
 
 
 def no_source(found: str) -> Fault:
-    return Fault(CODE, f"a handoff begins with a link to a role, and here stands {found}", _ROLE)
+    return Fault(CODE, f"an item begins with a link to a role, not with {found}", _ROLE)
 
 
 def no_verb(found: str, word: str) -> Fault:
-    message = f"behind the first role must stand `→`, `asks` or `every`, and here stands {found}"
-    return Fault(CODE, message, did_you_mean(word, ("every", "asks")))
+    near = nearest(word, ("every", "asks"))
+    help = "write `→` to hand work on, `asks` to call a role and wait for its answer, `every` for a schedule"
+    message = f"after the first role comes `→`, `asks` or `every`, not {found}"
+    return Fault(CODE, message, f"did you mean `{near}`?" if near else help)
 
 
 def no_target(found: str, verb: str) -> Fault:
-    return Fault(CODE, f"behind `{verb}` must stand a link to a role, and here stands {found}", _ROLE)
+    return Fault(CODE, f"after `{verb}` comes a link to a role, not {found}", _ROLE)
 
 
 def no_payload(found: str, word: str) -> Fault:
     """`word`: what stands there, where it may be the payload's name without its marks."""
-    help = f"write it in backticks: ``: `{word}` ``" if word.isidentifier() else _PAYLOAD
-    return Fault(CODE, f"the payload that is handed over is missing: here stands {found}", help)
+    if word.isidentifier():
+        message = f"what is handed off (the payload) stands in backticks, and `{word}` does not"
+        return Fault(CODE, message, f"write ``: `{word}` ``")
+    return Fault(CODE, f"what is handed off (the payload) is missing: here stands {found}", _PAYLOAD)
 
 
 def not_understood(found: str) -> Fault:
@@ -47,19 +51,20 @@ def second_condition(word: str) -> Fault:
 
 
 def no_clause(found: str, word: str) -> Fault:
-    message = f"{found} begins no clause"
-    return Fault(CODE, message, did_you_mean(word, ("when", "otherwise", "at most")))
+    near = nearest(word, ("when", "otherwise", "at most"))
+    help = "after the payload may come `when …`, `otherwise` and `at most N times`, with commas between"
+    return Fault(CODE, f"{found} is not understood here", f"did you mean `{near}`?" if near else help)
 
 
 def no_condition(found: str, word: str) -> Fault:
     """`word`: behind which a word is missing, `when` or `is`."""
-    message = f"behind `{word}` must stand a word, and here stands {found}"
+    message = f"after `{word}` comes a word, not {found}"
     return Fault(CODE, message, "write, for example, `when promising` or `when size is small`")
 
 
 def no_bound(found: str) -> Fault:
     return Fault(
-        CODE, f"a bound is `at most N times`, and here stands {found}", "write, for example, `at most 3 times`"
+        CODE, f"a bound is written `at most N times`, not with {found}", "write, for example, `at most 3 times`"
     )
 
 
@@ -68,7 +73,7 @@ def bad_number(why: str, help: str) -> Fault:
 
 
 def too_large(text: str, most: int) -> Fault:
-    return Fault(CODE, f"`{text}` is above {most}", "write a smaller number")
+    return Fault(CODE, f"`{text}` is more than {most:,}, the most that may stand here", "write a smaller number")
 
 
 def no_period(why: str) -> Fault:

@@ -16,6 +16,6 @@ def check(facts: Facts, findings: Findings) -> None:
     trials = facts.program.budget.trials
     if trials is not None and trials <= BASELINE_TRIALS:
         node = facts.node("budget.trials")
-        message = f"the noise floor alone takes {BASELINE_TRIALS} trials, so {trials} leave none for a proposal"
+        message = f"a run first measures its noise, in {BASELINE_TRIALS} trials, so {trials} leave none for a proposal"
         help = "raise `trials`; `orgrun plan` says how many a certificate takes"
         findings.add(CODE, node.span if node else facts.top, message, help)

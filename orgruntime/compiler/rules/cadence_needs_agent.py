@@ -15,4 +15,5 @@ def check(facts: Facts, findings: Findings) -> None:
         kind = facts.by_slug[edge.source.slug].kind
         if edge.target is None and kind is not RoleKind.AGENT:
             message = f"`{edge.source.slug}` is of kind `{kind}` and cannot be called on a schedule"
-            findings.add(CODE, edge.source_span, message, "only agents have a cadence; trials are called by handoffs")
+            help = "only agents can; what measures is called by handoffs, and people are asked by them"
+            findings.add(CODE, edge.source_span, message, help)

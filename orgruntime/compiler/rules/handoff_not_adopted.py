@@ -14,8 +14,8 @@ def check(facts: Facts, findings: Findings) -> None:
     edges = {(edge.source.slug, edge.target.slug) for edge in facts.edges if edge.target}
     if not facts.whole:
         return
+    former = {old: role.slug for role in facts.roles for old in role.was}
     for role, hints in facts.asked:
-        former = {old: other.slug for other in facts.roles for old in other.was}
         for node in hints.hands_off_to:
             name = slug_named(node.text)
             target = former.get(name, name)

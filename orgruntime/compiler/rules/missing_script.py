@@ -14,10 +14,11 @@ CODE = MISSING_SCRIPT
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for _, node in facts.commands() if facts.root else ():
+    for key, node in facts.commands() if facts.root else ():
         script = script_of(node.text)
         if script and facts.root and not os.path.isfile(facts.root / script):
             at = node.text.find(script)
             help = did_you_mean(script, [name for name in facts.workspace_files if name.endswith((".py", ".sh"))])
             help = help or "check the path; it is relative to the workspace"
-            findings.add(CODE, node.part(at, at + len(script)), f"the workspace has no `{script}`", help)
+            message = f"`workspace.{key}` runs `{script}`, and the workspace has no such file"
+            findings.add(CODE, node.part(at, at + len(script)), message, help)

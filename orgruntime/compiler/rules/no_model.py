@@ -15,5 +15,5 @@ def check(facts: Facts, findings: Findings) -> None:
         if role.kind is RoleKind.AGENT and not role.species:
             cell = "" if role.builtin else ", or fill its cell `model`"
             help = f"add `models: {{default: …}}`{cell}; `search/tpe` needs no key"
-            message = f"nothing stands behind the role `{role.slug}`: it has no model"
+            message = f"no model serves the role `{role.slug}`, so it could do nothing"
             findings.add(CODE, facts.places[role.slug], message, help)

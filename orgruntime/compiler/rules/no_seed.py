@@ -13,6 +13,6 @@ CODE = NO_SEED
 def check(facts: Facts, findings: Findings) -> None:
     for key, node in facts.commands():
         if key != "setup" and split(node.text) is not None and "{seed}" not in node.text:
-            message = f"`workspace.{key}` does not use {{seed}}, so its trials cannot be told from luck"
+            message = f"`workspace.{key}` does not use {{seed}}, so a gain cannot be told from luck"
             help = "pass `{seed}` to the program and let it decide every random choice"
             findings.add(CODE, node.span, message, help)

@@ -19,6 +19,8 @@ def check(facts: Facts, findings: Findings) -> None:
             (role.resources.gpus, radius.gpus, f"takes {role.resources.gpus:g} GPUs", f"gpus: {role.resources.gpus:g}"),
         ):
             if much > most:
-                message = f"a trial of `{role.slug}` {words}, above the blast radius of {most:g}: each needs approval"
+                message = (
+                    f"a trial of `{role.slug}` {words}; above {most:g} (the blast radius) a person must approve it"
+                )
                 help = f"set `risk: {{preset: {appetite.preset}, blast_radius: {{{key}}}}}`, or make the trial smaller"
                 findings.add(CODE, facts.places[role.slug], message, help)

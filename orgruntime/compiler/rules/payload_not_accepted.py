@@ -23,6 +23,6 @@ def check(facts: Facts, findings: Findings) -> None:
             if (reason := kind_takes_other(role, node.text)) is not None:
                 findings.add(CODE, node.span, *reason)
         place = hints.places.get("consumes")
-        if role.slug in facts.entries and role.consumes is not None and "idea" not in role.consumes and place:
+        if place and role.consumes is not None and "idea" not in role.consumes and role.slug in facts.entries:
             message = f"ideas of the queue come to `{role.slug}` first, and it says that it consumes other payloads"
             findings.add(CODE, place, message, "add `idea`, or let another role hand it work")

@@ -23,8 +23,8 @@ def check(facts: Facts, findings: Findings) -> None:
             if role.kind is not RoleKind.EXPERIMENT or bound is None or not stake * bound < asked <= bound:
                 continue
             message = (
-                f"one trial of `{role.slug}` may take {time_text(asked)} of {what} time, and the largest stake is"
-                f" {100 * stake:g} % of {time_text(bound)}: none would ever start"
+                f"one trial of `{role.slug}` may take {time_text(asked)} of {what} time, and the appetite stakes"
+                f" at most {100 * stake:g} % of {time_text(bound)} on one: none would ever start"
             )
             help = f"raise `{what.lower()}_hours` above {time_text(asked / stake)}, or `risk.largest_stake`"
             findings.add(CODE, facts.places[role.slug], message, help)

@@ -17,6 +17,10 @@ def check(facts: Facts, findings: Findings) -> None:
         for match in placeholders(node.text):
             if match[1] in known:
                 continue
-            help = did_you_mean(match[1], known) if known else "this command runs once a node and takes no placeholders"
+            help = (
+                did_you_mean(match[0], [f"{{{name}}}" for name in known])
+                if known
+                else "this command runs once a node and takes no placeholders"
+            )
             span = node.part(match.start(), match.end())
             findings.add(CODE, span, f"`workspace.{key}` has the unknown placeholder `{match[0]}`", help)

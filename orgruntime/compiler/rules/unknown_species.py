@@ -20,4 +20,4 @@ def check(facts: Facts, findings: Findings) -> None:
         if (in_family and text not in KEY_FREE) or bare:
             near = bare or nearest(text, KEY_FREE)
             help = f"did you mean `{near}`?" if near else did_you_mean(text, KEY_FREE)
-            findings.add(CODE, node.span, f"unknown species `{text}`", help)
+            findings.add(CODE, node.span, f"no model or search algorithm is called `{text}`", help)

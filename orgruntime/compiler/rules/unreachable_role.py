@@ -16,6 +16,6 @@ def check(facts: Facts, findings: Findings) -> None:
     found = reached(facts.sound, facts.entries)
     for role in facts.roles:
         if role.slug not in found:
-            help = "add a handoff to it, a cadence, or remove it from `## Roles`"
+            help = "add a handoff to it or call it on a schedule (`every 20 trials`), or remove it from `## Roles`"
             message = f"no handoff leads to the role `{role.slug}`, so it can never work"
             findings.add(CODE, facts.places[role.slug], message, help)

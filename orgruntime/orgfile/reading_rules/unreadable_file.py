@@ -29,3 +29,7 @@ def failed(file: str, reason: str) -> Fault:
 def leads_out(file: str) -> Fault:
     message = f"`{file}` leads out of the folder that the editor has opened, and is not read"
     return Fault(CODE, message, "copy the file in, or open the folder that holds it")
+
+
+def leaves_the_org(file: str) -> Fault:
+    return Fault(CODE, f"`{file}` leads out of the org, and is not read", "put a copy of the file there")

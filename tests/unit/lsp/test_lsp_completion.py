@@ -17,7 +17,7 @@ from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.completion import complete_program, complete_role
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.symbols import program_symbols, role_symbols
-from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType
+from orgruntime.model.payload import STANDARD_PAYLOADS, FieldType
 from orgruntime.model.tools import BUILT_IN
 from orgruntime.orgfile.source import Source, decode, read_source
 
@@ -25,6 +25,7 @@ PROGRAM = (LAB / "program.md").read_text(encoding="utf-8")
 RESEARCHER, TRAINER = "[Researcher](roles/researcher.md)", "[Trainer](../../roles/trainer.md)"
 REFEREE, SCRIBE = "[Referee](../../roles/referee.md)", "[Scribe](../../roles/scribe.md)"
 ROLES = ["Researcher", "Trainer", "Referee", "Scribe", "Critic", "Director", "Simplifier"]
+PAYLOADS = ["idea", "proposal", "result", "verdict", "memo", "note", "hypothesis", "experiment_plan", "finding"]
 OUTCOMES = ["promising", "kept", "worse", "crashed", "conflicted", "invalid", "duplicate", "unmeasured"]
 
 
@@ -49,7 +50,7 @@ def offered(text: str) -> dict[str, str]:
         (f"{RESEARCHER} → {TRAINER}: ‸", ["proposal"], ""),
         (f"{RESEARCHER} → {TRAINER}: `pro‸`", ["proposal"], "pro"),
         (f"{RESEARCHER} → {SCRIBE}: `‸", ["proposal"], ""),
-        ("[Director](../../roles/director.md) → [Scribe](../../roles/scribe.md): `‸", list(BUILTIN_PAYLOADS), ""),
+        ("[Director](../../roles/director.md) → [Scribe](../../roles/scribe.md): `‸", PAYLOADS, ""),
         (f"{TRAINER} → {REFEREE}: `‸`", ["result"], ""),
         (f"{TRAINER} → {REFEREE}: `result`‸", [], ""),
         (f"{TRAINER} → {REFEREE}: `result` ‸", ["when", "otherwise", "at most 2 times"], " "),
@@ -73,7 +74,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
 @pytest.mark.parametrize(
     ("old", "new", "labels", "replaces"),
     [
-        ("format: orgruntime/1\n", "‸\n", ["format", "models", "tools", "mcp_servers", "imports"], ""),
+        ("format: orgruntime/1\n", "‸\n", ["format", "models", "tools", "mcp_servers", "imports", "requires"], ""),
         ("format: orgruntime/1\n", "format: ‸\n", ["orgruntime/1"], ""),
         ("  direction: minimize\n", "  ‸\n", ["direction", "target"], ""),
         ("direction: minimize", "direction: mi‸", ["minimize", "maximize"], "mi"),
@@ -118,9 +119,10 @@ def test_payloads_of_the_org_and_their_conditions() -> None:
     items = PROGRAM.replace("digest/ledger", "claude-opus-5-5").replace(
         "5. [Scribe]", "5. [Scribe](../../roles/scribe.md) → [Researcher](roles/researcher.md): `‸`\n6. [Scribe]"
     )
-    assert list(offered(items + table)) == ["idea", "proposal", "memo", "note", "survey"]
+    assert list(offered(items + table)) == ["idea", "proposal", "memo", "note", *STANDARD_PAYLOADS, "survey"]
     assert list(offered(items.replace("`‸`", "`survey`, when ‸") + table)) == ["done", "depth is low", "depth is high"]
-    assert set(offered(PROGRAM + table + "| survey | x | ‸ | yes |\n")) == set(FieldType)
+    types = {*FieldType, "ref(survey)", *(f"ref({name})" for name in PAYLOADS)} - {FieldType.REF}
+    assert set(offered(PROGRAM + table + "| survey | x | ‸ | yes |\n")) == types
     assert list(offered(PROGRAM + table + "| survey | x | string | ‸ |\n")) == ["yes", "no"]
 
 
@@ -134,8 +136,8 @@ def test_payloads_of_the_org_and_their_conditions() -> None:
         ("tools: [‸]", ["Read", "Bash"]),
         ("tools: Read, ‸", ["Read", "Bash"]),
         ("org: {tools: [‸]}", ["Read", "Bash"]),
-        ("org: {produces: [‸]}", list(BUILTIN_PAYLOADS)),
-        ("org:\n  consumes: idea, ‸", list(BUILTIN_PAYLOADS)),
+        ("org: {produces: [‸]}", PAYLOADS),
+        ("org:\n  consumes: idea, ‸", PAYLOADS),
         ("org: {hands_off_to: [‸]}", ["referee", "researcher", "scribe", "trainer"]),
         ("org: {risk: ‸}", ["cautious", "balanced", "bold"]),
         ("org: {risk: {‸}}", ["preset", "blast_radius"]),
@@ -157,7 +159,7 @@ def test_front_matter_of_a_role(front: str, labels: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("column", "labels"),
-    [("memory", ["none", "own", "org"]), ("risk", ["cautious", "balanced", "bold"]), ("produces", [*BUILTIN_PAYLOADS])],
+    [("memory", ["none", "own", "org"]), ("risk", ["cautious", "balanced", "bold"]), ("produces", PAYLOADS)],
 )
 def test_cells_for_what_role_files_hint_at(column: str, labels: list[str]) -> None:
     table = f"| role | {column} |\n|---|---|\n| {SCRIBE} | ‸ |\n\n## Workflow"

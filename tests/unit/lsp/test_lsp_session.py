@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.lsp.check import check_unit
+from orgruntime.lsp.check import WORTH_REMEMBERING, check_remembering, check_unit
 from orgruntime.lsp.session import Session
 
 PROGRAM = "---\nformat: orgruntime/1\n---\n# Lab\n\n## Roles\n\n| role |\n|---|\n| [A](roles/a.md) |\n"
@@ -46,6 +46,50 @@ def test_the_unit_of_a_file(lab: Path, path: str, unit: str | None) -> None:
     root = lab.parent
 
     assert Session().unit_of(root / path) == (root / unit if unit else None)
+
+
+def test_settings_beside_the_org_judge_as_they_do_for_check(lab: Path) -> None:
+    role = lab / "roles" / "a.md"
+    role.write_text("---\nname: A\nlabel: x\nnmae: y\n---\nWords.\n", encoding="utf-8")
+    session = Session(folders=(lab,))
+
+    def codes() -> list[tuple[str, str]]:
+        return [(one.code, one.severity.value) for one in check_unit(lab, session.reader(lab)).diagnostics[role]]
+
+    assert codes() == [("ORG114", "info"), ("ORG122", "warning")]
+    (lab / ".orgrun.toml").write_text('[check.severity]\nORG122 = "error"\n[check.ignore]\n"roles/*" = ["ORG114"]\n')
+    assert codes() == [("ORG122", "error")]
+    (lab / ".orgrun.toml").write_text("[check\n")
+    assert codes() == [("ORG114", "info"), ("ORG122", "warning")]
+    assert "is not TOML" in check_unit(lab, session.reader(lab)).fault
+
+
+def test_a_large_org_is_remembered_and_a_change_is_seen(lab: Path) -> None:
+    for number in range(WORTH_REMEMBERING):
+        (lab / "roles" / f"r{number:02}.md").write_text(f"---\nname: R{number}\n---\nWords.\n", encoding="utf-8")
+    session, role = Session(folders=(lab,)), lab / "roles" / "a.md"
+
+    found, memory = check_remembering(lab, session.reader(lab), None)
+    again, memory = check_remembering(lab, session.reader(lab), memory)
+    assert memory is not None
+    role.write_text("---\nname: R\nnmae: x\n---\nWords.\n", encoding="utf-8")
+    changed, memory = check_remembering(lab, session.reader(lab), memory)
+
+    assert again == found
+    assert memory is not None
+    assert [one.code for one in changed.diagnostics[role] if one not in found.diagnostics[role]] == ["ORG122"]
+    assert changed.diagnostics == check_unit(lab, session.reader(lab)).diagnostics
+
+
+def test_payloads_of_files_are_known(lab: Path) -> None:
+    (lab / "schemas").mkdir()
+    (lab / "schemas" / "survey.schema.json").write_text(
+        '{"type": "object", "properties": {"done": {"type": "boolean"}}}'
+    )
+    view = opened(lab / "program.md", PROGRAM, lab).view(lab / "program.md")
+
+    assert view is not None
+    assert [field.name for field in view.payloads["survey"].fields] == ["done"]
 
 
 def test_the_editor_goes_before_the_disk(lab: Path) -> None:

@@ -148,6 +148,23 @@ async def test_the_next_model_of_the_chain_is_asked(books: Books) -> None:
     ]  # fmt: skip
 
 
+async def test_two_entries_of_one_species_are_told_apart_by_name(books: Books) -> None:
+    slow, quick = M.model_copy(update={"fallback": "quick"}), M.model_copy(update={"name": "quick"})
+    other = ModelSpec(name="other", species="claude-haiku-5-5")
+
+    def says(model: ModelSpec, call: ModelCall) -> ModelReply:
+        if model.name == "m":
+            raise ModelError(ModelFault.BROKEN, "broke off", usage=Usage(input=5))
+        return GOOD
+
+    door = gateway(books, ScriptedModels(says), slow, quick, other, patience=SHORT)
+    await door.ask("a", ROLE, "m", call())
+    await door.ask("b", ROLE, "other", call())
+    spent = {row.species: row.amounts.tokens for row in books.ledger.spend_by()}
+    assert spent.keys() == {"m", "quick", "claude-haiku-5-5"}
+    assert spent["m"] == 15, "three tries that were charged, and who answered is another row"
+
+
 async def test_a_chain_that_is_a_ring_ends(books: Books) -> None:
     models = ScriptedModels(fails(ModelFault.INVALID, usage=Usage(input=5)))
     with pytest.raises(GatewayError) as told:

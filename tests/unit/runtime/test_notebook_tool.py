@@ -11,6 +11,7 @@ from recorded import CRITIC, SCRIBE, Recorded, recorded
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.memory import LONGEST_FINDING, MOST_FINDINGS, FindingState
+from orgruntime.runtime.briefing import system_blocks
 from orgruntime.runtime.notebook import notebook_text
 from orgruntime.runtime.services.notebook_tool import TOOL
 from orgruntime.testing.lab import RESEARCHER
@@ -45,6 +46,16 @@ async def test_without_evidence_it_must_be_called_a_hunch(lab: Recorded) -> None
     assert "say `hunch: true`" in refused.text
     await lab.use(TOOL, n=2, action="add", text="deep is good", hunch=True)
     assert notebook_text(lab.lab) == "f1 (researcher; a hunch, without evidence) deep is good"
+
+
+async def test_a_full_notebook_is_told_whole_and_can_be_read_in_parts(lab: Recorded) -> None:
+    for n in range(MOST_FINDINGS):
+        await add(lab, f"{n:02} ".ljust(LONGEST_FINDING, "x"), n)
+    blocks = system_blocks(lab.lab.manifest, lab.lab.numbers, lab.lab.manifest.roles[0], notebook_text(lab.lab))
+    assert all(f" {n:02} " in blocks[-1] for n in range(MOST_FINDINGS))
+    assert "the rest is left out" in (await lab.use(TOOL, n=90, action="read")).text
+    some = (await lab.use(TOOL, n=91, action="read", ids=["f1", f"f{MOST_FINDINGS}"])).text.splitlines()
+    assert [line.split()[0] for line in some[1:]] == ["f1", f"f{MOST_FINDINGS}"]
 
 
 @pytest.mark.parametrize("name", ["pq9.0", "trial 1", "c1", "memo 2", "everybody knows", "", "1 OR 1=1"])

@@ -23,17 +23,17 @@ def manifests() -> st.SearchStrategy[Manifest]:
     return nouns(Manifest)
 
 
-def nouns(kind: type[Noun]) -> st.SearchStrategy[Any]:
-    return st.fixed_dictionaries({name: field_values(field) for name, field in kind.model_fields.items()}).map(
-        lambda found: kind(**found)
-    )
+def nouns(kind: type[Noun], around: tuple[type[Noun], ...] = ()) -> st.SearchStrategy[Any]:
+    """`around`: the nouns that this one is to be a part of. Of its own kind it has one inside, and that has none."""
+    fields = {name: field_values(field, (*around, kind)) for name, field in kind.model_fields.items()}
+    return st.fixed_dictionaries(fields).map(lambda found: kind(**found))
 
 
-def field_values(field: FieldInfo) -> st.SearchStrategy[Any]:
-    return values(field.annotation, tuple(field.metadata))
+def field_values(field: FieldInfo, around: tuple[type[Noun], ...] = ()) -> st.SearchStrategy[Any]:
+    return values(field.annotation, tuple(field.metadata), around)
 
 
-def values(kind: Any, limits: tuple[Any, ...] = ()) -> st.SearchStrategy[Any]:
+def values(kind: Any, limits: tuple[Any, ...] = (), around: tuple[type[Noun], ...] = ()) -> st.SearchStrategy[Any]:
     """Values of an annotation, within pydantic's limits."""
     if isinstance(kind, NewType):
         return values(kind.__supertype__, limits)
@@ -41,19 +41,20 @@ def values(kind: Any, limits: tuple[Any, ...] = ()) -> st.SearchStrategy[Any]:
     if origin is Literal:
         return st.sampled_from(inner)
     if origin in (Union, types.UnionType):
-        return st.one_of(*(st.none() if one is type(None) else values(one, limits) for one in inner))
+        return st.one_of(*(st.none() if one is type(None) else values(one, limits, around) for one in inner))
     if origin is tuple:
-        return st.lists(values(inner[0]), max_size=3).map(tuple)
+        most = {0: 3, 1: 1}.get(around.count(inner[0]), 0)
+        return st.lists(values(inner[0], (), around), max_size=most).map(tuple) if most else st.just(())
     if origin is dict:
         return st.dictionaries(values(inner[0]), values(inner[1]), max_size=2)
-    return _plain(kind, limits)
+    return _plain(kind, limits, around)
 
 
-def _plain(kind: Any, limits: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+def _plain(kind: Any, limits: tuple[Any, ...], around: tuple[type[Noun], ...]) -> st.SearchStrategy[Any]:
     if issubclass(kind, Enum):
         return st.sampled_from(list(kind))
     if issubclass(kind, Noun):
-        return nouns(kind)
+        return nouns(kind, around)
     if kind is bool:
         return st.booleans()
     if kind is str:
@@ -109,9 +110,10 @@ def fields_below(kind: type[Noun], seen: set[tuple[type[Noun], str]] | None = No
     """Every field that a noun of this kind can hold, at any depth."""
     seen = set() if seen is None else seen
     for name, field in kind.model_fields.items():
-        seen.add((kind, name))
-        for inner in _kinds(field.annotation):
-            fields_below(inner, seen)
+        if (kind, name) not in seen:
+            seen.add((kind, name))
+            for inner in _kinds(field.annotation):
+                fields_below(inner, seen)
     return seen
 
 

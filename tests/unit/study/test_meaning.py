@@ -39,6 +39,7 @@ from orgruntime.study.changes import Change, Effect, Kind, Topic
 from orgruntime.study.meaning import DERIVED, difference_of
 from orgruntime.study.report import render
 
+_PART = PayloadField(name="part", type=FieldType.REF, of="x", fields=(PayloadField(name="y", type=FieldType.PATH),))
 DIRECTOR, RESEARCHER, TRAINER, SCRIBE = map(RoleSlug, ("director", "researcher", "trainer", "scribe"))
 QUIET = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -82,6 +83,7 @@ LAB = Manifest(
             fields=(
                 PayloadField(name="text", type=FieldType.STRING),
                 PayloadField(name="weight", type=FieldType.CHOICE, choices=("low", "high"), required=False),
+                _PART,
             ),
         ),
     ),
@@ -401,7 +403,7 @@ class TestTheRest:
 
     def test_a_payload_and_its_fields(self):
         *builtin, finding = LAB.payloads
-        (text, weight) = finding.fields
+        (text, weight, part) = finding.fields
         found = changes(
             payloads=(
                 *builtin,
@@ -411,8 +413,9 @@ class TestTheRest:
         assert {(change.kind, change.subject, change.said) for change in found} == {
             (Kind.CHANGED, "finding.text", "type: string → number"),
             (Kind.REMOVED, "finding.weight", "choice, not required"),
+            (Kind.REMOVED, "finding.part", "ref"),
         }
-        assert weight.name == "weight"
+        assert (weight.name, part.name) == ("weight", "part")
 
     def test_a_file_that_moved_and_one_with_other_bytes(self):
         moved = SourceFile(path="roles/new.md", sha256="b")

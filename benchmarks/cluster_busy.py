@@ -1,0 +1,153 @@
+"""How busy a cluster's GPUs are kept, and how soon a loser's GPU runs something else: real Ray, logical GPUs.
+
+    python benchmarks/cluster_busy.py                       # 8 nodes of 8 GPUs; whole GPUs, halves, pairs
+    python benchmarks/cluster_busy.py --mix 0.5 --trials 600
+
+The nodes are raylets of this machine, the GPUs are numbers, and a trial sleeps: it prints a declared curve at 1/8, 1/4
+and 1/2 of its time, so that patience has something to end. Everything else is real: the run, its ledger, the node
+agents, the processes. The share that is busy is counted from the moment at which every GPU was taken for the first time
+to the last start of a trial, from the trials' own wall-clock times. A loser's GPU is free for the next trial in the
+tick that settles it: the delay is from the decision that ended it to the next start after its settlement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+NODES, GPUS = 8, 8
+TRIAL = """X=$(sed -n 's/^X = //p' train.py)
+say() { awk -v x="$X" -v at="$1" 'BEGIN { printf "progress %g loss %.6f\\n", at, (x - 0.7) ^ 2 + 1 / (1 + 8 * at) }'; }
+sleep EIGHTH; say 0.125; sleep EIGHTH; say 0.25; sleep QUARTER; say 0.5; sleep HALF
+awk -v x="$X" -v seed="$1" 'BEGIN { srand(seed); printf "---\\nloss: %.6f\\n", (x - 0.7) ^ 2 + 0.02 * rand() }'
+"""
+PROGRAM = """---
+format: orgruntime/1
+objective: {{metric: loss, direction: minimize}}
+workspace:
+  source: ../workspace
+  editable: [train.py]
+  run: sh trial.sh {{seed}} {{budget}}
+  time_limit: 120s
+risk: {{preset: balanced, dry_spell: 100%, largest_stake: 100%}}
+budget: {{trials: {trials}}}
+models: {{broad: search/random, narrow: search/tpe}}
+---
+
+# Sleepers
+
+Nothing is computed here.
+
+## Roles
+
+| role | kind | count | model | resources |
+|---|---|---|---|---|
+| [Researcher](roles/researcher.md) | agent | 8 | broad, narrow | |
+| [Trainer](roles/trainer.md) | experiment | | | gpus: {gpus:g}, cpus: 0.5 |
+| [Referee](roles/referee.md) | verifier | | | gpus: {gpus:g}, cpus: 0.5 |
+
+## Workflow
+
+1. [Researcher](roles/researcher.md) → [Trainer](roles/trainer.md): `proposal`
+2. [Trainer](roles/trainer.md) → [Referee](roles/referee.md): `result`, when promising
+"""
+
+
+def make_org(folder: Path, trials: int, gpus: float, seconds: float) -> Path:
+    workspace, org = folder / "workspace", folder / "org"
+    (org / "roles").mkdir(parents=True)
+    workspace.mkdir()
+    script = TRIAL
+    for word, share in (("EIGHTH", 0.125), ("QUARTER", 0.25), ("HALF", 0.5)):
+        script = script.replace(word, f"{share * seconds:g}")
+    (workspace / "trial.sh").write_text(script)
+    (workspace / "train.py").write_text("X = 0.1  # 0.0 .. 1.0\n")
+    (org / "program.md").write_text(PROGRAM.format(trials=trials, gpus=gpus))
+    for role in ("researcher", "trainer", "referee"):
+        (org / f"roles/{role}.md").write_text(f"---\nname: {role}\ndescription: the {role}\n---\n\nDo your part.\n")
+    return org
+
+
+def run(address: str, trials: int, gpus: float, seconds: float) -> dict[str, float]:
+    from orgruntime.api.running import RunOptions, View, start_run
+    from orgruntime.api.wiring import ClusterChoice
+    from orgruntime.ledger.store import Ledger
+
+    with tempfile.TemporaryDirectory() as folder:
+        choice = ClusterChoice(address=address, sandbox=False)
+        options = RunOptions(seed=1, runs=Path(folder) / "runs", cluster=choice)
+        status = start_run(make_org(Path(folder), trials, gpus, seconds), options, View())
+        with Ledger.open_readonly(Path(status.folder) / "ledger.db") as ledger:
+            return measured(ledger, gpus, int(NODES * GPUS / gpus))
+
+
+def measured(ledger: Any, gpus: float, slots: int) -> dict[str, float]:
+    rows = {row.key: row for row in ledger.trials()}
+    starts: list[float] = []
+    ends: list[tuple[float, float]] = []
+    ended: dict[str, float] = {}
+    delays: list[float] = []
+    waiting: list[float] = []
+    for event in ledger.events(limit=10**9):
+        if event.kind == "reserve":
+            starts.append(event.t)
+            delays += [event.t - asked for asked in waiting]
+            waiting = []
+        elif event.kind == "settle":
+            key = event.subject.rpartition(".")[0]
+            ends.append((event.t, rows[key].wall_s))
+            if key in ended:
+                waiting.append(ended.pop(key))
+        elif event.kind == "decide" and event.body.get("verb") == "end-early":
+            ended[event.subject] = event.t
+    full = sorted(starts)[slots - 1]
+    last = max(starts)
+    busy = sum(max(0.0, min(t, last) - max(t - wall, full)) for t, wall in ends)
+    early = sum(row.score is not None and row.score.value == "ended early" for row in rows.values())
+    return {
+        "trials": len(ends),
+        "window_s": last - full,
+        "busy": busy / (slots * (last - full)),
+        "ended_early": early,
+        "delay_median_s": median(delays) if delays else 0.0,
+        "delay_max_s": max(delays, default=0.0),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mix", type=float, nargs="+", default=[1.0, 0.5, 2.0], help="GPUs of one trial")
+    parser.add_argument("--trials", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=12.0, help="of one trial that runs to its end")
+    args = parser.parse_args()
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 << 20})
+    try:
+        for _ in range(NODES):
+            cluster.add_node(num_cpus=GPUS, num_gpus=GPUS, object_store_memory=80 << 20)
+        cluster.wait_for_nodes()
+        print(f"{NODES} nodes of {GPUS} GPUs, trials of {args.seconds:g} s")
+        print(
+            f"{'GPUs a trial':>12} {'trials':>7} {'window':>8} {'busy':>7} {'ended early':>12} {'next start after':>20}"
+        )
+        for gpus in args.mix:
+            row = run(cluster.address, args.trials, gpus, args.seconds)
+            delay = f"{row['delay_median_s']:.2f} s, most {row['delay_max_s']:.2f} s"
+            print(
+                f"{gpus:12g} {row['trials']:7.0f} {row['window_s']:6.0f} s {row['busy']:7.1%}"
+                f" {row['ended_early']:12.0f} {delay:>20}",
+                flush=True,
+            )
+    finally:
+        cluster.shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
