@@ -35,8 +35,9 @@ setup: $(RUN)
 
 setup-dev: $(DEV)
 
+# Four at once, as many tests wait; in the order of tests/conftest.py, the long files first.
 test: $(DEV)
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Not part of `check`: a real model on a real server, fetched once into build/models.
 test-models: $(DEV)

@@ -25,9 +25,10 @@ def write_report(folder: RunFolder) -> dict[str, Path]:
     with folder.ledger() as ledger, ledger.snapshot():
         story = story_of(manifest, ledger, folder, references(folder, ledger))
         champion = ledger.champion()
+    picture = progress_png(story)
     contents: dict[str, bytes] = {
-        "progress.png": progress_png(story),
-        "report.html": report_html(story, drawing_of(manifest)).encode(),
+        "progress.png": picture,
+        "report.html": report_html(story, drawing_of(manifest), picture).encode(),
         "results.tsv": results_tsv(story).encode(),
     }
     if champion is not None and champion.certificate is not None:

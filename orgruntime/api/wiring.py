@@ -82,7 +82,7 @@ def build_lab(
     from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions
 
     workspace, _ = open_workspace(manifest, folder)
-    cluster = ClusterOptions(address=choice.address, cpus=choice.cpus, gpus=choice.gpus)
+    cluster = ClusterOptions(choice.address, choice.cpus, choice.gpus, keys=key_names(manifest))
     trials = TrialOptions(
         editable=manifest.workspace.editable,
         setup=manifest.workspace.setup,

@@ -16,13 +16,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orgruntime.backends import guardian
+from orgruntime.backends import guardian, ray_head
 from orgruntime.model.fleet import Node
 from orgruntime.runtime.ports import ExecutorError
 
@@ -95,9 +96,12 @@ class Guard:
         self._process.communicate()
 
 
-def connect(address: str | None, *, cpus: float | None = None, gpus: float | None = None) -> Cluster:
+def connect(
+    address: str | None, *, cpus: float | None = None, gpus: float | None = None, keys: Sequence[str] = ()
+) -> Cluster:
     """Starts an embedded cluster (`address` None) with so many logical CPUs and GPUs (None: the machine's), or joins
-    the one at `auto` or `host:port`. Takes 3 to 12 s. Raises ExecutorError with the remedy."""
+    the one at `auto` or `host:port`. Takes 1 to 5 s. An embedded one never sees a variable that is named in `keys` or
+    whose name says that it holds a key. Raises ExecutorError with the remedy."""
     if address is not None:
         _check(address)
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ray")
@@ -111,7 +115,7 @@ def connect(address: str | None, *, cpus: float | None = None, gpus: float | Non
             options = _embedded(folder, cpus, gpus)
         else:
             options = {"address": _reachable(address)}
-        thread.submit(_init, options).result()
+        thread.submit(_init, options, keys).result()
     except Exception as error:
         _undo(thread, folder, before)
         if guard is not None:
@@ -159,11 +163,23 @@ def _embedded(folder: Path, cpus: float | None, gpus: float | None) -> dict[str,
         "num_gpus": None if gpus is None else int(gpus),
         "object_store_memory": OBJECT_STORE_BYTES,
         "_temp_dir": str(folder / "r"),
-        "_system_config": {"enable_worker_prestart": False},
+        "_system_config": _SYSTEM,
     }
 
 
-def _init(options: dict[str, Any]) -> None:
+_SYSTEM = {
+    # A process for each CPU of the machine; desks and agents are asked for by name.
+    "enable_worker_prestart": False,
+    "prestart_worker_first_driver": False,
+    # For a dashboard that is not there.
+    "enable_metrics_collection": False,
+    "task_events_report_interval_ms": 0,
+    # Five silences in a row are a death. A dead process refuses at once; one that is slow has 10 s each time.
+    "health_check_period_ms": 500,
+}
+
+
+def _init(options: dict[str, Any], keys: Sequence[str]) -> None:
     # A shape without GPUs must see none; unset, it would see them all.
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "1"
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -175,7 +191,9 @@ def _init(options: dict[str, Any]) -> None:
     # others.
     ray._raylet.Config.initialize("")
     ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
-    ray.init(**options, include_dashboard=None if options["address"] != "local" else False, **_QUIET)
+    embedded = options["address"] == "local"
+    with ray_head.lean(keys) if embedded else nullcontext():
+        ray.init(**options, include_dashboard=False if embedded else None, **_QUIET)
 
 
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "namespace": "orgruntime"}

@@ -59,6 +59,8 @@ class ClusterOptions:
     gpus: float | None = None
     lease_idle_s: float = 10.0
     """An idle lease of a joined cluster is given back after so long."""
+    keys: tuple[str, ...] = ()
+    """Names of environment variables that an embedded cluster must not see."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ class RayExecutor:
         options = self._options
         if self._trials.spool is not None:
             self._trials.spool.mkdir(parents=True, exist_ok=True)
-        self._cluster = await asyncio.to_thread(connect, options.address, cpus=options.cpus, gpus=options.gpus)
+        self._cluster = await asyncio.to_thread(
+            connect, options.address, cpus=options.cpus, gpus=options.gpus, keys=options.keys
+        )
         self._config = self._agent_config(self._cluster)
         _travel_by_value()
         nodes = self._cluster.nodes()

@@ -24,6 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from orgruntime.backends.desk_wire import perform
 from orgruntime.backends.node_agent import die_with
 from orgruntime.backends.office import DeskOptions, Office, forget_keys, key_names
+from orgruntime.backends.ray_head import to_blank
 from orgruntime.model.ids import RoleSlug, TreeId
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.runtime.ports import PackTree, Serve, StepError
@@ -186,7 +187,7 @@ def _actor(options: DeskOptions) -> Any:
     """On the driver's node, as desks import this package. Workers inherit the environment that Ray was started in, and
     a process shows for ever what it began with: keys are blanked before it begins."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    blank = dict.fromkeys([*options.keys, *key_names(os.environ)], "")
+    blank = to_blank([*options.keys, *key_names(os.environ)])
     return ray.remote(OfficeActor).options(
         num_cpus=0, max_restarts=0, max_task_retries=0, max_concurrency=8 * SEATS, scheduling_strategy=here,
         runtime_env={"env_vars": blank} if blank else None,

@@ -35,14 +35,15 @@ from orgruntime.report.wording import clip, plain
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def report_html(story: RunStory, drawing: Drawing | None = None) -> str:
-    """The whole document. Sections without content are left out, save those whose absence is news."""
+def report_html(story: RunStory, drawing: Drawing | None = None, picture: bytes | None = None) -> str:
+    """The whole document. Sections without content are left out, save those whose absence is news. `picture` is what
+    `progress_png` gives, where it is made already: half a second of work."""
     name = clip(story.title or story.org, 80)
     body = join(
         (
             tag("header", tag("h1", name), tag("p", _line_below(story), class_="faint")),
             headline(story),
-            tag("figure", _progress(story)),
+            tag("figure", _progress(story, picture or progress_png(story))),
             tiles(story),
             certificates(story),
             gained(story),
@@ -82,8 +83,8 @@ def _line_below(story: RunStory) -> str:
     return "  ·  ".join(part for part in parts if part)
 
 
-def _progress(story: RunStory) -> Safe:
-    light, dark = (f"data:image/png;base64,{_base64(progress_png(story, theme))}" for theme in (LIGHT, DARK))
+def _progress(story: RunStory, picture: bytes) -> Safe:
+    light, dark = (f"data:image/png;base64,{_base64(png)}" for png in (picture, progress_png(story, DARK)))
     return _picture(light, dark, f"{plain(story.objective)} of every trial in order, with the lead and the champions")
 
 

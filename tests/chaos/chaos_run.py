@@ -50,7 +50,7 @@ Make loss small.
 
 | role | kind | count |
 |---|---|---|
-| [Seeker](roles/seeker.md) | agent | 3 |
+| [Seeker](roles/seeker.md) | agent | 2 |
 """
 
 TRAIN = """\
@@ -68,7 +68,7 @@ SOON = 60.0
 """Seconds that anything may take which takes one or two."""
 
 
-def until(what: Callable[[], object], limit_s: float = SOON, every_s: float = 0.05) -> bool:
+def until(what: Callable[[], object], limit_s: float = SOON, every_s: float = 0.1) -> bool:
     """Whether `what` came true in time."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:

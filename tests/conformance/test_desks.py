@@ -79,7 +79,7 @@ def cluster() -> Iterator[None]:
         patch.setenv("SOME_API_KEY", SECRET)
         patch.setenv("MY_MODEL", SECRET)
         # As a run starts it: Ray reads its mode of authentication once a process, and other tests share this one.
-        cluster = connect(None, cpus=2)
+        cluster = connect(None, cpus=2, keys=("MY_MODEL",))
         yield
         cluster.close()
 
@@ -238,6 +238,11 @@ class TestRayOffices(BenchConformance):
                 return
             await asyncio.sleep(0.1)
         pytest.fail("an office outlived its desks")
+
+    async def test_a_key_that_the_cluster_was_not_told_of_starts_no_office(self) -> None:
+        desks = RayDesks(pack=pack, options=DeskOptions(keys=("PATH",)))
+        with pytest.raises(StepError, match="started without knowing that PATH is a key"):
+            desks.warm(RoleSlug("tuner"), 0, "claude-opus-5-5")
 
 
 async def office_pids(desks: RayDesks) -> list[int]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import sys
@@ -35,14 +36,25 @@ def org(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    home = tmp_path_factory.mktemp("home")
+def finished(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> FinishedRun:
+    """Run by whichever process of the tests is the first to want it; to be left as it is."""
+    place = tmp_path_factory.getbasetemp()
+    home = (place.parent if hasattr(request.config, "workerinput") else place) / "finished"
+    with (home.parent / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "events.jsonl").exists():
+            _finish(home)
+    *events, status = [json.loads(line) for line in (home / "events.jsonl").read_text().splitlines()]
+    runs = home / ".orgrun" / "runs"
+    return FinishedRun(home, runs, runs / "r1", events, status)
+
+
+def _finish(home: Path) -> None:
+    home.mkdir()
     assert orgrun_process("init", "lab", cwd=home).code == 0
     said = orgrun_process("run", "lab", "--seed", "1", "--run-id", "r1", "--json", "--cpus", "2", cwd=home)
     assert said.code == 0, said.err
-    *events, status = [json.loads(line) for line in said.out.splitlines()]
-    runs = home / ".orgrun" / "runs"
-    return FinishedRun(home, runs, runs / "r1", events, status)
+    (home / "events.jsonl").write_text(said.out)
 
 
 @pytest.fixture

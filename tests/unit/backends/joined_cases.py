@@ -20,6 +20,8 @@ from orgruntime.testing.conformance.executor import ONE, SLEEPS, attempt, collec
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 GPU = Resources(cpus=1, gpus=1)
+SYSTEM = {"enable_worker_prestart": False, "prestart_worker_first_driver": False, "health_check_period_ms": 500}
+"""No process ahead of need, and a death is seen in seconds."""
 SHOW = ("python", "-c", "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])")
 
 
@@ -52,7 +54,8 @@ def cluster() -> Iterator[Any]:
 
     before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_ADDRESS")}
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 80 << 20})
+    head = {"num_cpus": 2, "object_store_memory": 80 << 20, "_system_config": SYSTEM}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=80 << 20, labels={"zone": "b"})
     cluster.wait_for_nodes()
     yield cluster

@@ -175,6 +175,18 @@ async def test_a_killed_zygote_is_a_dead_agent(executor: RayExecutor) -> None:
 
 
 @in_module
+async def test_nothing_runs_but_two_servers_and_what_was_asked_for(executor: RayExecutor) -> None:
+    programs = [Path(f"/proc/{pid}/cmdline").read_text() for pid in mine(executor, "")]
+    for server in ("gcs/gcs_server", "raylet/raylet"):
+        assert len([program for program in programs if program.partition("\0")[0].endswith(server)]) == 1, programs
+    needless = ("dashboard/", "monitor", "runtime_env/agent", "ray::IDLE")
+    servers = [program for program in programs if "raylet/raylet" not in program]
+    assert not [program for program in servers if any(name in program for name in needless)], (
+        "was this version of Ray tried? See `ray_head.TRIED`"
+    )
+
+
+@in_module
 async def test_one_cluster_a_process(executor: RayExecutor) -> None:
     with pytest.raises(ExecutorError, match="connected to a Ray cluster already"):
         await asyncio.to_thread(connect, None)
