@@ -1,6 +1,6 @@
 """The claims C1-C12 about proof, budgets and dials as simulations, each figure with its confidence bound.
 
-    python benchmarks/claims.py                  all of them, below ten minutes on two cores
+    python benchmarks/claims.py                  all of them: about 20 minutes of CPU, spread over all cores
     python benchmarks/claims.py C1 C8            some
     python benchmarks/claims.py --runs 400       four times as many runs as usual
     python benchmarks/claims.py --quick          a fifth as many: intervals are wide, and what is rare is not shown

@@ -6,6 +6,7 @@ Bounds are one-sided 99 % Clopper-Pearson for shares, 95 % normal intervals for 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -25,7 +26,7 @@ from orgruntime.model.simulation import Figure, GreedyRun, SimulatedRun
 from orgruntime.scheduler.choice import Record, by_results
 from orgruntime.scheduler.decide import CLIMB, Decision, Snapshot, Verb
 from orgruntime.scheduler.evidence import Evidence, bet
-from orgruntime.scheduler.halving import Rung, cost_bound, rungs
+from orgruntime.scheduler.halving import WINDOW, cost_bound, rungs, survives
 from orgruntime.scheduler.sleeves import Sleeves, turn
 from orgruntime.simulator.figures import mean_of
 from orgruntime.simulator.greedy import greedy_run
@@ -336,14 +337,21 @@ def _furthest(random: Random, steps: int) -> float:
 
 
 def _halving_cost(random: Random, trials: int, keep: float) -> float:
-    """In whole trials, judged as they come."""
-    seen = {rung: Rung(keep, Direction.MAXIMIZE) for rung in rungs(keep)}
+    """In whole trials, judged as they come against the latest before them."""
+    had: dict[float, deque[float]] = {rung: deque(maxlen=WINDOW) for rung in rungs(keep)}
     spent = 0.0
     for _ in range(trials):
         final, shape = random.gauss(0.0, 1.0), curve_shape(random)
-        ended = (at for at, rung in seen.items() if not rung.goes_on(shown_at(final, shape, at, random)))
-        spent += next(ended, 1.0)
+        spent += next(
+            (rung for rung in had if not _goes_on(had[rung], shown_at(final, shape, rung, random), keep)), 1.0
+        )
     return spent
+
+
+def _goes_on(had: deque[float], value: float, keep: float) -> bool:
+    goes_on = survives(value, had, keep, Direction.MAXIMIZE)
+    had.append(value)
+    return goes_on
 
 
 # Contests

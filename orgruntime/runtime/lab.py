@@ -29,10 +29,11 @@ from orgruntime.runtime.events import EventKind, Listener, RunEvent
 from orgruntime.runtime.logs import TrialLogs
 from orgruntime.runtime.people import People
 from orgruntime.runtime.ports import Clock, Commit, Desks, Engine, Executor, Models, ToolServers, Workspace
-from orgruntime.runtime.race import WINDOW, Race
+from orgruntime.runtime.race import Race
 from orgruntime.runtime.shared_flush import SharedFlush
 from orgruntime.runtime.sleeve_book import SleeveBook
 from orgruntime.runtime.transcripts import Transcripts
+from orgruntime.scheduler.halving import WINDOW
 
 REFUSALS = 25
 """Proposals of one desk in a row that were duplicates, invalid or in conflict; then it has nothing new to say."""

@@ -14,11 +14,7 @@ from dataclasses import dataclass, field
 from orgruntime.model.ids import AttemptId, TrialKey
 from orgruntime.model.trial import TrialProgress
 from orgruntime.scheduler.decide import Racing
-from orgruntime.scheduler.halving import newly_reached, rungs, value_at
-
-WINDOW = 24
-"""Candidates that reached a rung last, against which the next one is judged: enough for a median, and few enough that
-they are of leads not long gone."""
+from orgruntime.scheduler.halving import WINDOW, newly_reached, rungs, value_at
 
 
 @dataclass

@@ -16,7 +16,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from orgruntime.model.amounts import UNITS
 from orgruntime.model.appetite import Dial
 from orgruntime.model.ids import TrialKey
 from orgruntime.model.manifest import Direction
@@ -25,12 +24,12 @@ from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
 from orgruntime.scheduler.halving import survives
+from orgruntime.scheduler.room import CLIMB as CLIMB
+from orgruntime.scheduler.room import Room, fits, within_stake
 from orgruntime.scheduler.sleeves import Sleeves, share_of_long_shots, turn, wanted_next
 from orgruntime.scheduler.waiting import Line, Queue, Waiting
 from orgruntime.scheduler.waiting import Wanted as Wanted
 
-CLIMB = (Purpose.SCREEN, Purpose.PROBE)
-"""What exploration is made of: held and given up with it."""
 LOOKAHEAD = 1
 """Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
 MOST_OVERTAKEN = 64
@@ -179,7 +178,7 @@ def _end_early(now: Snapshot) -> list[Decision]:
 
 def _start_trials(now: Snapshot, queues: Sequence[Queue], *, screens: bool) -> list[Decision]:
     """Noise before certification before screening; within a purpose first come, first served."""
-    room = _Room(dict(now.free), dict(now.left), now.numbers.largest_stake)
+    room = Room(dict(now.free), dict(now.left), now.numbers.largest_stake)
     if not room.is_open:
         return []
     started: list[Decision] = []
@@ -193,7 +192,7 @@ def _start_trials(now: Snapshot, queues: Sequence[Queue], *, screens: bool) -> l
     return [*started, *_climb(now, climb, room)]
 
 
-def _first(lines: Sequence[Line], room: _Room) -> Line | None:
+def _first(lines: Sequence[Line], room: Room) -> Line | None:
     """Of what fits, the highest purpose and in it the oldest. What does not fit now does not fit later in the tick."""
     for line in lines:
         line.is_open = line.is_open and room.holds(line.head)
@@ -204,36 +203,7 @@ def _rank(line: Line) -> tuple[int, int]:
     return _ORDER[line.head.purpose], line.arrived
 
 
-@dataclass
-class _Room:
-    """What one tick may still start."""
-
-    free: dict[str, int]
-    left: dict[str, int]
-    stake: float
-
-    def holds(self, wanted: Wanted) -> bool:
-        """Of what the trials before it in this tick have left."""
-        return self.free.get(wanted.shape, 0) >= 1 and self.pays(wanted)
-
-    def pays(self, wanted: Wanted) -> bool:
-        if not _fits(wanted, self.left):
-            return False
-        return wanted.purpose not in CLIMB or _within_stake(wanted, self.stake, self.left)
-
-    def take(self, wanted: Wanted) -> None:
-        """Its place and its worst case are gone."""
-        self.free[wanted.shape] -= 1
-        for unit, cost in wanted.costs().items():
-            if unit in self.left and unit != "wall_ms":
-                self.left[unit] -= cost
-
-    @property
-    def is_open(self) -> bool:
-        return any(self.free.values())
-
-
-def _climb(now: Snapshot, queues: Sequence[Queue], room: _Room) -> list[Decision]:
+def _climb(now: Snapshot, queues: Sequence[Queue], room: Room) -> list[Decision]:
     """Screens before probes, and between long shots and the rest whose turn it is; a sleeve that has nothing which fits
     leaves its turn to the other."""
     lines = {sleeve: [Line(queue) for queue in queues if queue.head.sleeve is sleeve] for sleeve in RiskClass}
@@ -260,7 +230,7 @@ def _climb(now: Snapshot, queues: Sequence[Queue], room: _Room) -> list[Decision
         line.step()
 
 
-def _overdue(now: Snapshot, lines: Mapping[RiskClass, Sequence[Line]], room: _Room) -> list[Line]:
+def _overdue(now: Snapshot, lines: Mapping[RiskClass, Sequence[Line]], room: Room) -> list[Line]:
     """Who was overtaken too often, oldest first: those that fit, and those whose places will fall free."""
     most = max(MOST_OVERTAKEN, now.slots)
     late = [line for some in lines.values() for line in some if line.overtaken >= most and room.pays(line.head)]
@@ -292,9 +262,9 @@ def _drop(now: Snapshot, queues: Sequence[Queue], over: Over | None) -> tuple[li
     for queue in queues:
         if over is not None and over.drops and queue.head.purpose in CLIMB:
             dropped += _given_up(queue, over.dial, over.reason)
-        elif not now.running and not _fits(queue.head, now.left):
+        elif not now.running and not fits(queue.head, now.left):
             dropped += _given_up(queue, Dial.BUDGET, "its worst case is more than what is left of the budget")
-        elif not now.running and queue.head.purpose in CLIMB and not _within_stake(queue.head, stake, now.left):
+        elif not now.running and queue.head.purpose in CLIMB and not within_stake(queue.head, stake, now.left):
             dropped += _given_up(queue, Dial.STAKE, f"its worst case is more than {stake:.0%} of what is left")
         else:
             kept.append(queue)
@@ -313,10 +283,6 @@ _WHY = {
     Purpose.SCREEN: (Dial.STAKE, "its worst case is within the largest stake of what is left"),
     Purpose.PROBE: (Dial.STAKE, "a role asked for it, and its worst case is within the largest stake of what is left"),
 }
-
-
-def _fits(wanted: Wanted, left: Mapping[str, int]) -> bool:
-    return all(cost <= left[unit] for unit, cost in wanted.costs().items() if unit in left)
 
 
 def _share(now: Snapshot) -> float:
@@ -369,7 +335,7 @@ def _ends(now: Snapshot, queues: Sequence[Queue]) -> Iterator[Over]:
 
 def _affords_screen(now: Snapshot) -> bool:
     """While something runs its worst case is reserved and may be refunded, so only an idle run is out of means."""
-    return now.screen is None or now.running > 0 or _fits(now.screen, now.left)
+    return now.screen is None or now.running > 0 or fits(now.screen, now.left)
 
 
 def _stake_allows(now: Snapshot, queues: Sequence[Queue]) -> bool:
@@ -380,11 +346,7 @@ def _stake_allows(now: Snapshot, queues: Sequence[Queue]) -> bool:
     screens = [queue.head for queue in queues if queue.head.purpose in CLIMB]
     if now.screen is not None:
         screens.append(now.screen)
-    return all(_within_stake(wanted, now.numbers.largest_stake, now.left) for wanted in screens)
-
-
-def _within_stake(wanted: Wanted, stake: float, left: Mapping[str, int]) -> bool:
-    return all(getattr(wanted.cap, unit) <= stake * left[unit] for unit in UNITS if unit != "trials" and unit in left)
+    return all(within_stake(wanted, now.numbers.largest_stake, now.left) for wanted in screens)
 
 
 def _certification(now: Snapshot, over: Over | None) -> list[Decision]:

@@ -10,7 +10,6 @@ not reached; which trial is ended follows from the curves alone, so a replay end
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
@@ -19,6 +18,9 @@ from orgruntime.model.manifest import Direction
 
 FEWEST_AT_A_RUNG = 4
 """Trials that must have reached a rung before anybody is ended there: the median of fewer is mostly luck."""
+WINDOW = 24
+"""Candidates that reached a rung last, against which the next one is judged: enough for a median, and few enough that
+they are of leads not long gone."""
 EARLIEST = 0.1
 """Share of a trial below which a curve says too little."""
 
@@ -66,29 +68,7 @@ def survives(value: float, others: Sequence[float], keep: float, direction: Dire
     if len(others) + 1 < FEWEST_AT_A_RUNG:
         return True
     better = sum(1 for other in others if direction.gain(value, other) > 0)
-    return better < _places(len(others) + 1, keep)
-
-
-class Rung:
-    """What trials had at one rung, kept in order: `survives` for the many, a search instead of a count."""
-
-    def __init__(self, keep: float, direction: Direction) -> None:
-        self._keep = keep
-        self._sign = direction.gain(0.0, 1.0)
-        self._gains: list[float] = []
-        """Ascending: the last is the best."""
-
-    def goes_on(self, value: float) -> bool:
-        """Whether a trial that comes here with `value` goes on past the rung. The value is remembered."""
-        gain = self._sign * value
-        others = len(self._gains)
-        better = others - bisect_right(self._gains, gain)
-        insort(self._gains, gain)
-        return others + 1 < FEWEST_AT_A_RUNG or better < _places(others + 1, self._keep)
-
-
-def _places(trials: int, keep: float) -> int:
-    return ceil(keep * trials - 1e-9)
+    return better < ceil(keep * (len(others) + 1) - 1e-9)
 
 
 def cost_bound(trials: int, keep: float) -> float:

@@ -138,7 +138,7 @@ class SimulatedLab:
         return self._outcome()
 
     def _pass_time(self, *, quiet: bool) -> None:
-        """To the next news, and all that comes within a tick of it. A trial that passes a rung is none."""
+        """To the next news, and all that comes within a tick of it."""
         if not self._events:
             self._ended = self._ended or ("nothing was left to happen" if quiet else "")
             return
@@ -161,6 +161,8 @@ class SimulatedLab:
             running=len(self._running),
             free={SHAPE: self._cluster.free},
             slots=self._cluster.slots,
+            racing=self._patience.due(),
+            direction=OBJECTIVE.direction,
             places={SHAPE: self._cluster.slots},
             left=books.left(self._now),
             used=used,
@@ -196,6 +198,8 @@ class SimulatedLab:
                 self._start(self._out(TrialKey(decision.subject), self._waiting.start))
             case Verb.DROP:
                 self._drop(self._out(TrialKey(decision.subject), self._waiting.remove))
+            case Verb.END_EARLY:
+                self._end_early(TrialKey(decision.subject))
             case Verb.OPEN_INQUIRY:
                 self._open(decision.count, int(decision.numbers.get("long_shots", 0)))
             case Verb.CERTIFY:
@@ -219,7 +223,7 @@ class SimulatedLab:
         held = self._books.hold(order.asked.purpose, order.asked.sleeve)
         attempt = _Attempt(order, self._cluster.take(), self._now, held, final)
         self._running[order.key] = attempt
-        if order.asked.candidate == order.code.name and final is not None:
+        if order.asked.raced == order.code.name and final is not None:
             for rung in self._patience.rungs:
                 self._at(seconds * rung, partial(self._reach, attempt, rung))
         self._at(seconds, partial(self._end, attempt, lost=lost))
@@ -231,6 +235,12 @@ class SimulatedLab:
                 thread.gone = True
                 thread.give_up()
                 thread.end()
+
+    def _end_early(self, key: TrialKey) -> None:
+        attempt = self._running.get(key)
+        if attempt is not None:
+            self._killed += 1
+            self._settle(attempt, "killed", None)
 
     def _open(self, count: int, long_shots: int) -> None:
         for n in range(count):
@@ -275,14 +285,12 @@ class SimulatedLab:
         self._settle(attempt, "wasted" if attempt.final is None else _account(order), attempt.final)
 
     def _reach(self, attempt: _Attempt, rung: float) -> None:
-        """A trial comes to a rung, and goes on from there or not."""
+        """A candidate comes to a rung; the policy says whether it goes on."""
         order = attempt.order
-        if self._running.get(order.key) is not attempt or attempt.final is None:
-            return
-        value = shown_at(attempt.final, order.code.curve, rung, self._random)
-        if not self._patience.goes_on(order.seed, rung, value):
-            self._killed += 1
-            self._settle(attempt, "killed", None)
+        if self._running.get(order.key) is attempt and attempt.final is not None:
+            self._news = True
+            value = shown_at(attempt.final, order.code.curve, rung, self._random)
+            self._patience.reach(order.key, rung, value)
 
     def _settle(self, attempt: _Attempt, account: str, value: float | None) -> None:
         order = attempt.order

@@ -44,13 +44,13 @@ class Wait:
 class Measure:
     """One run of each arm on its seed. Answered by a list of metrics, None for a run that crashed or was ended early.
 
-    `candidate`: the code whose runs patience may end.
+    `raced`: the code whose run patience may end.
     """
 
     arms: tuple[tuple[Code, str], ...]
     purpose: Purpose
     sleeve: RiskClass = RiskClass.EXPLOIT
-    candidate: str = ""
+    raced: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,9 @@ def inquire(science: Science, name: str, *, long_shot: bool) -> Way:
         while (state := screen(gains, science.sd)) is Screening.MORE:
             seed = f"{lead.name}/{len(gains)}"
             arms = ((candidate, seed), (lead, seed))
-            ours, theirs = (yield Measure(arms, Purpose.SCREEN, sleeve, candidate.name)) or (None, None)
+            # A candidate that has won its first pair is no longer raced.
+            raced = "" if gains else candidate.name
+            ours, theirs = (yield Measure(arms, Purpose.SCREEN, sleeve, raced)) or (None, None)
             if ours is None or theirs is None:
                 science.since_kept += 1
                 return

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from orgruntime.model.manifest import Direction
 from orgruntime.scheduler.halving import (
     FEWEST_AT_A_RUNG,
-    Rung,
     cost_bound,
     newly_reached,
     rungs,
@@ -64,13 +63,6 @@ def test_the_best_part_goes_on_and_the_rest_does_not(values: list[float], keep: 
     going = [v for n, v in enumerate(values) if survives(v, values[:n] + values[n + 1 :], keep, direction)]
     best = sorted(values, reverse=direction is Direction.MAXIMIZE)[: ceil(keep * len(values) - 1e-9)]
     assert sorted(going) == sorted(best)
-
-
-@given(st.lists(st.integers(0, 9).map(float), max_size=40), KEEPS, st.sampled_from(list(Direction)))
-def test_a_rung_that_is_kept_in_order_answers_the_same(values: list[float], keep: float, direction: Direction):
-    rung = Rung(keep, direction)
-    for n, value in enumerate(values):
-        assert rung.goes_on(value) is survives(value, values[:n], keep, direction)
 
 
 @given(VALUES, st.lists(VALUES, min_size=FEWEST_AT_A_RUNG, max_size=30))

@@ -96,7 +96,7 @@ def test_a_dry_spell_ends_the_run_unless_somebody_says_to_go_on() -> None:
 def test_long_shots_get_their_share(share: float, slots: int) -> None:
     run = simulate(terms(trials=800, slots=slots, world=world("dense"), dials={"exploration": share}), 1)
     assert share <= run.exploring_target <= 0.8
-    assert run.exploring_share == pytest.approx(run.exploring_target, abs=0.05)
+    assert run.exploring_share == pytest.approx(run.exploring_target, abs=0.09)
 
 
 def test_patience_ends_losers_and_costs_no_trial_of_a_pair() -> None:

@@ -1,25 +1,32 @@
-"""Patience compares what ran on one seed and had spent the same."""
+"""The race of a simulated run: each candidate is judged once a rung, against the latest before it."""
 
 from __future__ import annotations
 
+from orgruntime.model.ids import TrialKey
+from orgruntime.scheduler.halving import WINDOW
 from orgruntime.simulator.patience import Patience
 
 
-def test_the_worst_of_many_is_ended_and_the_best_goes_on() -> None:
+def test_each_is_judged_once_against_those_before_it() -> None:
     patience = Patience(1 / 2)
     assert patience.rungs == (1 / 8, 1 / 4, 1 / 2)
-    assert all(patience.goes_on("lead/0", 1 / 4, value) for value in (1.0, 2.0, 3.0)), "nobody is ended by few"
-    assert not patience.goes_on("lead/0", 1 / 4, 0.5)
-    assert patience.goes_on("lead/0", 1 / 4, 2.5)
+    patience.reach(TrialKey("a"), 1 / 4, 1.0)
+    patience.reach(TrialKey("b"), 1 / 4, 2.0)
+    patience.reach(TrialKey("a"), 1 / 2, 3.0)
+    assert [(one.key, one.value, one.others) for one in patience.due()] == [
+        ("a", 1.0, ()),
+        ("b", 2.0, (1.0,)),
+        ("a", 3.0, ()),
+    ]
+    assert patience.due() == ()
 
 
-def test_other_seeds_and_rungs_are_no_comparison() -> None:
+def test_only_the_latest_are_a_comparison() -> None:
     patience = Patience(1 / 2)
-    for value in (1.0, 2.0, 3.0, 4.0):
-        patience.goes_on("lead/0", 1 / 4, value)
-    assert patience.goes_on("lead/1", 1 / 4, 0.0)
-    assert patience.goes_on("lead/0", 1 / 2, 0.0)
+    for n in range(WINDOW + 5):
+        patience.reach(TrialKey(f"t{n}"), 1 / 4, float(n))
+    assert patience.due()[-1].others == tuple(float(n) for n in range(4, WINDOW + 4))
 
 
-def test_full_patience_ends_nobody() -> None:
+def test_full_patience_has_no_rungs() -> None:
     assert Patience(1.0).rungs == ()
