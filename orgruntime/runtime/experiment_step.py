@@ -21,7 +21,7 @@ from orgruntime.model.payload import Payload
 from orgruntime.model.research import Proposal, Verdict, VerdictWord
 from orgruntime.model.trial import Purpose, Score
 from orgruntime.runtime.admission import blast, earlier_proposal, frozen_files
-from orgruntime.runtime.board import TrialDropped
+from orgruntime.runtime.board import Order, TrialDropped
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Commit, Conflict, Handed, StepAddress
@@ -145,12 +145,15 @@ async def _against(
         seed = lab.seed_for("screen", lead.id, len(finding.gains) + voids)
         # A candidate that has won its first pair is no longer raced.
         rungs = () if finding.evidence else lab.race.rungs
-        ours, theirs = await asyncio.gather(*(lab.board.measure(arm) for arm in (
-            replace(lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry),
-                    sleeve=proposal.risk, rungs=rungs),
+        own = lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)
+        ours, theirs = await _pair(
+            lab,
+            replace(own, sleeve=proposal.risk, rungs=rungs),
             replace(lab.order(lead, role, Purpose.SCREEN, seed), sleeve=proposal.risk),
-        )))  # fmt: skip
-        finding.evidence += [ours.key, theirs.key]
+        )
+        finding.evidence += [ours.key] if theirs is None else [ours.key, theirs.key]
+        if theirs is None:
+            return _failed(finding, ours)
         if theirs.metric is None and voids < VOID_PAIRS:
             voids += 1
             continue
@@ -167,6 +170,19 @@ async def _against(
     if state is Screening.PASS:
         finding.outcome = Outcome.KEPT
     return finding
+
+
+async def _pair(lab: Lab, ours: Order, theirs: Order) -> tuple[TrialRow, TrialRow | None]:
+    """Both, side by side. A candidate that is ended early has lost to others: it does not wait for the lead's trial,
+    which is not started for it either."""
+    first, second = (asyncio.ensure_future(lab.board.measure(order)) for order in (ours, theirs))
+    try:
+        row = await first
+        return row, None if row.score is Score.ENDED_EARLY else await second
+    finally:
+        for arm in (first, second):
+            arm.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
 
 
 def _failed(finding: Finding, row: TrialRow) -> Finding:
