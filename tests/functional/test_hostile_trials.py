@@ -139,12 +139,17 @@ def earned(run: HostileRun) -> dict[str, Earned]:
 
 
 def found(run: HostileRun) -> dict[str, tuple[list[TrialRow], Verdict | None]]:
-    """Case → its trials and its verdict."""
+    """Case → its trials and its verdict. Two desks that are asked at the same moment may draw the same case; the second
+    one is refused as a duplicate, without a trial."""
     with run.ledger() as ledger:
-        return {
-            str(proposal.settings["CASE"]): (ledger.trials_of(proposal.id), ledger.verdict(proposal.id))
+        every = [
+            (str(proposal.settings["CASE"]), ledger.trials_of(proposal.id), ledger.verdict(proposal.id))
             for proposal in ledger.proposals()
-        }
+        ]
+    first: dict[str, tuple[list[TrialRow], Verdict | None]] = {}
+    for case, trials, verdict in sorted(every, key=lambda one: not one[1]):
+        first.setdefault(case, (trials, verdict))
+    return first
 
 
 def test_each_gets_what_it_earned(run: HostileRun, earned: dict[str, Earned]) -> None:
