@@ -102,7 +102,7 @@ async def test_odd_answers_are_answers(fault: Fault, stop: str, words: str) -> N
     ("headers", "least", "most"),
     [({"retry-after": "7"}, 7, 7), ({"retry-after-ms": "250"}, 0.25, 0.25), ({"retry-after": "-5"}, None, None),
      ({"retry-after": "soon"}, None, None), ({}, None, None),
-     ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=1))}, 3000, 3600)],
+     ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=9))}, 3600, 32400)],
 )  # fmt: skip
 async def test_how_long_to_wait_is_the_servers_word(
     headers: dict[str, str], least: float | None, most: float | None
