@@ -24,6 +24,8 @@ SPREAD_OF_TWO = 2**0.5
 NORMAL_95 = 1.96
 MARGIN_OF_CRASHES = 0.075
 """Share of the height below (or above) the data, on the worse side, where crashes are."""
+LONG_LEGEND = 8
+"""Entries from which on the legend is set small: it stands in one line."""
 LABEL_GAP = 0.038
 """Least distance of two labels in the right margin, as a share of the height."""
 LABEL_BOX = (88.0, 44.0)
@@ -358,9 +360,10 @@ def _legend(page: Any, axes: Any, theme: Theme, story: RunStory) -> None:
         if number_of:
             handles.append(Line2D([], [], ls="", label=f"{name} {number_of}", **_legend_mark(theme, status)))
     if handles:
+        size = 12 if len(handles) < LONG_LEGEND else 9.5  # one line, as wide as the page
         page.legend(
             handles=handles, loc="lower left", bbox_to_anchor=(0.055, 0.004), ncols=len(handles), frameon=False,
-            fontsize=12, labelcolor=theme.ink, handletextpad=0.3, columnspacing=1.5, handlelength=1.4,
+            fontsize=size, labelcolor=theme.ink, handletextpad=0.3, columnspacing=size / 8, handlelength=1.4,
         )  # fmt: skip
 
 

@@ -140,3 +140,20 @@ def test_drawing_leaves_no_trace_and_importing_the_room_is_light() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules and matplotlib.rcParams.copy() == before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_legend_of_every_kind_of_trial_stays_on_the_page() -> None:
+    points = list(story().points)
+    number = len(points)
+    for status in PointStatus:
+        for _ in range(100):
+            number += 1
+            points.append(Point(number, "c", 1.0, 1, "screen", status))
+    points += [Point(number + n, "c", None, 1, "screen", PointStatus.DISCARD, ended_early=True) for n in range(1, 101)]
+    with drawing_rules():
+        page = progress_figure(replace(story(), points=tuple(points)))
+        page.canvas.draw()
+        (legend,) = page.legends
+        labels = [text.get_text() for text in legend.get_texts()]
+        assert "ended early 100" in labels
+        assert legend.get_window_extent().x1 <= page.bbox.x1
