@@ -8,6 +8,7 @@ that it holds it, so a reply that is lost on the way is sent again, and a launch
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from typing import Any
 
@@ -321,13 +323,29 @@ def _environment(order: Order, *, boxed: bool) -> dict[str, str]:
 
 def end_below(folder: str) -> None:
     """Ends whatever works in a folder: should its shepherd have been killed together with the zygote, nobody else
-    would."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if os.readlink(f"/proc/{pid}/cwd").startswith(folder):
-                os.kill(int(pid), signal.SIGKILL)
-        except OSError:
-            continue
+    would. A sandbox that is still being made is known by its words: it has left the folder and has no parent to die
+    with; what it had just forked is found by looking again."""
+    own = os.getpid()
+    for _ in range(500):  # 5 s: what no signal reaches (a stuck disk) is left to the system.
+        found = False
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            if int(pid) != own and _works_below(pid, folder):
+                with contextlib.suppress(OSError):
+                    os.kill(int(pid), signal.SIGKILL)
+                    found = True
+        if not found:
+            return
+        time.sleep(0.01)
+
+
+def _works_below(pid: str, folder: str) -> bool:
+    try:
+        if os.readlink(f"/proc/{pid}/cwd").startswith(folder):
+            return True
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return os.fsencode(folder) in file.read()
+    except OSError:
+        return False  # Gone, or a zombie: it has no folder any more.
 
 
 def die_with(raylet: int) -> None:

@@ -402,6 +402,19 @@ def test_killed_together_zygote_and_shepherd_leave_their_trial_to_the_agent(node
     eventually(lambda: not node.left())
 
 
+def test_a_sandbox_that_is_still_being_made_is_found_by_its_words(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    making = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", f"--bind {work}/k.1"], cwd="/")
+    other = subprocess.Popen(["/bin/sleep", "600"], cwd="/")
+    try:
+        end_below(str(work))
+        assert making.wait(20) == -signal.SIGKILL
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
 def test_a_killed_shepherd_is_an_infrastructure_failure_and_leaves_nothing(node: Node) -> None:
     node.launch("k.1", ["sh", "-c", f"{sys.executable} -c '{DAEMON}' & sleep 600"])
     eventually(lambda: len(node.left()) >= 2)
