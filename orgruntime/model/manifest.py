@@ -7,6 +7,7 @@ Breaking changes of the persisted form raise `SCHEMA_VERSION`; additions with de
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal, Self
 
 from pydantic import Field
@@ -272,4 +273,9 @@ class Manifest(Noun):
         for model in self.models:
             if model.name == name:
                 return model
-        return ModelSpec(name=name, species=name)
+        return _plain(name)
+
+
+@lru_cache(maxsize=64)
+def _plain(name: str) -> ModelSpec:
+    return ModelSpec(name=name, species=name)
