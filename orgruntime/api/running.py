@@ -39,9 +39,11 @@ from orgruntime.model.history import PastResult
 from orgruntime.model.ids import RunId
 from orgruntime.model.manifest import Manifest
 from orgruntime.model.status import RoleActivity, RunState, RunStatus
+from orgruntime.plan.fit import fit
 from orgruntime.plan.make import make_plan
 from orgruntime.runtime.events import EventKind, RunEvent
 from orgruntime.runtime.gateway import settle_orphans
+from orgruntime.runtime.hardware import settle_hardware
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import ExecutorError, WorkspaceError
 from orgruntime.runtime.settlement import settle
@@ -255,6 +257,8 @@ async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool, sandbox:
             "NO SANDBOX: trials run with this user's rights; install bubblewrap and run again for isolation",
             isolation=fleet.isolation,
         )
+    for choice in settle_hardware(lab, fleet):
+        lab.tell(EventKind.NOTICE, choice)
     nodes = len(fleet.nodes)
     cpus, gpus = sum(node.cpus for node in fleet.nodes), sum(node.gpus for node in fleet.nodes)
     size = f"{nodes} node{'s' * (nodes != 1)}, {cpus:g} CPUs, {gpus:g} GPUs{' (simulated)' * fleet.simulated}"
@@ -262,8 +266,8 @@ async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool, sandbox:
     for role in (lab.experimenter, lab.verifier):
         if not executor.fits(role.resources):
             raise ExecutorError(
-                f"no node of the cluster can hold one trial of {role.slug} ({role.resources.cpus:g} CPUs, "
-                f"{role.resources.gpus:g} GPUs); see `orgrun plan`, or give the run a larger cluster"
+                f"no node of the cluster can hold one trial of {role.slug}: {fit(role.resources, fleet).misfit}; see "
+                "`orgrun plan`, correct the role's resources, or give the run a larger cluster"
             )
 
 

@@ -39,6 +39,7 @@ from orgruntime.model import editable
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId, TreeId
 from orgruntime.model.manifest import Resources
+from orgruntime.model.placement import places, suits
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
 from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError, PackTree
@@ -146,12 +147,12 @@ class RayExecutor:
         return self._fleet
 
     def fits(self, shape: Resources) -> bool:
-        return any(leases.suits(node, shape) for node in self._fleet.nodes)
+        return any(places(node, shape) for node in self._fleet.nodes)
 
     def free_slots(self, shape: Resources) -> int:
         if self._closed:
             return 0
-        suited = {node.id: node for node in self._fleet.nodes if leases.suits(node, shape)}
+        suited = {node.id: node for node in self._fleet.nodes if places(node, shape)}
         held = sum(lease.room.slots(shape) for lease in self._leases if lease.node.id in suited)
         return held + sum(self._unleased(node).slots(shape) for node in suited.values())
 
@@ -252,7 +253,7 @@ class RayExecutor:
     def _settle_in(self, spec: TrialSpec) -> Lease | None:
         """Gives the attempt a share of a lease that has room, fullest first, so that others can become idle."""
         for lease in sorted(self._leases, key=lambda lease: -len(lease.running)):
-            if leases.suits(lease.node, spec.resources) and (share := lease.room.take(spec.resources)):
+            if suits(lease.node, spec.resources) and (share := lease.room.take(spec.resources)):
                 self._where[spec.attempt] = lease
                 lease.running[spec.attempt] = Running(spec, share, time.monotonic())
                 return lease
@@ -261,7 +262,7 @@ class RayExecutor:
     def _find_node(self, spec: TrialSpec, homeless: dict[str, list[TrialSpec]]) -> None:
         for node in self._fleet.nodes:
             wanted = [one.resources for one in (*homeless.get(node.id, []), spec)]
-            if leases.suits(node, spec.resources) and leases.hold(self._unleased(node), wanted):
+            if suits(node, spec.resources) and leases.hold(self._unleased(node), wanted):
                 homeless.setdefault(node.id, []).append(spec)
                 return
         self._queue(_outcome(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster"))

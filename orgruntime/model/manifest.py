@@ -75,6 +75,11 @@ class Resources(Noun):
     gpus: float = Field(default=0.0, ge=0)
     memory_mb: int | None = Field(default=None, ge=1)
     accelerator: str | None = None
+    """Its type, by Ray's name."""
+    fallbacks: tuple[str, ...] = ()
+    """Types that serve where no node has that one, in this order. A run settles on one of them."""
+    labels: tuple[str, ...] = ()
+    """Conditions on the node's labels, all of which must hold: `zone=a/b`, `market!=spot`."""
 
     def cost(self, wall_s: float) -> Amounts:
         """The cost of holding these for `wall_s` seconds, as one trial."""

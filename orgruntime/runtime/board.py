@@ -66,7 +66,8 @@ class Order:
 
 
 def shape_name(shape: Resources) -> str:
-    return f"cpus {shape.cpus:g}, gpus {shape.gpus:g}, memory {shape.memory_mb or 0}, {shape.accelerator or 'any'}"
+    where = " ".join([shape.accelerator or "any", *shape.labels])
+    return f"cpus {shape.cpus:g}, gpus {shape.gpus:g}, memory {shape.memory_mb or 0}, {where}"
 
 
 class Board:

@@ -16,11 +16,11 @@ from typing import Protocol, TypeVar
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.dialogue import ModelCall, ModelReply
 from orgruntime.model.editable import is_editable
-from orgruntime.model.fleet import Node
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.payload import Payload
+from orgruntime.model.placement import places
 from orgruntime.model.research import Noise, Proposal
 from orgruntime.model.step import PastTrial
 from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
@@ -210,7 +210,7 @@ class Lab:
 
     def slots(self, shape: Resources) -> int:
         """Trials of this shape that the whole fleet could run at once, if it ran nothing else."""
-        return sum(slots_on(node, shape) for node in self.ports.executor.fleet().nodes)
+        return sum(places(node, shape) for node in self.ports.executor.fleet().nodes)
 
     def time_limit_s(self, role: Role) -> float:
         """Of one trial of the role."""
@@ -266,14 +266,6 @@ def _keep(latest: OrderedDict[K, V], id: K, one: V) -> None:
     latest.move_to_end(id)
     if len(latest) > LATEST:
         latest.popitem(last=False)
-
-
-def slots_on(node: Node, shape: Resources) -> int:
-    """Trials of a shape that fit one empty node."""
-    if shape.accelerator and shape.accelerator != node.accelerator:
-        return 0
-    rooms = [(node.cpus, shape.cpus), (node.gpus, shape.gpus), (node.memory_mb, shape.memory_mb or 0)]
-    return min((int(room / need + 1e-9) for room, need in rooms if need), default=0)
 
 
 def hardware_class(resources: Resources) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Resources
+from orgruntime.model.placement import suits
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
 from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError
@@ -136,6 +137,4 @@ def _count(node: Node, shape: Resources, held: Sequence[Resources]) -> int:
     ):
         if wanted:
             counts.append(int((total - used) / wanted + 1e-6))
-    possible = shape.gpus <= 1 or shape.gpus == int(shape.gpus)
-    suits = shape.accelerator is None or shape.accelerator == node.accelerator
-    return max(0, min(counts)) if possible and suits else 0
+    return max(0, min(counts)) if suits(node, shape) else 0

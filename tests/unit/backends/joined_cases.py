@@ -78,6 +78,8 @@ async def test_shapes_go_where_they_fit_and_see_their_devices(executor: RayExecu
     assert sorted((node.cpus, node.gpus) for node in fleet.nodes) == [(2, 0), (2, 2)]
     assert (executor.free_slots(ONE), executor.free_slots(GPU)) == (4, 2)
     assert not executor.fits(Resources(cpus=3))
+    zones = (("zone=b",), ("zone!=b",), ("zone=a/b", "zone!=b"))
+    assert [executor.free_slots(Resources(labels=labels)) for labels in zones] == [2, 2, 0]
     assert not executor.fits(Resources(cpus=1, gpus=3))
     specs = [attempt(SHOW, resources=GPU), attempt(SHOW, resources=GPU)]
     executor.submit(specs)
