@@ -63,6 +63,14 @@ def lacks(node: Node, shape: Resources) -> list[str]:
     return found
 
 
+def nearest_miss(shape: Resources, nodes: Sequence[Node]) -> str:
+    """Why none of these holds one trial of the shape, by the one that lacks least."""
+    if not nodes:
+        return "the fleet has no nodes"
+    nearest = min(nodes, key=lambda node: (len(lacks(node, shape)), -node.gpus, -node.cpus, node.id))
+    return f"no node holds it; the nearest, {nearest.id}, {' and '.join(lacks(nearest, shape))}"
+
+
 def is_possible(shape: Resources) -> bool:
     """Whether GPUs of this number exist at all: a fraction of one, or whole ones."""
     return shape.gpus <= 1 or shape.gpus == int(shape.gpus)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orgruntime.model.fleet import Fleet
 from orgruntime.model.manifest import Resources
-from orgruntime.model.placement import lacks, places
+from orgruntime.model.placement import nearest_miss, places
 
 
 class Fit(NamedTuple):
@@ -25,7 +25,4 @@ def fit(shape: Resources, fleet: Fleet) -> Fit:
     holding = tuple(node for node, count in room.items() if count)
     if holding:
         return Fit(sum(room.values()), holding, "")
-    if not fleet.nodes:
-        return Fit(0, (), "the fleet has no nodes")
-    nearest = min(fleet.nodes, key=lambda node: (len(lacks(node, shape)), -node.gpus, -node.cpus, node.id))
-    return Fit(0, (), f"no node holds it; the nearest, {nearest.id}, {' and '.join(lacks(nearest, shape))}")
+    return Fit(0, (), nearest_miss(shape, fleet.nodes))

@@ -38,6 +38,8 @@ class InlineExecutor:
         self._points: Mailbox[TrialProgress] = Mailbox()
         self._rungs: dict[AttemptId, list[float]] = {}
         self._closed = False
+        self.asked_for: list[Resources] = []
+        """What the run would hold at once, by its last word."""
         self.submitted: list[TrialSpec] = []
         """Every attempt, in order."""
 
@@ -67,6 +69,9 @@ class InlineExecutor:
             self._running[spec.attempt] = (spec, free[0])
             self._rungs[spec.attempt] = list(spec.rungs)
             self._tasks[spec.attempt] = asyncio.get_running_loop().create_task(self._play(spec))
+
+    async def ask_for(self, shapes: Sequence[Resources]) -> None:
+        self.asked_for = list(shapes)
 
     async def outcomes(self) -> list[TrialOutcome]:
         while not self._done:
