@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orgruntime.cli.group import FINDINGS, Verb
-from orgruntime.cli.options import address_option, budget_option, json_option, models_option, verb
+from orgruntime.cli.options import address_option, budget_option, json_option, models_option, runs_option, verb
 
 EXAMPLES = """\
 orgrun plan my-lab
@@ -24,12 +24,21 @@ orgrun plan my-lab --address auto            against the nodes of a running clus
 @address_option
 @models_option
 @budget_option
+@runs_option
 @json_option
 @verb
 def command(
-    org: Path, out: Path | None, address: str | None, models: dict[str, str], budget: dict[str, str], as_json: bool
+    org: Path,
+    out: Path | None,
+    address: str | None,
+    models: dict[str, str],
+    budget: dict[str, str],
+    runs: Path,
+    as_json: bool,
 ) -> int:
-    """Show the graph, where roles fit, the appetite as numbers, the authority table, the worst-case bill."""
+    """Show the graph, where roles fit, the appetite as numbers and what they would have meant on the org's last run,
+    the authority table, the worst-case bill."""
+    from orgruntime.api.hindsight import with_hindsight
     from orgruntime.api.orgs import species_lacks
     from orgruntime.api.planning import plan_org, save_plan
     from orgruntime.api.wiring import ClusterChoice
@@ -37,10 +46,11 @@ def command(
     from orgruntime.plan.text import render
 
     manifest, plan = plan_org(org, models, budget, ClusterChoice(address=address) if address else None)
+    shown = with_hindsight(plan, manifest, plan.numbers, runs)
     if as_json:
-        click.echo(plan.model_dump_json(indent=1))
+        click.echo(shown.model_dump_json(indent=1))
     else:
-        click.echo("\n".join(printable(line) for line in render(plan).splitlines()))
+        click.echo("\n".join(printable(line) for line in render(shown).splitlines()))
     lacks = species_lacks(manifest)
     for lack in lacks:
         click.echo(f"orgrun: error: {lack}", err=True)

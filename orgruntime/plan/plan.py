@@ -49,9 +49,9 @@ class RolePlan(Noun):
     """Trials of the role that an empty fleet holds at once; None: not a trial, or no fleet was asked."""
     nodes: tuple[str, ...] = ()
     misfit: str = ""
+    """Why no node holds a trial of the role, by the nearest miss; empty when one does."""
     settled_on: str = ""
     """The type of accelerator that a run would measure on, where the fleet tells."""
-    """Why no node holds a trial of the role, by the nearest miss; empty when one does."""
 
 
 class DialPlan(Noun):
@@ -61,6 +61,8 @@ class DialPlan(Noun):
     key: str
     setting: str
     becomes: str
+    hindsight: str = ""
+    """What it would have meant on the last run of the org."""
 
 
 class AuthorityPlan(Noun):
@@ -120,6 +122,8 @@ class Plan(Noun):
     edges: tuple[EdgePlan, ...]
     entries: tuple[str, ...]
     dials: tuple[DialPlan, ...]
+    last_run: str = ""
+    """The run that `hindsight` speaks of."""
     numbers: Numbers
     authority: tuple[AuthorityPlan, ...]
     bill: tuple[BillPlan, ...]

@@ -26,6 +26,7 @@ def render(plan: Plan) -> str:
         _block("Roles", _table(map(_role_row, plan.roles))),
         _block("Workflow", _table((f"{e.source} → {e.target}", e.text) for e in plan.edges)),
         _block("Risk appetite", _table((d.dial, d.setting, d.becomes) for d in plan.dials)),
+        _block(f"On the last run, {plan.last_run}", _table((d.dial, d.hindsight) for d in plan.dials if d.hindsight)),
         _block("Authority", _table((a.role, *_authority_cells(a)) for a in plan.authority)),
         _block("Model calls", _table(row for role in plan.roles for row in _call_rows(role))),
         _block("Worst-case bill", [*_table(map(_bill_row, plan.bill)), *_verification(plan), *plan.unbounded]),
