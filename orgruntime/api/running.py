@@ -21,6 +21,7 @@ from orgruntime.api.folders import DEFAULT_RUNS, RunFolder, find_run, new_folder
 from orgruntime.api.histories import read_history
 from orgruntime.api.importing import import_for_run, is_bare, prove_once, refuse_open_questions
 from orgruntime.api.orgs import is_plan, load_org, refuse_unready
+from orgruntime.api.packing import Packed
 from orgruntime.api.planning import numbers_of, plan_file_manifest, plan_file_org
 from orgruntime.api.reports import export_certificates, write_report
 from orgruntime.api.statuses import run_status
@@ -39,6 +40,7 @@ from orgruntime.model.history import PastResult
 from orgruntime.model.ids import RunId
 from orgruntime.model.manifest import Manifest
 from orgruntime.model.status import RoleActivity, RunState, RunStatus
+from orgruntime.plan.fit import fit
 from orgruntime.plan.make import make_plan
 from orgruntime.runtime.events import EventKind, RunEvent
 from orgruntime.runtime.gateway import settle_orphans
@@ -83,23 +85,46 @@ def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
     was_bare = is_bare(org)
     if was_bare:
         org = import_for_run(org, tell)
-    manifest, org = _compiled(org, options)
+    manifest, org = compiled(org, options)
     refuse_unready(manifest)
     history = read_history(org)
     if was_bare:
         prove_once(org, manifest, options.cluster, tell)
+    return _begun(manifest, history, options, view, lambda folder: org.absolute())
+
+
+def start_packed(packed: Packed, options: RunOptions, view: View) -> RunStatus:
+    """Runs what another machine compiled and packed, to the end. Raises UserError."""
+    refuse_unready(packed.manifest)
+
+    def lay(folder: RunFolder) -> Path:
+        packed.lay_into(folder)
+        return folder.path / "org"
+
+    return _begun(packed.manifest, packed.history, options, view, lay)
+
+
+def _begun(
+    manifest: Manifest,
+    history: tuple[PastResult, ...],
+    options: RunOptions,
+    view: View,
+    lay: Callable[[RunFolder], Path],
+) -> RunStatus:
+    """`lay` puts what there is into the run's folder, and says where the org's own files are."""
     folder = new_folder(options.runs, manifest.org, options.run_id)
     with folder.driving():
         folder.clear_away()
         seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
-        _write(folder.org_file, json.dumps({"folder": str(org.absolute())}))
+        _write(folder.org_file, json.dumps({"folder": str(lay(folder))}))
         ledger = _new_ledger(manifest, folder, seed, view, history)
         if history:
-            tell(f"{len(history)} rows of an earlier log are kept as history; nothing is decided by them")
+            text = f"{len(history)} rows of an earlier log are kept as history; nothing is decided by them"
+            view.event(RunEvent(event=EventKind.NOTICE, text=text))
         return _drive(manifest, folder, ledger, options.cluster, view)
 
 
-def _compiled(org: Path, options: RunOptions) -> tuple[Manifest, Path]:
+def compiled(org: Path, options: RunOptions) -> tuple[Manifest, Path]:
     """The manifest, and the org's folder."""
     if is_plan(org):
         return plan_file_manifest(org, options.models, options.budget), plan_file_org(org)
@@ -261,9 +286,10 @@ async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool, sandbox:
     lab.tell(EventKind.STARTED, f"the cluster is ready: {size}, isolation {fleet.isolation}", nodes=nodes)
     for role in (lab.experimenter, lab.verifier):
         if not executor.fits(role.resources):
+            why = fit(role.resources, fleet).misfit or "no node of the cluster holds it"
             raise ExecutorError(
-                f"no node of the cluster can hold one trial of {role.slug} ({role.resources.cpus:g} CPUs, "
-                f"{role.resources.gpus:g} GPUs); see `orgrun plan`, or give the run a larger cluster"
+                f"a trial of {role.slug} cannot ever be placed: {why}; ask for less in the table of roles, or give the "
+                "run a larger cluster"
             )
 
 
