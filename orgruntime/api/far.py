@@ -63,7 +63,7 @@ def start_far(org: Path, options: RunOptions, far: FarOptions, view: View) -> Ru
         if run in head.ids:
             raise UserError(
                 f"run id {run} is used already on the head of {far.address}; go on with it by "
-                f"`orgrun resume {run} --address {far.address}`, or choose another"
+                f"`orgrun resume {run}{far.where}`, or choose another"
             )
         job = run if run not in jobs_taken else _free(run, jobs_taken, ".", first=2)
         with tempfile.TemporaryDirectory(prefix="orgrun-") as made:
@@ -95,7 +95,7 @@ def far_verb(address: str, words: Sequence[str], runs: str | None, out: Callable
         as_json = "--json" in words
         for frame in frames:
             if frame.kind in (Kind.OUT, Kind.ERR):
-                text = frame.text if as_json else _with_address(frame.text, address)
+                text = frame.text if as_json else _with_place(frame.text, FarOptions(address, runs))
                 out(text, frame.kind is Kind.ERR)
             elif frame.kind is Kind.END:
                 return frame.code
@@ -155,7 +155,7 @@ def _followed(jobs: Jobs, job: str, run: str, far: FarOptions, view: View) -> Ru
         for frame in frames_of(jobs, job):
             if frame.kind is Kind.EVENT:
                 event = RunEvent.model_validate(frame.data)
-                view.event(event.model_copy(update={"text": _with_address(event.text, far.address)}))
+                view.event(event.model_copy(update={"text": _with_place(event.text, far)}))
                 if far.detach and event.event is EventKind.STARTED:
                     raise LetGo(run)
             elif frame.kind is Kind.STATUS:
@@ -165,17 +165,17 @@ def _followed(jobs: Jobs, job: str, run: str, far: FarOptions, view: View) -> Ru
         raise LetGo(run) from None
     except JobsError as error:
         raise UserError(
-            f"{error}. The run is not touched by that: see `orgrun status {run} --address {far.address}`", FINDINGS
+            f"{error}. The run is not touched by that: see `orgrun status {run}{far.where}`", FINDINGS
         ) from error
     except UserError as error:
-        raise UserError(_with_address(str(error), far.address), error.code) from error
+        raise UserError(_with_place(str(error), far), error.code) from error
     assert last is not None, "a run that ends without a fault says its state"
     return last
 
 
-def _with_address(text: str, address: str) -> str:
+def _with_place(text: str, far: FarOptions) -> str:
     """Commands in a sentence that was made on the head, as they have to be typed here."""
-    return _HINT.sub(rf"`\1 --address {address}`", text)
+    return _HINT.sub(lambda found: f"`{found[1]}{far.where}`", text)
 
 
 def _written(folder: Path, pieces: Mapping[str, Sequence[str]]) -> dict[str, Path]:

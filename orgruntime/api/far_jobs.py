@@ -1,14 +1,13 @@
 """A command on the head of a cluster that is elsewhere, by a job: submitted, heard to its end, and gone.
 
 Works through the port `Jobs` and frames. Knows nothing of runs. Invariants: nothing is believed of a far end before it
-has told its versions and they agree; a helper's job is gone from the list when its answer is there.
+has told its versions and they agree; of the helpers that are over, at most the last one is in the list of jobs.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,8 +27,7 @@ INSTALL = (
 )
 _NOISE = 12
 """Lines that are no frames, kept for the sentence about a job that died."""
-_LEAVING_S, _LOOK_S = 5.0, 0.2
-"""How long a job that has said its end may take to be over."""
+_HELPER = "helper"
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,11 @@ class FarOptions:
     runs: str | None = None
     detach: bool = False
     sandbox: bool = True
+
+    @property
+    def where(self) -> str:
+        """What a command has to say to find the run again."""
+        return f" --address {self.address}" + (f" --runs {self.runs}" if self.runs else "")
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,13 @@ def head_of(jobs: Jobs, far: FarOptions, **asked: Any) -> Head:
 
 @contextmanager
 def helper(jobs: Jobs, what: str, asked: Mapping[str, Any], name: str) -> Iterator[Iterator[Frame]]:
-    """The frames of a small job that is gone afterwards."""
+    """The frames of a small job. It stays in the list until the next one comes: a server that is told to forget a job
+    in the second in which it ends writes a failed one down instead."""
+    for job in jobs.all():
+        if job.marks.get("orgrun") == _HELPER and job.state.is_over:
+            jobs.forget(job.id)
     id = f"orgrun-{name}-{secrets.token_hex(4)}"
-    jobs.submit(id, command(what, asked), {"orgrun": "helper"})
+    jobs.submit(id, command(what, asked), {"orgrun": _HELPER})
     frames = frames_of(jobs, id)
     over = False
     try:
@@ -100,14 +107,6 @@ def helper(jobs: Jobs, what: str, asked: Mapping[str, Any], name: str) -> Iterat
     finally:
         if not over:
             jobs.end(id)
-        _forget(jobs, id)
-
-
-def _forget(jobs: Jobs, id: str) -> None:
-    deadline = time.monotonic() + _LEAVING_S
-    while (job := jobs.get(id)) is not None and not job.state.is_over and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
-    jobs.forget(id)
 
 
 def frames_of(jobs: Jobs, id: str) -> Iterator[Frame]:

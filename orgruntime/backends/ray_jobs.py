@@ -13,7 +13,8 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,11 +29,15 @@ _STATES = {
     "FAILED": JobState.FAILED,
     "STOPPED": JobState.ENDED,
 }
+_TALKATIVE = ("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk", "_private.runtime_env.packaging")
+"""Loggers that tell on standard error what is uploaded and closed."""
 _OVERRIDES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """What Ray's client prefers to the address that it is given."""
 _LOST_S = 60.0
 """How long a connection that was lost is asked for again."""
 _AGAIN_S = 1.0
+_NOT_YET, _READY_S = "No available agent", 60.0
+"""What a head says in the seconds after its start, in which it takes no job yet; how long it is asked again."""
 _LONGEST = 300
 """Characters of Ray's own words in a sentence of ours."""
 
@@ -48,12 +53,16 @@ class RayJobs:
         options: dict[str, Any] = {"runtime_env": {"working_dir": str(folder)}} if folder else {}
         # The shell that Ray starts would hold back signals.
         entrypoint = f"exec {shlex.join(command)}"
-        with _without_notices():
-            self._asked(
-                lambda: self._client.submit_job(
-                    submission_id=id, entrypoint=entrypoint, metadata=dict(marks), **options
-                )
-            )
+        deadline = time.monotonic() + _READY_S
+        while True:
+            try:
+                self._client.submit_job(submission_id=id, entrypoint=entrypoint, metadata=dict(marks), **options)
+            except Exception as error:
+                if _NOT_YET not in str(error) or time.monotonic() > deadline:
+                    raise self._refused(error) from error
+                time.sleep(_AGAIN_S)
+            else:
+                return
 
     def get(self, id: str) -> Job | None:
         try:
@@ -78,15 +87,22 @@ class RayJobs:
                         yielded, lost_at = number + 1, 0.0
                         yield line
                 job = self.get(id)
-                if job is None or job.state.is_over:
+                if job is not None and job.state.is_over:
                     return
-            except JobsError:
-                raise
             except Exception as error:
                 lost_at = lost_at or time.monotonic()
-                if time.monotonic() - lost_at > _LOST_S:
+                if not _is_lost(error) or time.monotonic() - lost_at > _LOST_S:
                     raise self._refused(error) from error
+            if self._is_unknown(id):
+                raise JobsError(f"the job server at {self._address} knows no job {id}")
             time.sleep(_AGAIN_S)
+
+    def _is_unknown(self, id: str) -> bool:
+        """False while the server is away."""
+        try:
+            return self.get(id) is None
+        except JobsError:
+            return False
 
     def end(self, id: str) -> None:
         self._asked(lambda: self._client.stop_job(id))
@@ -106,19 +122,28 @@ class RayJobs:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> JobsError:
+        if isinstance(error, JobsError):
+            return error
         return JobsError(_sentence(self._address, error))
 
 
 def _client(address: str) -> Any:
     try:
         import aiohttp  # noqa: F401  # Without it Ray's client is there and cannot be made.
+        import ray
         from ray.job_submission import JobSubmissionClient
     except ImportError as error:
         raise JobsError(
             f"jobs on {address} need Ray's client for them, and it is not installed: pip install 'orgruntime[jobs]'"
         ) from error
+    if not ray.is_initialized():
+        # Whoever imported Ray before us may have had another mode or token; both are read once.
+        ray._raylet.Config.initialize("")
+        ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
+    for name in _TALKATIVE:
+        logging.getLogger(f"ray.{name}").setLevel(logging.ERROR)
     try:
-        with _without(_OVERRIDES), _without_notices():
+        with _without(_OVERRIDES):
             return JobSubmissionClient(address)
     except Exception as error:
         raise JobsError(_sentence(address, error)) from error
@@ -133,46 +158,44 @@ def _without(names: Sequence[str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-@contextmanager
-def _without_notices() -> Iterator[None]:
-    """Ray tells on standard error what it uploads; the command says that itself."""
-    loggers = [logging.getLogger(f"ray.{name}") for name in _TALKATIVE]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-_TALKATIVE = ("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk", "_private.runtime_env.packaging")
-
-
 def _job(details: Any) -> Job:
     state = _STATES.get(str(getattr(details.status, "value", details.status)), JobState.FAILED)
     return Job(str(details.submission_id), state, str(details.message or ""), dict(details.metadata or {}))
 
 
-def _lines(chunks: AsyncIterator[str]) -> Iterator[str]:
+def _lines(chunks: AsyncGenerator[str, None]) -> Iterator[str]:
     """Whole lines of a stream of pieces, without their ends; the stream is closed when nobody reads on."""
-    loop = asyncio.new_event_loop()
     rest = ""
-    try:
-        while True:
-            try:
-                piece = loop.run_until_complete(anext(chunks))
-            except StopAsyncIteration:
-                break
-            *whole, rest = (rest + piece).split("\n")
-            yield from whole
-        if rest:
-            yield rest
-    finally:
-        loop.run_until_complete(chunks.aclose())  # type: ignore[attr-defined]  # It is a generator.
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+    with asyncio.Runner() as runner:
+        try:
+            while (piece := runner.run(_next(chunks))) is not None:
+                *whole, rest = (rest + piece).split("\n")
+                yield from whole
+            if rest:
+                yield rest
+        finally:
+            runner.run(_closed(chunks))
+
+
+async def _next(chunks: AsyncGenerator[str, None]) -> str | None:
+    with warnings.catch_warnings():
+        # Ray's client says `ssl=None` to newer versions of aiohttp.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return await anext(chunks, None)
+
+
+async def _closed(chunks: AsyncGenerator[str, None]) -> None:
+    await chunks.aclose()
+    # What the connection left to be done in the loop.
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    if left:
+        await asyncio.wait(left, timeout=1)
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the connection is at fault, which may come back."""
+    kinds = (OSError, RuntimeError, TimeoutError, JobsError)
+    return isinstance(error, kinds) or type(error).__module__.startswith("aiohttp")
 
 
 def _sentence(address: str, error: Exception) -> str:

@@ -55,7 +55,7 @@ def champion_line(status: RunStatus) -> str:
 def _place(runs: str | None, address: str | None) -> str:
     """What a command has to say to find the run again."""
     named = f" --runs {runs}" if runs and (address or runs != ".orgrun/runs") else ""
-    return named + (f" --address {address}" if address else "")
+    return (f" --address {address}" if address else "") + named
 
 
 def _facts(status: RunStatus, folder: Path, where: str, here: bool) -> list[tuple[str, str]]:

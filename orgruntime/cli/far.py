@@ -85,8 +85,7 @@ def driven_there(cluster: Mapping[str, Any], as_json: bool, drive: Callable[[Far
         with run_view(as_json) as view:
             status = drive(far, view)
     except LetGo as left:
-        rest = f" --address {address}" + (f" --runs {runs}" if runs else "")
-        _say_left(left.run, rest, as_json)
+        _say_left(left.run, far.where, as_json)
         return 0 if detach else INTERRUPTED
     return show_closing(status, runs, as_json, address)
 
