@@ -1,7 +1,7 @@
 """A command on the head of a cluster that is elsewhere, by a job: submitted, heard to its end, and gone.
 
 Works through the port `Jobs` and frames. Knows nothing of runs. Invariants: nothing is believed of a far end before it
-has told its versions and they agree; of the helpers that are over, at most the last one is in the list of jobs.
+has told its versions and they agree; a helper's job that is over is cleared away by the next one.
 """
 
 from __future__ import annotations

@@ -23,14 +23,19 @@ class Fit(NamedTuple):
 
 def fit(shape: Resources, fleet: Fleet) -> Fit:
     """How many trials of the shape an empty fleet holds at once, on which nodes, or the nearest miss in words."""
-    places = {node.id: _places(shape, node) for node in fleet.nodes}
-    holding = tuple(node for node, count in places.items() if count)
+    places = [(_name(node), _places(shape, node)) for node in fleet.nodes]
+    holding = tuple(name for name, count in places if count)
     if holding:
-        return Fit(sum(places.values()), holding, "")
+        return Fit(sum(count for _, count in places), holding, "")
     if not fleet.nodes:
         return Fit(0, (), "the fleet has no nodes")
     nearest = min(fleet.nodes, key=lambda node: (len(_lacks(shape, node)), -node.gpus, -node.cpus, node.id))
-    return Fit(0, (), f"no node holds it; the nearest, {nearest.id}, {' and '.join(_lacks(shape, nearest))}")
+    return Fit(0, (), f"no node holds it; the nearest, {_name(nearest)}, {' and '.join(_lacks(shape, nearest))}")
+
+
+def _name(node: Node) -> str:
+    """For people: the address, and enough of the id for several nodes of one machine."""
+    return f"{node.address} ({node.id[:8]})" if node.address else node.id
 
 
 def _places(shape: Resources, node: Node) -> int:

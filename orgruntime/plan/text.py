@@ -8,6 +8,8 @@ from orgruntime.model.manifest import Resources
 from orgruntime.plan.plan import AuthorityPlan, BillPlan, Plan, RolePlan
 from orgruntime.plan.units import amount_text, share, small_dollars
 
+_NODES = 4
+"""Nodes that are named of those that hold a role."""
 _BILL_NAMES = {
     "trials": "trials",
     "gpu_ms": "GPU time",
@@ -70,7 +72,8 @@ def _where(role: RolePlan) -> str:
         return f": {role.misfit}"
     if role.places is None:
         return ""
-    return f": fits {', '.join(role.nodes)}, {role.places} at once"
+    more = f" and {len(role.nodes) - _NODES} more" if len(role.nodes) > _NODES else ""
+    return f": fits {', '.join(role.nodes[:_NODES])}{more}, {role.places} at once"
 
 
 def _authority_cells(role: AuthorityPlan) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cli_cases import assert_one_sentence, orgrun
+from cli_cases import Said, assert_one_sentence, orgrun
 
 from orgruntime.runtime.ports import Jobs, JobsError, JobState
 from orgruntime.testing.conformance.jobs import JobsConformance, over
@@ -35,6 +35,7 @@ PAGE = ROOT / "docs" / "cluster.md"
 
 class Cluster(NamedTuple):
     address: str
+    port: int
     runs: Path
     env: dict[str, str]
 
@@ -58,10 +59,10 @@ def started(commands: str, place: Path, ports: dict[str, int], env: dict[str, st
     for said, port in ports.items():
         commands = commands.replace(said, str(port))
     commands = commands.replace("/var/lib/orgrun", str(place / "state")).replace("HEAD", "127.0.0.1")
-    small = f"--block --num-cpus=2 --object-store-memory=80000000 --disable-usage-stats --temp-dir={place}/r"
+    small = f"--block --num-cpus=2 --object-store-memory=80000000 --dashboard-agent-listen-port={free_port()}"
     if "--head" in commands:
         small += (
-            f" --ray-client-server-port={free_port()} --dashboard-agent-listen-port={free_port()} "
+            f" --ray-client-server-port={free_port()} --disable-usage-stats --temp-dir={place}/r"
             '--system-config=\'{"enable_worker_prestart": false, "prestart_worker_first_driver": false}\''
         )
     commands = commands.replace("ray start ", f"exec ray start {small} ")
@@ -85,7 +86,7 @@ def cluster() -> Iterator[Cluster]:
         os.environ.update(settings)
         address = f"http://127.0.0.1:{ports['8265']}"
         _wait_for_jobs(address, head, place)
-        yield Cluster(address, place / "state" / "runs", {**env, **settings})
+        yield Cluster(address, ports["6379"], place / "state" / "runs", {**env, **settings})
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
@@ -122,14 +123,18 @@ def _kill_rest(place: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An org whose trials take half a second, so that a run lives long enough to be looked at."""
+    """An org whose trials wait until the file `go` lies beside it, so that a run is there while it is looked at."""
     folder = tmp_path_factory.mktemp("home") / "lab"
     assert orgrun("init", folder).code == 0
     measure = folder / "workspace" / "measure.py"
     lines = measure.read_text().splitlines(keepends=True)
     at = next(number for number, line in enumerate(lines) if line.startswith(("import ", "from ")) and "__" not in line)
-    lines.insert(at, "import time; time.sleep(0.5)\n")
+    lines.insert(
+        at, f"import os, time\nwhile not os.path.exists({str(folder.parent / 'go')!r}):\n    time.sleep(0.1)\n"
+    )
     measure.write_text("".join(lines))
+    program = folder / "program.md"
+    program.write_text(program.read_text().replace("time_limit: 20s", "time_limit: 5m"))
     return folder
 
 
@@ -168,7 +173,7 @@ def test_a_run_is_submitted_let_go_of_looked_at_stopped_and_resumed(cluster: Clu
     there = ("--address", cluster.address)
 
     thread = interrupt_once_running(cluster, "far-1")
-    said = orgrun("run", lab, *there, "--run-id", "far-1", "--seed", "1", "--budget", "trials=24")
+    said = orgrun("run", lab, *there, "--run-id", "far-1", "--no-sandbox", "--seed", "1", "--budget", "trials=16")
     thread.join()
     assert said.code == 130, said.out + said.err
     assert f"orgrun logs -f far-1 --address {cluster.address}" in said.out
@@ -181,7 +186,8 @@ def test_a_run_is_submitted_let_go_of_looked_at_stopped_and_resumed(cluster: Clu
     assert stopped.code == 0
     assert f"`orgrun resume far-1 --address {cluster.address}`" in stopped.out
 
-    lines = orgrun("resume", "far-1", "--json", *there).out.splitlines()
+    (lab.parent / "go").touch()
+    lines = orgrun("resume", "far-1", "--no-sandbox", "--json", *there).out.splitlines()
     events, last = [json.loads(line) for line in lines[:-1]], json.loads(lines[-1])
     assert {"started", "trial", "ended"} <= {event["event"] for event in events}
     assert (last["run"], last["state"]) == ("far-1", "finished")
@@ -191,16 +197,44 @@ def test_a_run_is_submitted_let_go_of_looked_at_stopped_and_resumed(cluster: Clu
 
 
 def _jobs_are_told_apart(cluster: Cluster) -> None:
-    """The run's jobs by their marks, and at most one helper; no variable of ours was sent."""
+    """The run's jobs by their marks, and hardly a helper; no variable of ours was sent."""
     from orgruntime.backends.ray_jobs import RayJobs
 
     jobs = RayJobs(cluster.address)
     over(jobs, "far-1.2")
     marks = {job.id: dict(job.marks) for job in jobs.all() if not job.id.startswith("conformance")}
-    assert marks["far-1"] | marks["far-1.2"] >= {"orgrun": "resume", "orgrun_run": "far-1"}
-    assert sum(one.get("orgrun") == "helper" for one in marks.values()) <= 1
+    assert (marks["far-1"]["orgrun"], marks["far-1.2"]["orgrun"]) == ("run", "resume")
+    assert marks["far-1"]["orgrun_run"] == marks["far-1.2"]["orgrun_run"] == "far-1"
+    assert sum(one.get("orgrun") == "helper" for one in marks.values()) <= 2
     shown = jobs._client.get_job_info("far-1").runtime_env or {}
     assert set(shown) <= {"working_dir", "_ray_commit"}, "Ray shows a job's environment to all who may list jobs"
+
+
+def test_plan_asks_the_cluster_and_refuses_what_cannot_be_placed(cluster: Cluster, tmp_path: Path) -> None:
+    """On the two nodes of the recipe."""
+    assert orgrun("init", tmp_path / "big", "--template", "lab").code == 0
+    program = tmp_path / "big" / "program.md"
+    assert "| experiment | | | cpus: 1 |" in program.read_text()
+    program.write_text(program.read_text().replace("| experiment | | | cpus: 1 |", "| experiment | | | gpus: 1 |"))
+    commands = recipe("On each other machine")
+    place = cluster.runs.parents[1]
+    worker = started(commands, place, {"6379": cluster.port}, cluster.env)
+    try:
+        said = _planned_on(tmp_path / "big", cluster, nodes=2)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    assert_one_sentence(said, 1, "cannot ever be placed", "has 0 of 1 GPUs")
+
+
+def _planned_on(org: Path, cluster: Cluster, nodes: int) -> Said:
+    """The plan, once so many nodes are there."""
+    deadline = time.monotonic() + 120
+    while True:
+        said = orgrun("plan", org, "--address", cluster.address)
+        if f"{nodes} nodes, {2 * nodes} CPUs" in said.out:
+            return said
+        assert time.monotonic() < deadline, said.out + said.err
 
 
 def test_a_report_comes_back_and_wrong_words_are_one_sentence(
