@@ -22,8 +22,9 @@ from orgruntime.model.fleet import Fleet
 from orgruntime.runtime.ports import Jobs, JobsError
 
 INSTALL = (
-    "orgruntime is not installed for the `python` of the cluster's head{why}: install it there and on every node "
-    f"(pip install 'orgruntime=={__version__}' in the image, or in the environment that `ray start` runs in)"
+    "orgruntime is not installed for the `python` of the cluster's head{why}: install it there "
+    f"(pip install 'orgruntime[jobs]=={__version__}' in the image, or in the environment that `ray start` runs in); "
+    "the other nodes need Ray alone"
 )
 _NOISE = 12
 """Lines that are no frames, kept for the sentence about a job that died."""

@@ -209,7 +209,7 @@ def _sentence(address: str, error: Exception) -> str:
     if isinstance(error, ConnectionError | OSError) or "ConnectionError" in kind:
         return (
             f"no job server answers at {address} ({cause}): the address is that of Ray's dashboard, usually "
-            "http://HEAD:8265; its head needs ray[default] and `ray start --head --dashboard-host=0.0.0.0`, or a "
-            "tunnel, as in `ssh -L 8265:127.0.0.1:8265 HEAD`"
+            "http://HEAD:8265; the head needs ray[default], and from another machine a tunnel, as in "
+            "`ssh -N -L 8265:127.0.0.1:8265 HEAD`"
         )
     return f"the job server at {address} refuses: {cause}"

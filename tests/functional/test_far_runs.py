@@ -63,7 +63,7 @@ def started(commands: str, place: Path, ports: dict[str, int], env: dict[str, st
     if "--head" in commands:
         small += (
             f" --ray-client-server-port={free_port()} --disable-usage-stats --temp-dir={place}/r"
-            '--system-config=\'{"enable_worker_prestart": false, "prestart_worker_first_driver": false}\''
+            ' --system-config=\'{"enable_worker_prestart": false, "prestart_worker_first_driver": false}\''
         )
     commands = commands.replace("ray start ", f"exec ray start {small} ")
     words = ["bash", "-euo", "pipefail", "-c", commands]
@@ -90,6 +90,8 @@ def cluster() -> Iterator[Cluster]:
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+        if head.poll() is not None:
+            print(f"the head left with {head.returncode}:", (place / "ray.log").read_text())
         head.terminate()
         head.wait(30)
         _kill_rest(place)

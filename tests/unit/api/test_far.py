@@ -104,7 +104,7 @@ def test_a_hint_of_the_head_is_what_has_to_be_typed_here(play: Play) -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (["sh", "-c", "echo python: No module named orgruntime; exit 1"], f"pip install 'orgruntime=={__version__}'"),
+        (["sh", "-c", "echo python: No module named orgruntime; exit 1"], f"'orgruntime[jobs]=={__version__}'"),
         (["sh", "-c", "echo sh: 1: exec: python: not found; exit 127"], "finds no `python` at all"),
         (["sh", "-c", "echo Killed; exit 137"], "ended without a word, it is failed; its last lines: Killed"),
         (printed(other("9.9.1", "2.60.0")), "the cluster's head has orgruntime 9.9.1"),
