@@ -21,11 +21,12 @@ from orgruntime.api.frames import Kind
 from orgruntime.api.importing import is_bare
 from orgruntime.api.orgs import refuse_unready
 from orgruntime.api.packing import pack
+from orgruntime.api.planning import numbers_of
 from orgruntime.api.running import RunOptions, View, compiled
 from orgruntime.api.wiring import key_names
-from orgruntime.model.manifest import Manifest, RoleKind
+from orgruntime.model.manifest import Manifest
 from orgruntime.model.status import RunStatus
-from orgruntime.plan.fit import fit
+from orgruntime.plan.make import make_plan
 from orgruntime.runtime.events import EventKind, RunEvent
 from orgruntime.runtime.ports import Jobs, JobsError
 
@@ -57,7 +58,8 @@ def start_far(org: Path, options: RunOptions, far: FarOptions, view: View) -> Ru
     with opened_jobs(far.address) as jobs:
         head = head_of(jobs, far, keys=key_names(manifest), starts=True, fleet=True)
         _refuse_unready(manifest, head)
-        _refuse_misfit(manifest, head)
+        if not far.wait_s:
+            _refuse_misfit(manifest, head)
         jobs_taken = {job.id for job in jobs.all()}
         run = options.run_id or _free(manifest.org, {*head.taken, *jobs_taken}, "-")
         if run in head.ids:
@@ -69,7 +71,7 @@ def start_far(org: Path, options: RunOptions, far: FarOptions, view: View) -> Ru
         with tempfile.TemporaryDirectory(prefix="orgrun-") as made:
             for notice in pack(manifest, folder, Path(made)):
                 view.event(RunEvent(event=EventKind.NOTICE, text=notice))
-            asked = {"run_id": run, "seed": options.seed, "sandbox": far.sandbox, "runs": far.runs}
+            asked = {"run_id": run, "seed": options.seed, **_place(far)}
             jobs.submit(job, command("run", asked), _marks("run", run, manifest.org), Path(made))
         return _followed(jobs, job, run, far, view)
 
@@ -83,8 +85,7 @@ def resume_far(run: str | None, far: FarOptions, view: View) -> RunStatus:
             raise UserError(f"there is no run in {head.runs} on the head of {far.address}; start one with `orgrun run`")
         shown = Path(name).name
         job = _free(shown, {one.id for one in jobs.all()}, ".", first=2)
-        asked = {"run": name, "sandbox": far.sandbox, "runs": far.runs}
-        jobs.submit(job, command("resume", asked), _marks("resume", shown, ""), None)
+        jobs.submit(job, command("resume", {"run": name, **_place(far)}), _marks("resume", shown, ""), None)
         return _followed(jobs, job, shown, far, view)
 
 
@@ -141,11 +142,18 @@ def _refuse_unready(manifest: Manifest, head: Head) -> None:
 
 
 def _refuse_misfit(manifest: Manifest, head: Head) -> None:
-    for role in manifest.roles:
-        if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER) and head.fleet is not None:
-            why = fit(role.resources, head.fleet).misfit
-            if why:
-                raise UserError(f"a trial of {role.slug} cannot ever be placed: {why}", FINDINGS)
+    """As the plan says it."""
+    for role in make_plan(manifest, numbers_of(manifest), head.fleet).roles:
+        if role.misfit:
+            raise UserError(
+                f"a trial of {role.slug} cannot ever be placed: {role.misfit}; ask for less in the table of roles, or "
+                "wait for a cluster that grows with --wait 15m",
+                FINDINGS,
+            )
+
+
+def _place(far: FarOptions) -> dict[str, object]:
+    return {"sandbox": far.sandbox, "runs": far.runs, "wait_s": far.wait_s}
 
 
 def _followed(jobs: Jobs, job: str, run: str, far: FarOptions, view: View) -> RunStatus:

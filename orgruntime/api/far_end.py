@@ -105,9 +105,7 @@ def _probe(asked: Mapping[str, Any], say: Say) -> None:
 def _run(asked: Mapping[str, Any], say: Say) -> None:
     runs = runs_here(asked)
     refuse_shared(runs)
-    options = RunOptions(
-        seed=asked["seed"], run_id=asked["run_id"], runs=runs, cluster=ClusterChoice("auto", sandbox=asked["sandbox"])
-    )
+    options = RunOptions(seed=asked["seed"], run_id=asked["run_id"], runs=runs, cluster=_cluster(asked))
     _keep_the_pack_here()
     with opened_pack(Path(PACK)) as packed:
         status = start_packed(packed, options, _FrameView(say))
@@ -115,8 +113,11 @@ def _run(asked: Mapping[str, Any], say: Say) -> None:
 
 
 def _resume(asked: Mapping[str, Any], say: Say) -> None:
-    choice = ClusterChoice("auto", sandbox=asked["sandbox"])
-    say(_status(resume_run(runs_here(asked), asked["run"], choice, _FrameView(say))))
+    say(_status(resume_run(runs_here(asked), asked["run"], _cluster(asked), _FrameView(say))))
+
+
+def _cluster(asked: Mapping[str, Any]) -> ClusterChoice:
+    return ClusterChoice("auto", sandbox=asked["sandbox"], wait_s=asked["wait_s"])
 
 
 def _fetch(asked: Mapping[str, Any], say: Say) -> None:

@@ -39,6 +39,7 @@ class FarOptions:
     runs: str | None = None
     detach: bool = False
     sandbox: bool = True
+    wait_s: float = 0.0
 
     @property
     def where(self) -> str:

@@ -20,6 +20,7 @@ from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Manifest, Role, RoleKind
 from orgruntime.model.trial import TrialOutcome, TrialSpec
 from orgruntime.runtime.commands import filled_command
+from orgruntime.runtime.hardware import settled_manifest
 from orgruntime.runtime.ports import Commit, Executor, ExecutorError, Workspace, WorkspaceError
 from orgruntime.runtime.readings import read_outcome
 
@@ -93,6 +94,7 @@ async def _proved(
     role = next(role for role in manifest.roles if role.kind is RoleKind.EXPERIMENT)
     try:
         fleet = await executor.start()
+        role = settled_manifest(manifest, fleet).role(role.slug)
         if not executor.fits(role.resources):
             raise ExecutorError(
                 f"this machine cannot hold one trial ({role.resources.cpus:g} CPUs, {role.resources.gpus:g} GPUs): "

@@ -39,11 +39,12 @@ from orgruntime.ledger.store import Ledger, LedgerError
 from orgruntime.model.history import PastResult
 from orgruntime.model.ids import RunId
 from orgruntime.model.manifest import Manifest
+from orgruntime.model.placement import nearest_miss
 from orgruntime.model.status import RoleActivity, RunState, RunStatus
-from orgruntime.plan.fit import fit
 from orgruntime.plan.make import make_plan
 from orgruntime.runtime.events import EventKind, RunEvent
 from orgruntime.runtime.gateway import settle_orphans
+from orgruntime.runtime.hardware import settle_hardware, settled_manifest
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import ExecutorError, WorkspaceError
 from orgruntime.runtime.settlement import settle
@@ -221,7 +222,7 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
         try:
             where = "a local Ray for this run" if choice.address is None else f"Ray at {choice.address}"
             lab.tell(EventKind.STARTED, f"{folder.id}: starting {where}", run=folder.id, seed=lab.seed)
-            await _open_cluster(lab, folder, embedded=choice.address is None, sandbox=choice.sandbox)
+            await _open_cluster(lab, folder, choice)
             listen_again()
             shown = asyncio.create_task(_show(lab, folder, view))
             with _quiet_collector():
@@ -252,12 +253,12 @@ def _quiet_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool, sandbox: bool) -> None:
+async def _open_cluster(lab: Lab, folder: RunFolder, choice: ClusterChoice) -> None:
     """Starts or joins the cluster, settles what an earlier driver left, checks that trials can be placed."""
     executor = lab.ports.executor
     fleet = await executor.start()
     open_desks(lab)
-    for lack in await open_tool_servers(lab, folder, sandbox=sandbox):
+    for lack in await open_tool_servers(lab, folder, sandbox=choice.sandbox):
         lab.tell(EventKind.NOTICE, lack)
     _point_branches(lab)
     leftover = await recovered(lab.ledger, folder)
@@ -268,7 +269,7 @@ async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool, sandbox:
         for outcome in leftover:
             settle(lab, tx, outcome)
         cut_off = settle_orphans(tx)
-    begin_marks(folder, embedded=embedded)
+    begin_marks(folder, embedded=choice.address is None)
     if leftover:
         lab.tell(EventKind.NOTICE, f"{len(leftover)} attempts of an earlier driver are settled", count=len(leftover))
     if cut_off:
@@ -280,17 +281,40 @@ async def _open_cluster(lab: Lab, folder: RunFolder, *, embedded: bool, sandbox:
             "NO SANDBOX: trials run with this user's rights; install bubblewrap and run again for isolation",
             isolation=fleet.isolation,
         )
+    await _placed(lab, choice.wait_s)
+    fleet = executor.fleet()
+    for said in settle_hardware(lab, fleet):
+        lab.tell(EventKind.NOTICE, said)
     nodes = len(fleet.nodes)
     cpus, gpus = sum(node.cpus for node in fleet.nodes), sum(node.gpus for node in fleet.nodes)
     size = f"{nodes} node{'s' * (nodes != 1)}, {cpus:g} CPUs, {gpus:g} GPUs{' (simulated)' * fleet.simulated}"
     lab.tell(EventKind.STARTED, f"the cluster is ready: {size}, isolation {fleet.isolation}", nodes=nodes)
-    for role in (lab.experimenter, lab.verifier):
-        if not executor.fits(role.resources):
-            why = fit(role.resources, fleet).misfit or "no node of the cluster holds it"
+
+
+async def _placed(lab: Lab, wait_s: float) -> None:
+    """Returns once a trial of every role can be placed; asks a growing cluster for the room meanwhile. Raises
+    ExecutorError after the wait."""
+    executor, clock = lab.ports.executor, lab.ports.clock
+    until, told = clock.monotonic() + wait_s, ""
+    while True:
+        manifest = settled_manifest(lab.manifest, executor.fleet())
+        wanted = [manifest.role(role.slug) for role in (lab.experimenter, lab.verifier)]
+        homeless = next((role for role in wanted if not executor.fits(role.resources)), None)
+        if homeless is None:
+            break
+        why = nearest_miss(homeless.resources, executor.fleet().nodes)
+        if clock.monotonic() >= until:
             raise ExecutorError(
-                f"a trial of {role.slug} cannot ever be placed: {why}; ask for less in the table of roles, or give the "
-                "run a larger cluster"
+                f"no node of the cluster can hold one trial of {homeless.slug}: {why}; see `orgrun plan`, correct the "
+                "role's resources, give the run a larger cluster, or wait for one that grows with `--wait 15m`"
             )
+        if why != told:
+            told = why
+            lab.tell(EventKind.NOTICE, f"waiting for a node that holds a trial of {homeless.slug}: {why}")
+        await executor.ask_for([role.resources for role in wanted])
+        await clock.sleep(1.0)
+    if told:
+        await executor.ask_for([])
 
 
 def _point_branches(lab: Lab) -> None:

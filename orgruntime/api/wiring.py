@@ -41,6 +41,8 @@ class ClusterChoice:
     cpus: float | None = None
     gpus: float | None = None
     sandbox: bool = True
+    wait_s: float = 0.0
+    """How long nodes that hold the roles' trials are waited for."""
 
 
 class SystemClock:

@@ -11,13 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orgruntime.model.fleet import Node
 from orgruntime.model.manifest import Resources
-
-MOST = 256
-"""Slots a room at most, for shapes that ask for next to nothing."""
-GRAIN = 1e-6
-"""Sums of fractions are off by less; reservations in Ray have a grain of 1e-4."""
+from orgruntime.model.placement import GRAIN, MOST, floor, is_possible
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class Room:
         """None when the shape does not fit now. Fractions go to the fullest device that has room, whole ones to free
         devices."""
         memory_mb = float(shape.memory_mb or 0)
-        if shape.cpus > self.cpus + GRAIN or memory_mb > self.memory_mb + GRAIN:
+        if not is_possible(shape) or shape.cpus > self.cpus + GRAIN or memory_mb > self.memory_mb + GRAIN:
             return None
         devices = self._pick(shape.gpus)
         if devices is None:
@@ -65,14 +60,14 @@ class Room:
         """How many of the shape fit beside what is there."""
         counts = [MOST]
         if shape.cpus > 0:
-            counts.append(_floor(self.cpus / shape.cpus))
+            counts.append(floor(self.cpus / shape.cpus))
         if shape.memory_mb:
-            counts.append(_floor(self.memory_mb / shape.memory_mb))
+            counts.append(floor(self.memory_mb / shape.memory_mb))
         if shape.gpus >= 1:
             whole = sum(free > 1 - GRAIN for free in self.devices)
             counts.append(whole // int(shape.gpus) if is_possible(shape) else 0)
         elif shape.gpus > 0:
-            counts.append(sum(_floor(free / shape.gpus) for free in self.devices))
+            counts.append(sum(floor(free / shape.gpus) for free in self.devices))
         return max(0, min(counts))
 
     def _pick(self, gpus: float) -> tuple[int, ...] | None:
@@ -83,18 +78,6 @@ class Room:
             return next(((device,) for device in order if self.devices[device] >= gpus - GRAIN), None)
         whole = [device for device in sorted(order) if self.devices[device] > 1 - GRAIN]
         return tuple(whole[: int(gpus)]) if len(whole) >= gpus else None
-
-
-def is_possible(shape: Resources) -> bool:
-    """Whether GPUs of this number exist at all: a fraction of one, or whole ones."""
-    return shape.gpus <= 1 or shape.gpus == int(shape.gpus)
-
-
-def suits(node: Node, shape: Resources) -> bool:
-    """Whether the node, were it empty, could hold the shape."""
-    if shape.accelerator and (node.accelerator or "").casefold() != shape.accelerator.casefold():
-        return False
-    return is_possible(shape) and Room(node.cpus, int(node.gpus), node.memory_mb).slots(shape) > 0
 
 
 def hold(room: Room, shapes: Sequence[Resources]) -> bool:
@@ -112,7 +95,3 @@ def room_for(shapes: Sequence[Resources]) -> Room:
             parts.take(shape)
     memory_mb = sum(float(shape.memory_mb or 0) for shape in shapes)
     return Room(sum(shape.cpus for shape in shapes), whole + len(parts.devices), memory_mb)
-
-
-def _floor(value: float) -> int:
-    return int(value + GRAIN)

@@ -10,13 +10,14 @@ would wait for ever in silence.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import itertools
 import json
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from orgruntime.backends import (
     milestones,
     node_agent,
     processes,
+    ray_calls,
     seccomp,
     shepherd,
     trial_files,
@@ -39,6 +41,7 @@ from orgruntime.model import editable
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId, TreeId
 from orgruntime.model.manifest import Resources
+from orgruntime.model.placement import places, suits
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
 from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError, PackTree
@@ -117,6 +120,7 @@ class RayExecutor:
         self._used: set[str] = set()
         self._closed = False
         self._gone = False
+        self._asked = False
 
     async def start(self) -> Fleet:
         options = self._options
@@ -126,7 +130,7 @@ class RayExecutor:
             connect, options.address, cpus=options.cpus, gpus=options.gpus, keys=options.keys
         )
         self._config = self._agent_config(self._cluster)
-        _travel_by_value()
+        ray_calls.travel_by_value(editable, seccomp, bubblewrap, trial_layout, node_agent)
         nodes = self._cluster.nodes()
         if not nodes:
             raise ExecutorError("the Ray cluster has no node alive; run `ray status` on its head")
@@ -146,12 +150,12 @@ class RayExecutor:
         return self._fleet
 
     def fits(self, shape: Resources) -> bool:
-        return any(leases.suits(node, shape) for node in self._fleet.nodes)
+        return any(places(node, shape) for node in self._fleet.nodes)
 
     def free_slots(self, shape: Resources) -> int:
         if self._closed:
             return 0
-        suited = {node.id: node for node in self._fleet.nodes if leases.suits(node, shape)}
+        suited = {node.id: node for node in self._fleet.nodes if places(node, shape)}
         held = sum(lease.room.slots(shape) for lease in self._leases if lease.node.id in suited)
         return held + sum(self._unleased(node).slots(shape) for node in suited.values())
 
@@ -197,11 +201,18 @@ class RayExecutor:
             else:
                 self._finish(lease, _outcome(attempt, Ending.CANCELLED, lease, detail="before it started"))
         for lease, mine in by_lease.values():
-            self._spawn(_quietly(lease.agent.cancel.remote(mine)))
+            self._spawn(ray_calls.quietly(lease.agent.cancel.remote(mine)))
+
+    async def ask_for(self, shapes: Sequence[Resources]) -> None:
+        if self._cluster is not None and not self._cluster.embedded and (shapes or self._asked):
+            self._asked = bool(shapes)
+            with contextlib.suppress(*ray_calls.BUSY):
+                await asyncio.to_thread(ray_calls.ask_for, shapes)
 
     async def close(self) -> None:
         if self._closed:
             return
+        await self.ask_for(())
         self._closed = True
         for task in list(self._tasks):
             task.cancel()
@@ -235,7 +246,7 @@ class RayExecutor:
         import ray
 
         ask = ray.remote(num_cpus=0, max_retries=2)(node_agent.survey)
-        asked = [ask.options(scheduling_strategy=_pinned(node.id)).remote(self._config) for node in nodes]
+        asked = [ask.options(scheduling_strategy=ray_calls.pinned(node.id)).remote(self._config) for node in nodes]
         return list(await asyncio.gather(*asked))
 
     def _unleased(self, node: Node) -> Room:
@@ -252,7 +263,7 @@ class RayExecutor:
     def _settle_in(self, spec: TrialSpec) -> Lease | None:
         """Gives the attempt a share of a lease that has room, fullest first, so that others can become idle."""
         for lease in sorted(self._leases, key=lambda lease: -len(lease.running)):
-            if leases.suits(lease.node, spec.resources) and (share := lease.room.take(spec.resources)):
+            if suits(lease.node, spec.resources) and (share := lease.room.take(spec.resources)):
                 self._where[spec.attempt] = lease
                 lease.running[spec.attempt] = Running(spec, share, time.monotonic())
                 return lease
@@ -261,7 +272,7 @@ class RayExecutor:
     def _find_node(self, spec: TrialSpec, homeless: dict[str, list[TrialSpec]]) -> None:
         for node in self._fleet.nodes:
             wanted = [one.resources for one in (*homeless.get(node.id, []), spec)]
-            if leases.suits(node, spec.resources) and leases.hold(self._unleased(node), wanted):
+            if suits(node, spec.resources) and leases.hold(self._unleased(node), wanted):
                 homeless.setdefault(node.id, []).append(spec)
                 return
         self._queue(_outcome(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster"))
@@ -278,7 +289,7 @@ class RayExecutor:
             num_cpus=room.cpus,
             num_gpus=len(room.devices),
             memory=int(room.memory_mb * 2**20) or None,
-            scheduling_strategy=_pinned(node.id),
+            scheduling_strategy=ray_calls.pinned(node.id),
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=10_000,
@@ -404,7 +415,7 @@ class RayExecutor:
             await asyncio.sleep(1.0)
             try:
                 await self._look()
-            except (RuntimeError, ConnectionError, TimeoutError, ValueError):
+            except ray_calls.BUSY:
                 # The head is busy or restarting: the last view stands, and a lease that died says so itself.
                 continue
 
@@ -444,7 +455,7 @@ class RayExecutor:
                 self._leases.remove(lease)
             if lease.task is not None:
                 lease.task.cancel()
-        closing = [_quietly(lease.agent.close.remote(keep)) for lease in idle]
+        closing = [ray_calls.quietly(lease.agent.close.remote(keep)) for lease in idle]
         if closing:
             await asyncio.wait([asyncio.ensure_future(one) for one in closing], timeout=20)
         for lease in idle:
@@ -455,7 +466,10 @@ class RayExecutor:
 
         alive = [node for node in self._fleet.nodes if node.id in self._used]
         sweep = ray.remote(num_cpus=0, max_retries=0)(node_agent.remove_node_folder)
-        swept = [_quietly(sweep.options(scheduling_strategy=_pinned(node.id)).remote(self._config)) for node in alive]
+        swept = [
+            ray_calls.quietly(sweep.options(scheduling_strategy=ray_calls.pinned(node.id)).remote(self._config))
+            for node in alive
+        ]
         if swept:
             await asyncio.wait([asyncio.ensure_future(one) for one in swept], timeout=10)
 
@@ -475,26 +489,3 @@ def _outcome(
 ) -> TrialOutcome:
     node = lease.node.address if lease else ""
     return TrialOutcome(attempt=attempt, ending=ending, wall_s=wall_s, node=node, detail=detail)
-
-
-def _pinned(node: str) -> Any:
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-
-
-def _travel_by_value() -> None:
-    """Nodes of a joined cluster need Ray and Python, not this package."""
-    from ray import cloudpickle
-
-    for module in (editable, seccomp, bubblewrap, trial_layout, node_agent):
-        cloudpickle.register_pickle_by_value(module)
-
-
-async def _quietly(reply: Awaitable[Any]) -> None:
-    import ray
-
-    try:
-        await reply
-    except ray.exceptions.RayError:
-        return

@@ -80,7 +80,7 @@ def driven_there(cluster: Mapping[str, Any], as_json: bool, drive: Callable[[Far
     choice = cluster_choice(cluster)
     address = str(choice.address)
     runs, detach = far_runs(click.get_current_context()), bool(cluster["detach"])
-    far = FarOptions(address, runs, detach, choice.sandbox)
+    far = FarOptions(address, runs, detach, choice.sandbox, choice.wait_s)
     try:
         with run_view(as_json) as view:
             status = drive(far, view)

@@ -32,6 +32,22 @@ class Pairs(click.ParamType[dict[str, str]]):
         return {key.strip(): rest.strip()}
 
 
+class Seconds(click.ParamType[float]):
+    """A duration in the words of a program: `90s`, `15m`, `2h`."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        from orgruntime.compiler.words import Unclear, duration
+
+        try:
+            return duration(str(value))
+        except Unclear as error:
+            self.fail(f"{error.fault}; {error.help or 'write e.g. `15m`'}", param, ctx)
+
+
 def merged(ctx: click.Context, param: click.Parameter, values: tuple[dict[str, str], ...]) -> dict[str, str]:
     return {key: value for pair in values for key, value in pair.items()}
 
@@ -125,5 +141,16 @@ def local_cluster_options(function: Function) -> Function:
     return function
 
 
+def wait_option(function: Function) -> Function:
+    return click.option(
+        "--wait",
+        "wait_s",
+        type=Seconds(),
+        default=0.0,
+        metavar="DURATION",
+        help="With --address: wait so long for nodes that can hold the trials, as of a cluster that grows by demand.",
+    )(function)
+
+
 def cluster_options(function: Function) -> Function:
-    return address_option(local_cluster_options(function))
+    return address_option(wait_option(local_cluster_options(function)))

@@ -31,9 +31,10 @@ def cluster_choice(options: Mapping[str, Any]) -> ClusterChoice:
     """What the options of a cluster say."""
     if options["address"] and (options["cpus"] is not None or options["gpus"] is not None):
         raise click.UsageError("--cpus and --gpus size a local Ray; with --address the cluster has its own size")
-    return ClusterChoice(
-        address=options["address"], cpus=options["cpus"], gpus=options["gpus"], sandbox=not options["no_sandbox"]
-    )
+    wait_s = options.get("wait_s", 0.0)
+    if wait_s and not options["address"]:
+        raise click.UsageError("--wait is for a cluster that grows: name one with --address")
+    return ClusterChoice(options["address"], options["cpus"], options["gpus"], not options["no_sandbox"], wait_s)
 
 
 class JsonView(View):

@@ -393,7 +393,20 @@ RESOURCES = Table(
         Key("cpus", Kind.NOT_NEGATIVE, "CPUs", "1", example="4"),
         Key("memory", Kind.MEMORY, "memory", "not reserved", example="8 GiB"),
         Key("minutes", Kind.POSITIVE, "time limit of a trial of this role", "`workspace.time_limit`", example="30"),
-        Key("accelerator", Kind.TEXT, "type of accelerator, by Ray's name", "any", example="H100"),
+        Key(
+            "accelerator",
+            Kind.TEXT,
+            "type of accelerator, by Ray's name, and what serves where no node has it; a run measures on one type",
+            "any",
+            example="H100 or A100",
+        ),
+        Key(
+            "labels",
+            Kind.TEXT,
+            "conditions on the labels of the node, with blanks between them",
+            "none",
+            example="zone=eu-1/eu-2 market!=spot",
+        ),
     )
 )
 

@@ -5,6 +5,7 @@ Invariant: an amount that cannot be read is a finding and counts as absent.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules, words
@@ -29,7 +30,7 @@ class Needs(NamedTuple):
 
 
 def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
-    """`gpus: 1, cpus: 2, memory: 4 GiB, minutes: 6, accelerator: H100`."""
+    """`gpus: 1, cpus: 2, memory: 4 GiB, minutes: 6, accelerator: H100 or A100, labels: zone=eu`."""
     return bind_needs(_pairs(node, path, RESOURCES, findings), path, findings, node.span)
 
 
@@ -48,13 +49,17 @@ def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, spa
     gpus, cpus = (_amount(values, name, path, findings) for name in ("gpus", "cpus"))
     minutes = values.get("minutes")
     memory = values.get("memory")
-    accelerator = values.get("accelerator")
+    accelerator, labels = values.get("accelerator"), values.get("labels")
+    kinds = re.split(r"\s+or\s+", accelerator.text) if accelerator else []
+    conditions = convert(labels.text, labels.span, f"{path}.labels", words.conditions, findings) if labels else None
     read = None if memory is None else convert(memory.text, memory.span, f"{path}.memory", words.mebibytes, findings)
     resources = Resources(
         cpus=1.0 if cpus is None else cpus,
         gpus=0.0 if gpus is None else gpus,
         memory_mb=read,
-        accelerator=accelerator.text if accelerator else None,
+        accelerator=kinds[0] if kinds else None,
+        fallbacks=tuple(dict.fromkeys(kind for kind in kinds[1:] if kind != kinds[0])),
+        labels=conditions or (),
     )
     limit = convert(minutes.text, minutes.span, f"{path}.minutes", words.positive, findings) if minutes else None
     return Needs(resources, limit, span, given=bool(values))

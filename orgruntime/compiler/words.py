@@ -57,6 +57,7 @@ _BYTES = {
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
 }  # fmt: skip
+_CONDITION = pattern(r"[A-Za-z0-9][A-Za-z0-9._/-]*!?=[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 _RELEASE = r"\s*(?:[<>]=?|==)\s*[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}\s*"
 _RELEASES = pattern(rf"orgruntime(?P<bounds>{_RELEASE}(?:,{_RELEASE}){{0,7}})")
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
@@ -184,6 +185,16 @@ def share(text: str) -> float:
     if _is_not_finite(text) or _PLAIN.fullmatch(text):
         return number(text)
     raise Unclear(f"`{text}` is not a share", "write a share such as `40%`, `1 in 20` or `0.4`")
+
+
+def conditions(text: str) -> tuple[str, ...]:
+    """Conditions on labels: `zone=eu-1/eu-2 market!=spot`."""
+    found = tuple(text.split())
+    for condition in found:
+        if not _CONDITION.fullmatch(condition):
+            help = "write `zone=eu-1`, `zone=eu-1/eu-2` or `market!=spot`, with blanks between conditions"
+            raise Unclear(f"`{condition}` is no condition on a label", help)
+    return found
 
 
 def yes_no(text: str) -> bool:

@@ -7,7 +7,7 @@ swallows the error cannot commit half of an operation.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,9 @@ _REMEDIES = {
     "unable to open": "It, or its folder, may not be read by this user.",
     "malformed": "The file is damaged; restore it from a copy.",
 }
+
+_DRIVEN = ("trials.", "verdict.", "choice.", "steps.")
+"""Counters that nobody but the driver changes."""
 
 
 def _nothing() -> None:
@@ -86,8 +89,17 @@ class Database:
 
     def counter(self, name: str) -> int:
         """A counter as it is written; 0 before its first change."""
-        found = self.row("SELECT n FROM counters WHERE name = ?", name)
-        return int(found["n"]) if found else 0
+        if self.memo is not None and name.startswith(_DRIVEN):
+            if name not in self.memo:
+                self.memo[name] = self._counter(name)
+            return int(self.memo[name])
+        return self._counter(name)
+
+    def recounted(self, names: Iterable[str]) -> None:
+        """These counters were written."""
+        for name in names:
+            if self.memo is not None:
+                self.memo.pop(name, None)
 
     def write(self, sql: str, *values: object) -> int:
         """Runs one writing statement; returns how many rows it touched. Raises LedgerError."""
@@ -177,6 +189,10 @@ class Database:
 
     def close(self) -> None:
         self._link.close()
+
+    def _counter(self, name: str) -> int:
+        found = self.row("SELECT n FROM counters WHERE name = ?", name)
+        return int(found["n"]) if found else 0
 
     def _forget_gathered(self) -> None:
         self.pending, self.counted = _nothing, self.counter

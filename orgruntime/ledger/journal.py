@@ -139,6 +139,7 @@ class Journal:
             "INSERT INTO counters VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET n = n + excluded.n",
             list(self._added.items()),
         )
+        self._db.recounted(self._added)
         self._events.clear()
         self._added.clear()
         self._totals.clear()

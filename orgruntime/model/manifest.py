@@ -7,6 +7,7 @@ Breaking changes of the persisted form raise `SCHEMA_VERSION`; additions with de
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal, Self
 
 from pydantic import Field
@@ -74,6 +75,11 @@ class Resources(Noun):
     gpus: float = Field(default=0.0, ge=0)
     memory_mb: int | None = Field(default=None, ge=1)
     accelerator: str | None = None
+    """Its type, by Ray's name."""
+    fallbacks: tuple[str, ...] = ()
+    """Types that serve where no node has that one, in this order. A run settles on one of them."""
+    labels: tuple[str, ...] = ()
+    """Conditions on the node's labels, all of which must hold: `zone=a/b`, `market!=spot`."""
 
     def cost(self, wall_s: float) -> Amounts:
         """The cost of holding these for `wall_s` seconds, as one trial."""
@@ -272,4 +278,9 @@ class Manifest(Noun):
         for model in self.models:
             if model.name == name:
                 return model
-        return ModelSpec(name=name, species=name)
+        return _plain(name)
+
+
+@lru_cache(maxsize=64)
+def _plain(name: str) -> ModelSpec:
+    return ModelSpec(name=name, species=name)

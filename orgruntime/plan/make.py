@@ -10,8 +10,9 @@ from math import ceil
 
 from orgruntime.model.amounts import UNITS, Budget
 from orgruntime.model.fleet import Fleet
-from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind, ToolServer
+from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Resources, Role, RoleKind, ToolServer
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.placement import floor, on_one_device, settled, stranded
 from orgruntime.model.species import by_name, chain, panel_text
 from orgruntime.model.tools import server_of
 from orgruntime.plan.dials import dial_plans
@@ -26,11 +27,15 @@ TRIAL_UNITS = ("trials", "gpu_ms", "cpu_ms")
 SCREEN_TRIALS = 4
 """Two pairs: the least that a proposal costs."""
 NOISE_TRIALS = 10
+LEAST_STRANDED = 0.05
+"""Of a GPU: less is rounding (thirds are written 0.33)."""
 
 
 def make_plan(manifest: Manifest, numbers: Numbers, fleet: Fleet | None, folder: str = "") -> Plan:
     """The plan of a run. Without a fleet, nothing is said of where the roles fit."""
-    roles = tuple(_role(role, manifest, fleet) for role in manifest.roles)
+    measuring = [role for role in manifest.roles if role.kind in TRIAL_KINDS]
+    shapes = settled(measuring, fleet.nodes) if fleet is not None else {}
+    roles = tuple(_role(role, manifest, fleet, shapes.get(role.slug)) for role in manifest.roles)
     return Plan(
         manifest=manifest.hash,
         org=manifest.org,
@@ -56,7 +61,8 @@ def make_plan(manifest: Manifest, numbers: Numbers, fleet: Fleet | None, folder:
     )
 
 
-def _role(role: Role, manifest: Manifest, fleet: Fleet | None) -> RolePlan:
+def _role(role: Role, manifest: Manifest, fleet: Fleet | None, shape: Resources | None) -> RolePlan:
+    """`shape`: on the type of accelerator that the run would settle on."""
     base = RolePlan(
         slug=role.slug, name=role.name, kind=role.kind, count=role.count, species=role.species,
         panel=panel_text(role.species, role.choice, role.shares), calls=call_plans(manifest, role),
@@ -68,8 +74,12 @@ def _role(role: Role, manifest: Manifest, fleet: Fleet | None) -> RolePlan:
     base = base.model_copy(update={"resources": role.resources, "time_limit_s": limit})
     if fleet is None:
         return base
-    found = fit(role.resources, fleet)
-    return base.model_copy(update={"places": found.places, "nodes": found.nodes, "misfit": found.misfit})
+    shape = shape or role.resources
+    found = fit(shape, fleet)
+    settled_on = shape.accelerator or "" if role.resources.gpus else ""
+    return base.model_copy(
+        update={"places": found.places, "nodes": found.nodes, "misfit": found.misfit, "settled_on": settled_on}
+    )
 
 
 def _authority(role: Role, manifest: Manifest) -> AuthorityPlan:
@@ -169,6 +179,7 @@ def _limits(unit: str, each: int | None, budget: Budget, fleet: Fleet | None) ->
 
 def _warnings(manifest: Manifest, numbers: Numbers, roles: tuple[RolePlan, ...]) -> tuple[str, ...]:
     found = [f"{role.slug}: {role.misfit}" for role in roles if role.misfit]
+    found += [said for role in roles if role.resources and (said := _stranded(role.slug, role.resources.gpus))]
     if not manifest.budget.is_bounded:
         found.append("no bound on trials, CPU time or wall-clock time: `run` refuses until the budget has one")
     found += _spend_warnings(manifest)
@@ -188,6 +199,18 @@ def _warnings(manifest: Manifest, numbers: Numbers, roles: tuple[RolePlan, ...])
             f"proposal's screen takes {SCREEN_TRIALS}: raise `largest_stake` or the budget"
         )
     return tuple(found)
+
+
+def _stranded(slug: str, gpus: float) -> str:
+    """Of a part of a GPU that does not divide it, in words."""
+    lost = stranded(gpus)
+    if lost < LEAST_STRANDED:
+        return ""
+    count = on_one_device(gpus)
+    same, more = floor(100 / count) / 100, floor(100 / (count + 1)) / 100
+    trials = f"1 trial of {gpus:g} leaves" if count == 1 else f"{count} trials of {gpus:g} leave"
+    remedy = f"reserve `gpus: {same:g}`, or `gpus: {more:g}`, of which {count + 1} fit"
+    return f"{slug}: on each GPU {trials} {lost:.0%} to nobody: {remedy}"
 
 
 def _spend_warnings(manifest: Manifest) -> list[str]:

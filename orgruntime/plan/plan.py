@@ -49,6 +49,8 @@ class RolePlan(Noun):
     """Trials of the role that an empty fleet holds at once; None: not a trial, or no fleet was asked."""
     nodes: tuple[str, ...] = ()
     misfit: str = ""
+    settled_on: str = ""
+    """The type of accelerator that a run would measure on, where the fleet tells."""
     """Why no node holds a trial of the role, by the nearest miss; empty when one does."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from orgruntime.model.manifest import Resources
+from orgruntime.model.placement import types
 from orgruntime.plan.plan import AuthorityPlan, BillPlan, Plan, RolePlan
 from orgruntime.plan.units import amount_text, share, small_dollars
 
@@ -63,8 +64,9 @@ def _role_row(role: RolePlan) -> tuple[str, ...]:
 
 
 def _shape(shape: Resources) -> str:
-    parts = [f"{shape.cpus:g} CPU", f"{shape.gpus:g} GPU" if shape.gpus else "", shape.accelerator or ""]
-    return " + ".join(filter(None, [*parts, f"{shape.memory_mb} MB" if shape.memory_mb else ""]))
+    parts = [f"{shape.cpus:g} CPU", f"{shape.gpus:g} GPU" if shape.gpus else "", " or ".join(types(shape))]
+    labels = f"where {' and '.join(shape.labels)}" if shape.labels else ""
+    return " + ".join(filter(None, [*parts, f"{shape.memory_mb} MB" if shape.memory_mb else "", labels]))
 
 
 def _where(role: RolePlan) -> str:
@@ -72,8 +74,9 @@ def _where(role: RolePlan) -> str:
         return f": {role.misfit}"
     if role.places is None:
         return ""
+    on = f" ({role.settled_on})" if role.settled_on else ""
     more = f" and {len(role.nodes) - _NODES} more" if len(role.nodes) > _NODES else ""
-    return f": fits {', '.join(role.nodes[:_NODES])}{more}, {role.places} at once"
+    return f": fits {', '.join(role.nodes[:_NODES])}{more}{on}, {role.places} at once"
 
 
 def _authority_cells(role: AuthorityPlan) -> tuple[str, ...]:

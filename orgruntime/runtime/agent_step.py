@@ -273,8 +273,10 @@ async def _written(lab: Lab, call: Call, request: StepRequest, reply: StepReply,
         return True
 
     written = await lab.board.write(change)
-    if written and proposal is not None:
-        lab.note_proposal(proposal)
+    if written:
+        lab.note_payload(payload)
+        if proposal is not None:
+            lab.note_proposal(proposal)
     if reply.type == "memo":
         lab.tell(EventKind.MEMO, f"memo from {call.role.slug}", memo=body["text"])
     return Handed(payload_id, reply.type, tuple(words))

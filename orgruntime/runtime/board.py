@@ -18,6 +18,7 @@ from orgruntime.model.ids import CommitId, InquiryId, ProposalId, TrialKey
 from orgruntime.model.manifest import Resources
 from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose, TrialIdentity
+from orgruntime.scheduler.waiting import Waiting, Wanted
 
 T = TypeVar("T")
 
@@ -51,6 +52,23 @@ class Order:
         """What it takes of its sleeve, at worst."""
         return self.resources.cost(self.time_limit_s).device_ms
 
+    @property
+    def wanted(self) -> Wanted:
+        """As the policy sees it."""
+        return Wanted(
+            key=self.identity.key,
+            purpose=self.purpose,
+            cap=self.resources.cost(self.time_limit_s),
+            shape=shape_name(self.resources),
+            wall_ms=round(self.time_limit_s * 1000),
+            sleeve=self.sleeve,
+        )
+
+
+def shape_name(shape: Resources) -> str:
+    where = " ".join([shape.accelerator or "any", *shape.labels])
+    return f"cpus {shape.cpus:g}, gpus {shape.gpus:g}, memory {shape.memory_mb or 0}, {where}"
+
 
 class Board:
     """One a run. `on_change` is called whenever something was put on the board."""
@@ -62,6 +80,8 @@ class Board:
         self._waits: dict[TrialKey, list[asyncio.Future[TrialRow]]] = {}
         self.orders: dict[TrialKey, Order] = {}
         """Waited for and not started, in order of arrival."""
+        self.waiting = Waiting()
+        """The same as the policy sees them: who was overtaken how often is known from tick to tick."""
         self.started: dict[TrialKey, Order] = {}
         self.writes: list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]] = []
 
@@ -78,8 +98,7 @@ class Board:
         done: asyncio.Future[TrialRow] = asyncio.get_running_loop().create_future()
         self._waits.setdefault(key, []).append(done)
         if key not in self.started and key not in self.orders:
-            self.orders[key] = order
-            self.on_change()
+            self._put(order)
         try:
             return await done
         finally:
@@ -97,23 +116,23 @@ class Board:
 
     def start(self, key: TrialKey) -> None:
         self.started[key] = self.orders.pop(key)
+        self.waiting.start(key)
 
     def put_back(self, key: TrialKey) -> None:
         """After an attempt that is tried again, for whoever still waits for it."""
         order = self.started.pop(key, None)
         if order is not None and key in self._waits:
-            self.orders[key] = order
-            self.on_change()
+            self._put(order)
 
     def settle(self, row: TrialRow) -> None:
         self.started.pop(row.key, None)
-        self.orders.pop(row.key, None)
+        self._take(row.key)
         for done in self._waits.pop(row.key, []):
             if not done.done():
                 done.set_result(row)
 
     def drop(self, key: TrialKey, reason: str) -> None:
-        self.orders.pop(key, None)
+        self._take(key)
         for done in self._waits.pop(key, []):
             if not done.done():
                 done.set_exception(TrialDropped(reason))
@@ -132,4 +151,13 @@ class Board:
             waits.remove(done)
         if not waits:
             self._waits.pop(key, None)
-            self.orders.pop(key, None)
+            self._take(key)
+
+    def _put(self, order: Order) -> None:
+        self.orders[order.identity.key] = order
+        self.waiting.add(order.wanted)
+        self.on_change()
+
+    def _take(self, key: TrialKey) -> None:
+        if self.orders.pop(key, None) is not None:
+            self.waiting.remove(key)

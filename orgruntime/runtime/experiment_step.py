@@ -146,10 +146,9 @@ async def _against(
         # A candidate that has won its first pair is no longer raced.
         rungs = () if finding.evidence else lab.race.rungs
         own = lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)
+        other = lab.order(lead, role, Purpose.SCREEN, seed)
         ours, theirs = await _pair(
-            lab,
-            replace(own, sleeve=proposal.risk, rungs=rungs),
-            replace(lab.order(lead, role, Purpose.SCREEN, seed), sleeve=proposal.risk),
+            lab, replace(own, sleeve=proposal.risk, rungs=rungs), replace(other, sleeve=proposal.risk)
         )
         finding.evidence += [ours.key] if theirs is None else [ours.key, theirs.key]
         if theirs is None:
@@ -202,7 +201,7 @@ async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Propo
     payload_id = PayloadId(f"{address.inquiry}.{address.visit}")
     moved: list[str] = []
 
-    def change(tx: Transaction) -> tuple[str, ...]:
+    def change(tx: Transaction) -> tuple[Payload | None, tuple[str, ...]]:
         lead = lead_commit(lab)
         if finding.outcome is Outcome.KEPT and lead.id != finding.against:
             # Two screens against the same lead passed in the same instant: the first one moved it.
@@ -212,13 +211,16 @@ async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Propo
         words = (finding.outcome.value, "kept") if finding.outcome is Outcome.PROMISING else (finding.outcome.value,)
         payload = Payload(id=payload_id, type="result", body=_body(proposal, finding), source=role.slug)
         tx.add_payload(payload, address.inquiry)
-        if tx.record_step(address.inquiry, address.visit, role.slug, payload_id, "result", words, Amounts()):
-            tx.set_verdict(_verdict(proposal, finding))
-            if finding.dial is not None:
-                tx.decide(finding.dial, "refuse", proposal.id, finding.reason, {})
-        return words
+        if not tx.record_step(address.inquiry, address.visit, role.slug, payload_id, "result", words, Amounts()):
+            return None, words
+        tx.set_verdict(_verdict(proposal, finding))
+        if finding.dial is not None:
+            tx.decide(finding.dial, "refuse", proposal.id, finding.reason, {})
+        return payload, words
 
-    words = await lab.board.write(change)
+    written, words = await lab.board.write(change)
+    if written is not None:
+        lab.note_payload(written)
     lab.note_fruit(f"{proposal.role}#{proposal.desk}", fruitful=bool(finding.evidence))
     if finding.evidence:
         lab.sleeves.judge(kept=bool(moved), at_once=lab.slots(lab.experimenter.resources))

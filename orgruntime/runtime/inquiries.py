@@ -228,7 +228,7 @@ class Inquiries:
 
     async def _step(self, address: StepAddress, inbox: PayloadId | None) -> Handed:
         role = self._lab.manifest.role(address.role)
-        payload = self._lab.ledger.payload(inbox) if inbox is not None else None
+        payload = self._lab.payload(inbox) if inbox is not None else None
         match role.kind:
             case RoleKind.AGENT:
                 return await self._agent(role, address, payload)

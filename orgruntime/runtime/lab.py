@@ -11,15 +11,16 @@ import random
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.dialogue import ModelCall, ModelReply
 from orgruntime.model.editable import is_editable
-from orgruntime.model.fleet import Node
 from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
+from orgruntime.model.payload import Payload
+from orgruntime.model.placement import places
 from orgruntime.model.research import Noise, Proposal
 from orgruntime.model.step import PastTrial
 from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
@@ -35,10 +36,13 @@ from orgruntime.runtime.sleeve_book import SleeveBook
 from orgruntime.runtime.transcripts import Transcripts
 from orgruntime.scheduler.halving import WINDOW
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 REFUSALS = 25
 """Proposals of one desk in a row that were duplicates, invalid or in conflict; then it has nothing new to say."""
-PROPOSALS_KEPT = 512
-"""In memory: several times what is under way at once."""
+LATEST = 512
+"""Proposals and payloads in memory: several times what is under way at once."""
 FULL_BUDGET = 1.0
 """Trials begin with their whole budget in hand; patience ends those that fall behind (`runtime.race`)."""
 
@@ -113,6 +117,7 @@ class Lab:
         self._fruitless: dict[str, int] = {}
         self._empty_steps: dict[str, int] = {}
         self._proposals: OrderedDict[ProposalId, Proposal] = OrderedDict()
+        self._payloads: OrderedDict[PayloadId, Payload] = OrderedDict()
         self.commits_on_disk = SharedFlush(lambda: self.ports.workspace.flush)
         """To be awaited before the ledger names a new commit."""
 
@@ -158,17 +163,22 @@ class Lab:
 
     def proposal(self, id: ProposalId) -> Proposal | None:
         """As the ledger has it. A proposal never changes, so the latest ones are kept in memory."""
-        found = self._proposals.get(id) or self.ledger.proposal(id)
+        found = self._proposals.get(id) or (self.ledger.proposal(id) if id else None)
         if found is not None:
             self.note_proposal(found)
         return found
 
     def note_proposal(self, proposal: Proposal) -> None:
         """To be called with what was just written to the ledger."""
-        self._proposals[proposal.id] = proposal
-        self._proposals.move_to_end(proposal.id)
-        if len(self._proposals) > PROPOSALS_KEPT:
-            self._proposals.popitem(last=False)
+        _keep(self._proposals, proposal.id, proposal)
+
+    def payload(self, id: PayloadId) -> Payload:
+        """As the ledger has it. The next step reads what the last one wrote, once. Raises KeyError."""
+        return self._payloads.pop(id, None) or self.ledger.payload(id)
+
+    def note_payload(self, payload: Payload) -> None:
+        """To be called with what was just written to the ledger."""
+        _keep(self._payloads, payload.id, payload)
 
     def hypothesis_of(self, proposal: ProposalId | None) -> str:
         found = self.proposal(proposal) if proposal is not None else None
@@ -200,7 +210,7 @@ class Lab:
 
     def slots(self, shape: Resources) -> int:
         """Trials of this shape that the whole fleet could run at once, if it ran nothing else."""
-        return sum(slots_on(node, shape) for node in self.ports.executor.fleet().nodes)
+        return sum(places(node, shape) for node in self.ports.executor.fleet().nodes)
 
     def time_limit_s(self, role: Role) -> float:
         """Of one trial of the role."""
@@ -251,12 +261,11 @@ class Lab:
         )
 
 
-def slots_on(node: Node, shape: Resources) -> int:
-    """Trials of a shape that fit one empty node."""
-    if shape.accelerator and shape.accelerator != node.accelerator:
-        return 0
-    rooms = [(node.cpus, shape.cpus), (node.gpus, shape.gpus), (node.memory_mb, shape.memory_mb or 0)]
-    return min((int(room / need + 1e-9) for room, need in rooms if need), default=0)
+def _keep(latest: OrderedDict[K, V], id: K, one: V) -> None:
+    latest[id] = one
+    latest.move_to_end(id)
+    if len(latest) > LATEST:
+        latest.popitem(last=False)
 
 
 def hardware_class(resources: Resources) -> str:

@@ -60,6 +60,11 @@ class Executor(Protocol):
         """Hands attempts over; returns at once. Never more than `free_slots` of a shape."""
         ...
 
+    async def ask_for(self, shapes: Sequence[Resources]) -> None:
+        """Says what the run would hold at once if it could, so that a cluster that grows by demand grows. Each word
+        takes the place of the one before; an empty one withdraws it, as `close` does."""
+        ...
+
     async def outcomes(self) -> list[TrialOutcome]:
         """Waits for at least one outcome; returns all that are there. Cancellable without loss."""
         ...

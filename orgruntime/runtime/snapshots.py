@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from orgruntime.ledger.rows import CertificationRow
 from orgruntime.model.amounts import UNITS
 from orgruntime.model.ids import TrialKey
-from orgruntime.model.manifest import Direction, Resources
+from orgruntime.model.manifest import Direction
 from orgruntime.model.research import EvidenceState
 from orgruntime.model.trial import Purpose
+from orgruntime.runtime.board import shape_name
 from orgruntime.runtime.lab import Lab
 from orgruntime.scheduler.decide import Snapshot, Wanted
 
@@ -46,24 +47,16 @@ class Hands:
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:
     left, used = _money(lab, hands)
     certifications = lab.ledger.certifications()
-    shapes = {shape_name(order.resources): order.resources for order in lab.board.orders.values()}
-    wanted = tuple(
-        Wanted(
-            key=key,
-            purpose=order.purpose,
-            cap=order.resources.cost(order.time_limit_s),
-            shape=shape_name(order.resources),
-            wall_ms=round(order.time_limit_s * 1000),
-            sleeve=order.sleeve,
-        )
-        for key, order in lab.board.orders.items()
-    )
+    waiting = lab.board.waiting
+    heads = {queue.head.shape: lab.board.orders[queue.head.key].resources for queue in waiting.queues()}
+    free = {name: lab.ports.executor.free_slots(shape) for name, shape in heads.items()}
     share = max(used.values(), default=0.0)
     return Snapshot(
         numbers=lab.numbers,
-        wanted=wanted,
+        wanted=waiting,
         running=len(lab.board.started),
-        free={name: lab.ports.executor.free_slots(shape) for name, shape in shapes.items()},
+        free=free,
+        places={name: lab.slots(shape) for name, shape in heads.items()},
         slots=max(1, lab.slots(lab.experimenter.resources)),
         left=left,
         used=used,
@@ -131,10 +124,6 @@ def _screen(lab: Lab) -> Wanted:
         shape=shape_name(role.resources),
         wall_ms=round(limit_s * 1000),
     )
-
-
-def shape_name(shape: Resources) -> str:
-    return f"cpus {shape.cpus:g}, gpus {shape.gpus:g}, memory {shape.memory_mb or 0}, {shape.accelerator or 'any'}"
 
 
 def _money(lab: Lab, hands: Hands) -> tuple[Mapping[str, int], Mapping[str, float]]:

@@ -18,6 +18,7 @@ from orgruntime.model.appetite import Dial
 from orgruntime.model.status import RunState
 from orgruntime.model.trial import TrialOutcome, TrialSpec
 from orgruntime.runtime.agent_step import DeskPool
+from orgruntime.runtime.demand import Demand
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.inquiries import Inquiries
 from orgruntime.runtime.intents import Applied, write_intents
@@ -72,7 +73,9 @@ class Supervisor:
         lab = self._lab
         self._forgiven = self._go_on()
         await lab.ports.engine.open(self._inquiries.step)
-        helpers = [asyncio.create_task(work) for work in (self._listen(), self._follow(), self._begin())]
+        helpers = [
+            asyncio.create_task(work) for work in (self._listen(), self._follow(), Demand(lab).follow(), self._begin())
+        ]
         try:
             while self._ended is None:
                 self._tick()

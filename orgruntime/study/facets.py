@@ -180,7 +180,8 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
     },
     Resources: {
         "cpus": Facet("CPUs", more), "gpus": Facet("GPUs", more), "memory_mb": Facet("memory", held, _megabytes),
-        "accelerator": Facet("accelerator", different),
+        "accelerator": Facet("accelerator", different), "fallbacks": Facet("where it is not there", different),
+        "labels": Facet("labels of the node", different),
     },
     ModelSpec: {
         "name": Facet("name"), "species": Facet("species", different), "base_url": Facet("server", held),

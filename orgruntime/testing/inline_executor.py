@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Resources
+from orgruntime.model.placement import suits
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
 from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError
@@ -37,6 +38,8 @@ class InlineExecutor:
         self._points: Mailbox[TrialProgress] = Mailbox()
         self._rungs: dict[AttemptId, list[float]] = {}
         self._closed = False
+        self.asked_for: list[Resources] = []
+        """What the run would hold at once, by its last word."""
         self.submitted: list[TrialSpec] = []
         """Every attempt, in order."""
 
@@ -66,6 +69,9 @@ class InlineExecutor:
             self._running[spec.attempt] = (spec, free[0])
             self._rungs[spec.attempt] = list(spec.rungs)
             self._tasks[spec.attempt] = asyncio.get_running_loop().create_task(self._play(spec))
+
+    async def ask_for(self, shapes: Sequence[Resources]) -> None:
+        self.asked_for = list(shapes)
 
     async def outcomes(self) -> list[TrialOutcome]:
         while not self._done:
@@ -136,6 +142,4 @@ def _count(node: Node, shape: Resources, held: Sequence[Resources]) -> int:
     ):
         if wanted:
             counts.append(int((total - used) / wanted + 1e-6))
-    possible = shape.gpus <= 1 or shape.gpus == int(shape.gpus)
-    suits = shape.accelerator is None or shape.accelerator == node.accelerator
-    return max(0, min(counts)) if possible and suits else 0
+    return max(0, min(counts)) if suits(node, shape) else 0

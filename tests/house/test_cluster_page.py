@@ -93,7 +93,7 @@ def test_rays_launcher_takes_the_file() -> None:
 
     config = prepare_config(documents()["ray up"])
     validate_config(config)
-    assert config["available_node_types"]["gpu"]["min_workers"] == 4
+    assert config["available_node_types"]["gpu"]["max_workers"] == 4
 
 
 def test_the_page_installs_this_release() -> None:

@@ -6,6 +6,7 @@ from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import UNEVEN_VERIFIER
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.manifest import Role, RoleKind
+from orgruntime.model.placement import types
 
 CODE = UNEVEN_VERIFIER
 
@@ -22,7 +23,7 @@ def check(facts: Facts, findings: Findings) -> None:
 
 def _class(role: Role) -> str:
     """`1 GPU of type H100`; CPUs count as one class, however many."""
-    gpus, kind = role.resources.gpus, role.resources.accelerator
+    gpus, kind = role.resources.gpus, " or ".join(types(role.resources))
     if not gpus:
         return "CPUs"
     return f"{gpus:g} GPU{'s' * (gpus != 1)}" + (f" of type {kind}" if kind else "")

@@ -6,6 +6,7 @@ from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import UNKNOWN_ACCELERATOR
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import nearest
+from orgruntime.model.placement import types
 
 CODE = UNKNOWN_ACCELERATOR
 
@@ -25,8 +26,8 @@ ACCELERATORS = (
 
 def check(facts: Facts, findings: Findings) -> None:
     for role in facts.measuring:
-        name = role.resources.accelerator
-        if name and name not in ACCELERATORS:
-            near = nearest(name, ACCELERATORS)
-            help = f"did you mean `{near}`?" if near else "use Ray's name of the type, such as `A100` or `H100`"
-            findings.add(CODE, facts.needs[role.slug], f"no node has an accelerator that Ray calls `{name}`", help)
+        for name in types(role.resources):
+            if name not in ACCELERATORS:
+                near = nearest(name, ACCELERATORS)
+                help = f"did you mean `{near}`?" if near else "use Ray's name of the type, such as `A100` or `H100`"
+                findings.add(CODE, facts.needs[role.slug], f"no node has an accelerator that Ray calls `{name}`", help)

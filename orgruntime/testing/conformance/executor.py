@@ -81,6 +81,12 @@ class ExecutorConformance:
             assert not executor.fits(shape)
             assert executor.free_slots(shape) == 0
 
+    async def test_a_wish_for_room_changes_nothing_here(self, executor: Executor) -> None:
+        free = executor.free_slots(ONE)
+        await executor.ask_for([ONE, Resources(cpus=10_000, accelerator="X-9", labels=("zone=a/b", "market!=spot"))])
+        await executor.ask_for([])
+        assert executor.free_slots(ONE) == free
+
     async def test_slots_are_taken_and_come_back(self, executor: Executor) -> None:
         free = executor.free_slots(ONE)
         assert 2 <= free <= 8

@@ -78,6 +78,8 @@ async def test_shapes_go_where_they_fit_and_see_their_devices(executor: RayExecu
     assert sorted((node.cpus, node.gpus) for node in fleet.nodes) == [(2, 0), (2, 2)]
     assert (executor.free_slots(ONE), executor.free_slots(GPU)) == (4, 2)
     assert not executor.fits(Resources(cpus=3))
+    zones = (("zone=b",), ("zone!=b",), ("zone=a/b", "zone!=b"))
+    assert [executor.free_slots(Resources(labels=labels)) for labels in zones] == [2, 2, 0]
     assert not executor.fits(Resources(cpus=1, gpus=3))
     specs = [attempt(SHOW, resources=GPU), attempt(SHOW, resources=GPU)]
     executor.submit(specs)
@@ -166,3 +168,30 @@ def _running(mark: str, program: str = "") -> list[int]:
             continue
         found += [int(name)] if mark.encode() in text and int(name) != os.getpid() else []
     return found
+
+
+async def test_a_cluster_that_grows_is_told_what_the_run_would_hold(cluster: Any) -> None:
+    import json
+
+    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    def told() -> list[dict[str, float]]:
+        found = _internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL)
+        return [one.get("resources", one) for one in json.loads(found)] if found else []
+
+    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions())
+    await executor.start()
+    await executor.ask_for([GPU, Resources(cpus=2, memory_mb=1024, accelerator="H100", labels=("zone!=b",))])
+    assert told() == [
+        {"CPU": 1.0, "GPU": 1.0},
+        {"CPU": 2.0, "memory": float(1 << 30), "accelerator_type:H100": 0.001},
+    ]
+    assert executor.free_slots(GPU) == 2, "a wish takes nothing"
+    await executor.ask_for([GPU])
+    assert len(told()) == 1
+    left: list[list[dict[str, float]]] = []
+    leave = executor._cluster.close  # type: ignore[union-attr]  # it has one, being started
+    executor._cluster.close = lambda: (left.append(told()), leave())[1]  # type: ignore[union-attr,method-assign]  # to look before it is gone
+    await executor.close()
+    assert left == [[]], "what stays behind would hold nodes for nobody"

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgruntime.backends.leases import MOST, Room, room_for, suits
+from orgruntime.backends.leases import Room, room_for
 from orgruntime.model.fleet import Node
 from orgruntime.model.manifest import Resources
+from orgruntime.model.placement import MOST, places
 
 shapes = st.builds(
     Resources,
@@ -76,4 +77,4 @@ def test_fractions_share_a_device_and_leave_whole_ones() -> None:
     ],
 )
 def test_what_a_node_could_hold(shape: Resources, said: bool) -> None:
-    assert suits(Node(id="n", cpus=4, gpus=2, memory_mb=1000, accelerator="H100"), shape) is said
+    assert bool(places(Node(id="n", cpus=4, gpus=2, memory_mb=1000, accelerator="H100"), shape)) is said

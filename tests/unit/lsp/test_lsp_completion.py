@@ -94,7 +94,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
         ("time_limit: 60s", "time_limit: ‸", [keys.PROGRAM["workspace"].keys["time_limit"].example], ""),
         ("| agent | 3 |", "| ag‸ | 3 |", ["agent", "experiment", "verifier", "human"], "ag"),
         ("search/cmaes, search/random", "search/‸", [*keys.SPECIES, *keys.CLAUDE, BY_RESULTS], "search/"),
-        ("cpus: 1", "cpus: 1, g‸", ["gpus", "memory", "minutes", "accelerator"], "g"),
+        ("cpus: 1", "cpus: 1, g‸", ["gpus", "memory", "minutes", "accelerator", "labels"], "g"),
         (f"| {SCRIBE} |", "| [‸] |", ROLES[:3] + ["Scribe", *ROLES[4:]], "[]"),
         ("| role | kind |", "| role | k‸ |", [
             "kind", "budget", "title", "tools", "produces", "consumes", "risk", "inputs", "memory", "was"], "k"),

@@ -7,7 +7,7 @@ import pytest
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import PRESETS, Dial, Preset
 from orgruntime.model.fleet import Fleet
-from orgruntime.model.manifest import Manifest
+from orgruntime.model.manifest import Manifest, Resources
 from orgruntime.model.numbers import Numbers
 from orgruntime.plan.make import make_plan
 from orgruntime.plan.plan import Plan, staleness
@@ -50,6 +50,35 @@ def test_without_a_fleet_nothing_is_said_of_places(manifest: Manifest) -> None:
 def test_a_role_that_fits_nowhere_is_a_warning_with_the_nearest_miss(manifest: Manifest, gpu_fleet: Fleet) -> None:
     plan = plan_of(manifest, Fleet(nodes=gpu_fleet.nodes[1:]))
     assert "trainer: no node holds it; the nearest, n2, has 0 of 1 GPUs" in plan.warnings
+
+
+@pytest.mark.parametrize(
+    ("gpus", "said"),
+    [
+        (0.6, "1 trial of 0.6 leaves 40% to nobody: reserve `gpus: 1`, or `gpus: 0.5`, of which 2 fit"),
+        (0.4, "2 trials of 0.4 leave 20% to nobody: reserve `gpus: 0.5`, or `gpus: 0.33`, of which 3 fit"),
+        (0.33, ""),
+        (0.5, ""),
+    ],
+)
+def test_a_part_of_a_gpu_that_strands_the_rest_is_said(manifest: Manifest, gpus: float, said: str) -> None:
+    roles = tuple(
+        role.model_copy(update={"resources": Resources(gpus=gpus)}) if role.slug == "trainer" else role
+        for role in manifest.roles
+    )
+    found = [line for line in plan_of(manifest, roles=roles).warnings if "to nobody" in line]
+    assert found == ([f"trainer: on each GPU {said}"] if said else [])
+
+
+def test_the_type_that_a_run_would_settle_on_is_printed(manifest: Manifest, gpu_fleet: Fleet) -> None:
+    wish = Resources(gpus=1, accelerator="B200", fallbacks=("H100",), labels=("zone!=x",))
+    roles = tuple(
+        role.model_copy(update={"resources": wish}) if role.slug == "trainer" else role for role in manifest.roles
+    )
+    nodes = tuple(node.model_copy(update={"accelerator": "H100" if node.gpus else None}) for node in gpu_fleet.nodes)
+    plan = plan_of(manifest, Fleet(nodes=nodes), roles=roles)
+    assert (plan.roles[1].settled_on, plan.roles[1].places) == ("H100", 2)
+    assert "1 GPU + B200 or H100 + where zone!=x, at most 360 s: fits n1 (H100), 2 at once" in render(plan)
 
 
 def test_all_eight_dials_are_there_with_what_they_become(manifest: Manifest) -> None:

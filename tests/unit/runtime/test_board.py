@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orgruntime.ledger.rows import TrialRow, TrialState
 from orgruntime.model.ids import CommitId, TreeId, TrialKey
@@ -131,3 +133,43 @@ async def test_a_lost_trial_that_nobody_waits_for_any_more_is_not_tried_again(bo
     board.put_back(order().identity.key)
     assert not board.orders
     assert not board.started
+
+
+@given(st.lists(st.tuples(st.sampled_from(["want", "start", "lose", "drop", "settle", "leave"]), st.integers(0, 4))))
+def test_the_policy_sees_what_waits_in_its_order(moves: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        board, tasks = Board(Table().get), list[asyncio.Task[TrialRow]]()
+        for move, seed in moves:
+            key = order(seed).identity.key
+            if move == "want":
+                tasks += await waiting(board, order(seed))
+            elif move == "start" and key in board.orders:
+                board.start(key)
+            elif move == "lose":
+                board.put_back(key)
+            elif move == "drop":
+                board.drop(key, "no money")
+            elif move == "settle":
+                board.settle(row(order(seed)))
+            elif move == "leave" and tasks:
+                tasks.pop(seed % len(tasks)).cancel()
+                await asyncio.sleep(0)
+            assert [wanted.key for wanted in board.waiting] == list(board.orders)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(board.waiting) == 0
+
+    asyncio.run(play())
+
+
+async def test_who_was_overtaken_is_known_from_tick_to_tick(board: Board) -> None:
+    gang = replace(order(0), resources=Resources(cpus=8))
+    tasks = await waiting(board, gang, *(order(seed) for seed in range(1, 6)))
+    for seed in range(1, 6):
+        board.start(order(seed).identity.key)
+    (queue,) = board.waiting.queues()
+    assert (queue.head.key, queue.overtaken) == (gang.identity.key, 5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

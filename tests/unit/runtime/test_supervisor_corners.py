@@ -20,6 +20,10 @@ from orgruntime.model.research import EvidenceState, VerdictWord
 from orgruntime.model.status import RunState
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.model.trial import Ending, Purpose, TrialSpec
+from orgruntime.runtime import supervisor
+from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.snapshots import Hands, snapshot
+from orgruntime.scheduler.decide import Snapshot
 from orgruntime.testing.lab import RESEARCHER, ROLES, WORKFLOW, edge, small_org
 from orgruntime.testing.scripted_desks import declining, setting
 
@@ -42,6 +46,20 @@ async def test_a_program_without_luck_is_measured_on_nine_seeds(tmp_path: Path) 
     assert noise is not None
     assert (noise.deterministic, noise.pairs) == (True, 9)
     assert certified(bench) >= 1
+
+
+async def test_the_policy_knows_what_an_empty_fleet_would_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nothing is held free for a trial that needs more than falls free by itself."""
+    seen: list[Snapshot] = []
+
+    def watched(lab: Lab, hands: Hands) -> Snapshot:
+        seen.append(snapshot(lab, hands))
+        assert all(seen[-1].places[queue.head.shape] == 3 for queue in lab.board.waiting.queues())
+        return seen[-1]
+
+    monkeypatch.setattr(supervisor, "snapshot", watched)
+    await Bench(tmp_path, cpus=3).run(climb)
+    assert any(now.places for now in seen)
 
 
 async def test_trials_of_two_shapes_share_a_node(tmp_path: Path) -> None:
