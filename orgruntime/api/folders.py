@@ -23,7 +23,7 @@ from orgruntime.model.manifest import Manifest
 
 DEFAULT_RUNS = Path(".orgrun/runs")
 LOCK = "run.lock"
-_MADE_FIRST = {LOCK, "manifest.json", "plan.json", "org.json", "workspace.git"}
+_MADE_FIRST = {LOCK, "manifest.json", "plan.json", "org.json", "org", "workspace.git"}
 """What a start makes before the ledger; an unfinished ledger is `.ledger.db…`."""
 _LOOKS, _LOOK_S = 10, 0.02
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

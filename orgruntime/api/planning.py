@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orgruntime.api.errors import FINDINGS, UserError
+from orgruntime.api.far_jobs import far_fleet, is_far
 from orgruntime.api.orgs import load_org, read_json
 from orgruntime.api.wiring import ClusterChoice
 from orgruntime.model.base import Noun
@@ -49,6 +50,8 @@ def plan_org(
 
 def fleet_of(cluster: ClusterChoice) -> Fleet:
     """The nodes of a running cluster. Raises UserError."""
+    if is_far(cluster.address):
+        return far_fleet(str(cluster.address))
     from orgruntime.backends.native_output import native_output_to
     from orgruntime.backends.ray_cluster import connect
     from orgruntime.runtime.ports import ExecutorError

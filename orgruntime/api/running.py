@@ -21,6 +21,7 @@ from orgruntime.api.folders import DEFAULT_RUNS, RunFolder, find_run, new_folder
 from orgruntime.api.histories import read_history
 from orgruntime.api.importing import import_for_run, is_bare, prove_once, refuse_open_questions
 from orgruntime.api.orgs import is_plan, load_org, refuse_unready
+from orgruntime.api.packing import Packed
 from orgruntime.api.planning import numbers_of, plan_file_manifest, plan_file_org
 from orgruntime.api.reports import export_certificates, write_report
 from orgruntime.api.statuses import run_status
@@ -85,23 +86,46 @@ def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
     was_bare = is_bare(org)
     if was_bare:
         org = import_for_run(org, tell)
-    manifest, org = _compiled(org, options)
+    manifest, org = compiled(org, options)
     refuse_unready(manifest)
     history = read_history(org)
     if was_bare:
         prove_once(org, manifest, options.cluster, tell)
+    return _begun(manifest, history, options, view, lambda folder: org.absolute())
+
+
+def start_packed(packed: Packed, options: RunOptions, view: View) -> RunStatus:
+    """Runs what another machine compiled and packed, to the end. Raises UserError."""
+    refuse_unready(packed.manifest)
+
+    def lay(folder: RunFolder) -> Path:
+        packed.lay_into(folder)
+        return folder.path / "org"
+
+    return _begun(packed.manifest, packed.history, options, view, lay)
+
+
+def _begun(
+    manifest: Manifest,
+    history: tuple[PastResult, ...],
+    options: RunOptions,
+    view: View,
+    lay: Callable[[RunFolder], Path],
+) -> RunStatus:
+    """`lay` puts what there is into the run's folder, and says where the org's own files are."""
     folder = new_folder(options.runs, manifest.org, options.run_id)
     with folder.driving():
         folder.clear_away()
         seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
-        _write(folder.org_file, json.dumps({"folder": str(org.absolute())}))
+        _write(folder.org_file, json.dumps({"folder": str(lay(folder))}))
         ledger = _new_ledger(manifest, folder, seed, view, history)
         if history:
-            tell(f"{len(history)} rows of an earlier log are kept as history; nothing is decided by them")
+            text = f"{len(history)} rows of an earlier log are kept as history; nothing is decided by them"
+            view.event(RunEvent(event=EventKind.NOTICE, text=text))
         return _drive(manifest, folder, ledger, options.cluster, view)
 
 
-def _compiled(org: Path, options: RunOptions) -> tuple[Manifest, Path]:
+def compiled(org: Path, options: RunOptions) -> tuple[Manifest, Path]:
     """The manifest, and the org's folder."""
     if is_plan(org):
         return plan_file_manifest(org, options.models, options.budget), plan_file_org(org)

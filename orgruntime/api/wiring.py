@@ -26,7 +26,7 @@ from orgruntime.runtime.events import EventKind, Listener
 from orgruntime.runtime.gateway import Gateway
 from orgruntime.runtime.lab import Lab, Ports, evaluator_hash
 from orgruntime.runtime.logs import TrialLogs
-from orgruntime.runtime.ports import Desks, ExecutorError, PackTree, Serve, Workspace
+from orgruntime.runtime.ports import Desks, ExecutorError, Jobs, PackTree, Serve, Workspace
 from orgruntime.runtime.transcripts import Transcripts
 
 RECOVERY_S = 3.0
@@ -208,6 +208,13 @@ class _LateDesks:
     async def close(self) -> None:
         if self._desks is not None:
             await self._desks.close()
+
+
+def open_jobs(address: str) -> Jobs:
+    """The job server of a cluster. Raises JobsError."""
+    from orgruntime.backends.ray_jobs import RayJobs
+
+    return RayJobs(address)
 
 
 def open_desks(lab: Lab) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orgruntime.cli.group import Verb
-from orgruntime.cli.options import json_option, runs_option, verb
+from orgruntime.cli.options import far_option, json_option, runs_option, verb
 
 EXAMPLES = """\
 orgrun answer my-lab-2                                what it asks
@@ -23,6 +23,7 @@ orgrun answer my-lab-2 h3 "approve: but watch the memory"
 @click.argument("text", required=False)
 @runs_option
 @json_option
+@far_option
 @verb
 def command(run: str | None, question: str | None, text: str | None, runs: Path, as_json: bool) -> None:
     """Answer a question of a run; without an answer, list the open ones.

@@ -22,17 +22,21 @@ def exit_code(status: RunStatus) -> int:
     return INTERRUPTED if status.state is RunState.STOPPED and status.reason in SIGNALS else 0
 
 
-def closing_words(status: RunStatus, runs: Path) -> str:
-    """Plain lines, without a newline at the end."""
+def closing_words(status: RunStatus, runs: str | None, address: str | None = None) -> str:
+    """Plain lines, without a newline at the end. `runs`: the folder of the runs, None for the head's own."""
     folder = Path(status.folder)
     lines = [f"{status.run}: {status.state.value}" + (f" ({status.reason})" if status.reason else "")]
-    lines += [f"  {label:<10} {text}" for label, text in _facts(status, folder, runs) if text]
+    lines += [
+        f"  {label:<10} {text}"
+        for label, text in _facts(status, folder, _place(runs, address), address is None)
+        if text
+    ]
     return "\n".join(map(printable, lines))
 
 
-def show_closing(status: RunStatus, runs: Path, as_json: bool) -> int:
-    """Prints the end of a run; returns the exit code."""
-    click.echo(status.model_dump_json() if as_json else closing_words(status, runs))
+def show_closing(status: RunStatus, runs: str | None, as_json: bool, address: str | None = None) -> int:
+    """Prints the end of a run, on this machine or the head at `address`; returns the exit code."""
+    click.echo(status.model_dump_json() if as_json else closing_words(status, runs, address))
     return exit_code(status)
 
 
@@ -48,18 +52,30 @@ def champion_line(status: RunStatus) -> str:
     )
 
 
-def _facts(status: RunStatus, folder: Path, runs: Path) -> list[tuple[str, str]]:
-    where = "" if str(runs) == ".orgrun/runs" else f" --runs {runs}"
+def _place(runs: str | None, address: str | None) -> str:
+    """What a command has to say to find the run again."""
+    named = f" --runs {runs}" if runs and (address or runs != ".orgrun/runs") else ""
+    return (f" --address {address}" if address else "") + named
+
+
+def _facts(status: RunStatus, folder: Path, where: str, here: bool) -> list[tuple[str, str]]:
     report = folder / "report" / "report.html"
     certificate = folder / status.champion.certificate if status.champion else None
     return [
         ("champion", champion_line(status)),
         ("trials", f"{status.trials.total}, {status.spend.cpu_seconds:.0f} CPU s, {status.spend.wall_seconds:.0f} s"),
-        ("report", str(report) if report.is_file() else ""),
-        ("verify", f"orgrun verify {certificate}" if certificate else ""),
+        ("report", _report(status, report, where, here)),
+        ("verify", f"orgrun verify {certificate}" if certificate and here else ""),
         ("asks", "; ".join(f"{one.id} of {one.role}: {_line(one.text)}" for one in status.questions)),
         ("go on", "" if status.state.is_final else f"orgrun resume {status.run}{where}"),
     ]
+
+
+def _report(status: RunStatus, report: Path, where: str, here: bool) -> str:
+    """Its place, or how to bring it here."""
+    if not here:
+        return f"orgrun report {status.run}{where}"
+    return str(report) if report.is_file() else ""
 
 
 def status_words(status: RunStatus) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orgruntime.cli.group import Verb
-from orgruntime.cli.options import json_option, runs_option, verb
+from orgruntime.cli.options import far_option, json_option, runs_option, verb
 
 EXAMPLES = """\
 orgrun idea my-lab-2 "try a larger batch with a smaller learning rate"
@@ -21,6 +21,7 @@ orgrun idea my-lab-2 "LEARNING_RATE = 0.02"     an assignment is carried out by 
 @click.argument("text")
 @runs_option
 @json_option
+@far_option
 @verb
 def command(run: str, text: str, runs: Path, as_json: bool) -> None:
     """Put an idea into the queue of a run; the next free desk takes it up."""

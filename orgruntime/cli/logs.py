@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orgruntime.cli.group import Verb
-from orgruntime.cli.options import json_option, runs_option, verb
+from orgruntime.cli.options import far_option, json_option, runs_option, verb
 
 EXAMPLES = """\
 orgrun logs                  every event of the newest run
@@ -25,6 +25,7 @@ orgrun logs r1 critic#0      the steps of one desk
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last so many.")
 @runs_option
 @json_option
+@far_option
 @verb
 def command(run: str | None, what: str | None, follow: bool, lines: int | None, runs: Path, as_json: bool) -> None:
     """Print the events of a run's ledger, one a line; or what a trial printed; or the transcript of a role.

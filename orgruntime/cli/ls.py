@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orgruntime.cli.group import Verb
-from orgruntime.cli.options import json_option, runs_option, verb
+from orgruntime.cli.options import far_option, json_option, runs_option, verb
 
 EXAMPLES = """\
 orgrun ls
@@ -19,6 +19,7 @@ orgrun ls --runs /scratch/runs --json
 @click.command("ls", cls=Verb, examples=EXAMPLES)
 @runs_option
 @json_option
+@far_option
 @verb
 def command(runs: Path, as_json: bool) -> None:
     """List the runs, oldest first: state, trials, what the champion gained."""

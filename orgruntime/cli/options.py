@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,7 +97,36 @@ def json_option(function: Function) -> Function:
 
 def address_option(function: Function) -> Function:
     return click.option(
-        "--address", metavar="ADDRESS", help="A running Ray cluster: `auto` or host:port. Without it: a local Ray."
+        "--address",
+        metavar="ADDRESS",
+        help="A running Ray cluster: `auto` or host:port on a machine of it, http://HEAD:8265 from elsewhere. "
+        "Without it: a local Ray.",
+    )(function)
+
+
+def detach_option(function: Function) -> Function:
+    return click.option("--detach", is_flag=True, help="With --address http://…: let go of the run once it has begun.")(
+        function
+    )
+
+
+def far_option(function: Function) -> Function:
+    """For verbs about a run that say the same on the head of a cluster, where its folder may lie."""
+
+    @functools.wraps(function)
+    def here_or_there(*args: Any, address: str | None, **asked: Any) -> Any:
+        if address is None:
+            return function(*args, **asked)
+        from orgruntime.cli.far import asked_there
+
+        return asked_there(address)
+
+    return far_address_option(here_or_there)  # type: ignore[return-value]  # Wraps it.
+
+
+def far_address_option(function: Function) -> Function:
+    return click.option(
+        "--address", metavar="URL", help="The run lies on the head of a Ray cluster: http://HEAD:8265, its job server."
     )(function)
 
 

@@ -51,7 +51,8 @@ def command(
         click.echo(shown.model_dump_json(indent=1))
     else:
         click.echo("\n".join(printable(line) for line in render(shown).splitlines()))
-    lacks = species_lacks(manifest)
+    lacks = [f"{role.slug} cannot ever be placed: {role.misfit}" for role in plan.roles if role.misfit]
+    lacks += species_lacks(manifest)
     for lack in lacks:
         click.echo(f"orgrun: error: {lack}", err=True)
     if out is not None:

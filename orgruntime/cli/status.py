@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orgruntime.cli.group import Verb
-from orgruntime.cli.options import json_option, runs_option, verb
+from orgruntime.cli.options import far_option, json_option, runs_option, verb
 
 EXAMPLES = """\
 orgrun status                the newest run
@@ -19,6 +19,7 @@ orgrun status my-lab-2 --json
 @click.argument("run", required=False)
 @runs_option
 @json_option
+@far_option
 @verb
 def command(run: str | None, runs: Path, as_json: bool) -> None:
     """Show a run's state, champion, counts, spend and budget, from its ledger; a live run is not disturbed.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orgruntime.cli.group import FINDINGS, Verb
-from orgruntime.cli.options import json_option, runs_option, verb
+from orgruntime.cli.options import far_option, json_option, runs_option, verb
 
 EXAMPLES = """\
 orgrun stop                  the newest run
@@ -20,6 +20,7 @@ orgrun stop my-lab-2 --timeout 5
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 @runs_option
 @json_option
+@far_option
 @verb
 def command(run: str | None, timeout: float, runs: Path, as_json: bool) -> int:
     """Ask the driver of a run to end what runs and leave; wait until it has. `orgrun resume` goes on.

@@ -14,6 +14,11 @@ class Node(Noun):
     accelerator: str | None = None
     labels: dict[str, str] = {}
 
+    @property
+    def name(self) -> str:
+        """For people: the address, and enough of the id for several nodes of one machine."""
+        return f"{self.address} ({self.id[:8]})" if self.address else self.id
+
 
 class Fleet(Noun):
     nodes: tuple[Node, ...]

@@ -68,7 +68,7 @@ def nearest_miss(shape: Resources, nodes: Sequence[Node]) -> str:
     if not nodes:
         return "the fleet has no nodes"
     nearest = min(nodes, key=lambda node: (len(lacks(node, shape)), -node.gpus, -node.cpus, node.id))
-    return f"no node holds it; the nearest, {nearest.id}, {' and '.join(lacks(nearest, shape))}"
+    return f"no node holds it; the nearest, {nearest.name}, {' and '.join(lacks(nearest, shape))}"
 
 
 def is_possible(shape: Resources) -> bool:

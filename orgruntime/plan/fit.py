@@ -21,8 +21,8 @@ class Fit(NamedTuple):
 
 def fit(shape: Resources, fleet: Fleet) -> Fit:
     """How many trials of the shape an empty fleet holds at once, on which nodes, or the nearest miss in words."""
-    room = {node.id: places(node, shape) for node in fleet.nodes}
-    holding = tuple(node for node, count in room.items() if count)
+    room = [(node.name, places(node, shape)) for node in fleet.nodes]
+    holding = tuple(name for name, count in room if count)
     if holding:
-        return Fit(sum(room.values()), holding, "")
+        return Fit(sum(count for _, count in room), holding, "")
     return Fit(0, (), nearest_miss(shape, fleet.nodes))

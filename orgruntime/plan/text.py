@@ -9,6 +9,8 @@ from orgruntime.model.placement import types
 from orgruntime.plan.plan import AuthorityPlan, BillPlan, Plan, RolePlan
 from orgruntime.plan.units import amount_text, share, small_dollars
 
+_NODES = 4
+"""Nodes that are named of those that hold a role."""
 _BILL_NAMES = {
     "trials": "trials",
     "gpu_ms": "GPU time",
@@ -74,7 +76,8 @@ def _where(role: RolePlan) -> str:
     if role.places is None:
         return ""
     on = f" ({role.settled_on})" if role.settled_on else ""
-    return f": fits {', '.join(role.nodes)}{on}, {role.places} at once"
+    more = f" and {len(role.nodes) - _NODES} more" if len(role.nodes) > _NODES else ""
+    return f": fits {', '.join(role.nodes[:_NODES])}{more}{on}, {role.places} at once"
 
 
 def _authority_cells(role: AuthorityPlan) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ Invariant: nothing here can name ray, langgraph, optuna or git; only nouns cross
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from orgruntime.model.amounts import Amounts
@@ -312,6 +313,60 @@ class Engine(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class JobsError(Exception):
+    """The job server cannot be used, or refuses: one sentence with the remedy."""
+
+
+class JobState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    ENDED = "ended"
+    """By `Jobs.end`."""
+
+    @property
+    def is_over(self) -> bool:
+        return self not in (JobState.WAITING, JobState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Job:
+    """`marks`: what was said of it when it was submitted. Whoever may submit jobs can read them all."""
+
+    id: str
+    state: JobState
+    message: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+
+class Jobs(Protocol):
+    """Runs commands on the head of a cluster that is elsewhere. A job goes on when who submitted it leaves. Every
+    method raises JobsError."""
+
+    def submit(self, id: str, command: Sequence[str], marks: Mapping[str, str], folder: Path | None = None) -> None:
+        """Starts a command in a copy of `folder`. An id is used once."""
+        ...
+
+    def get(self, id: str) -> Job | None: ...
+
+    def all(self) -> list[Job]:
+        """Those that the cluster remembers; it forgets when its head starts anew."""
+        ...
+
+    def output(self, id: str) -> Iterator[str]:
+        """What the job printed, by lines, from the first to the last; waits for more until the job is over."""
+        ...
+
+    def end(self, id: str) -> None:
+        """Kills it, if it still runs."""
+        ...
+
+    def forget(self, id: str) -> None:
+        """Removes a job that is over from the list; one that is not, or is not there, stays as it is."""
+        ...
 
 
 PackTree = Callable[[TreeId], bytes]

@@ -54,7 +54,7 @@ def cluster() -> Iterator[Any]:
 
     before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_ADDRESS")}
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    head = {"num_cpus": 2, "object_store_memory": 80 << 20, "_system_config": SYSTEM}
+    head = {"num_cpus": 2, "object_store_memory": 80 << 20, "include_dashboard": False, "_system_config": SYSTEM}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=80 << 20, labels={"zone": "b"})
     cluster.wait_for_nodes()
