@@ -17,7 +17,7 @@ from orgruntime.api.errors import UserError
 from orgruntime.api.settings import Asked, Judge, Settings
 from orgruntime.compiler import compile_org
 from orgruntime.compiler.compile import PROGRAM
-from orgruntime.compiler.rolefile import read_role, report_empty, slug_of
+from orgruntime.compiler.rolefile import keep_found, read_role, report_empty, slug_of
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, in_order
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.memory import Memory
@@ -82,7 +82,8 @@ def _judge(home: Path) -> tuple[Judge, str]:
 def _loose(path: Path, read: Reader) -> tuple[Diagnostic, ...]:
     """A role of no org. Without front matter it may as well be a document, so nothing is said of it."""
     findings = Findings()
-    role = read_role(path, path.as_posix(), slug_of(path.name), findings, read)
+    role = read_role(path, path.as_posix(), slug_of(path.name), read)
+    keep_found(role, findings)
     if not role.has_front_matter and not role.broken:
         return ()
     if role.kind in (None, RoleKind.AGENT):
