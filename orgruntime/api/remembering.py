@@ -90,15 +90,15 @@ class _Files:
         self._file = file
         self._was_there = False
         self._memory: Memory | None = None
-        self._is_asked = False
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        self._is_asked = False
+        if self._memory:
+            self._memory.renew()
         with asking(self):
             yield
         memory = self._memory
-        made = memory.made if memory and self._is_asked else 0
+        made = memory.made if memory else 0
         if self._file and memory and made and (self._was_there or made >= WORTH_KEEPING):
             self._was_there = _save(self._file, _joined(memory.used))
 
@@ -108,9 +108,6 @@ class _Files:
 
             known = _parted(_load(self._file)) if self._file else None
             self._was_there, self._memory = known is not None, Memory(known, as_bytes=self._file is not None)
-        if not self._is_asked:
-            self._memory.begin()
-            self._is_asked = True
         return self._memory.recall(key, source, findings, make)
 
 

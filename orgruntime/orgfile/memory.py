@@ -31,7 +31,8 @@ _FAULTS = (
 
 
 class Memory:
-    """Entries by key. `used` are those of this time: what is worth keeping; `made` how many of them were new.
+    """Entries by key. `used`: those of the last time that any was asked for, which are worth keeping; `made`: how many
+    of this time were new.
 
     What was asked for once stays at hand as it is. `as_bytes`: it is also made bytes, for a later process.
     """
@@ -44,21 +45,24 @@ class Memory:
         """What was asked for this time."""
         self.used: dict[str, bytes] = {}
         self.made = 0
+        self._is_new_time = True
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, this memory is asked. `used` and `made` begin anew."""
-        self.begin()
+        """Inside, this memory is asked."""
+        self.renew()
         with asking(self):
             yield
 
-    def begin(self) -> None:
-        """What is asked from now on is of a new time: what was not asked for the last time is forgotten."""
-        self._known = self.used or self._known
-        self._live, self._at_hand = self._at_hand, {}
-        self.used, self.made = {}, 0
+    def renew(self) -> None:
+        """What is asked from now on is of a new time; a time at which nothing is asked forgets nothing."""
+        self._is_new_time, self.made = True, 0
 
     def recall(self, key: str, source: Source, findings: Findings, make: Callable[[Findings], T]) -> T:
+        if self._is_new_time:
+            self._is_new_time = False
+            self._known = self.used or self._known
+            self._live, self._at_hand, self.used = self._at_hand, {}, {}
         stored = self._at_hand.get(key) or self._live.get(key)
         entry = self._known.get(key)
         if stored is None and entry is not None:
