@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from orgruntime.api.checking import RULES
@@ -34,6 +34,10 @@ class Found:
     diagnostics: Mapping[Path, tuple[Diagnostic, ...]]
     texts: Mapping[Path, str]
     fault: str = ""
+
+    def of(self, path: Path) -> tuple[object, ...]:
+        """All that is shown of one file."""
+        return self.diagnostics.get(path), self.texts.get(path)
 
 
 class UnitMemory:
@@ -70,7 +74,7 @@ def check_unit(unit: Path, read: Reader) -> Found:
 
     def remember(path: Path, shown: str, findings: Findings) -> Source | None:
         source = read(path, shown, findings)
-        texts[Path(shown)] = source.text if source else ""
+        texts[_path(shown)] = source.text if source else ""
         return source
 
     if unit.suffix == ".md":
@@ -81,13 +85,19 @@ def check_unit(unit: Path, read: Reader) -> Found:
     found: dict[Path, list[Diagnostic]] = {path: [] for path in (home, *texts)}
     judge, fault = _judge(home)
     for one in filter(None, map(judge, findings)):
-        path = Path(one.span.file)
+        path = _path(one.span.file)
         found[path if path in found else home].append(one)
     return Found({path: tuple(ones) for path, ones in found.items()}, texts, fault)
 
 
 def _org(unit: Path, read: Reader) -> tuple[Diagnostic, ...]:
     return look(unit, partial(compile_org, unit, read, seal=False), lambda _: (), read).diagnostics
+
+
+@lru_cache(maxsize=4096)
+def _path(shown: str) -> Path:
+    """The same object again: to make one and to hash it takes as long as to read a small file."""
+    return Path(shown)
 
 
 def _judge(home: Path) -> tuple[Judge, str]:

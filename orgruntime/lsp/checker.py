@@ -138,7 +138,8 @@ class Checker:
         if found.fault and found.fault != before.fault:
             self.tell(f"{found.fault}; all findings are shown")
         for path in {**before.diagnostics, **found.diagnostics}:
-            self._publish(path)
+            if path in self.session.buffers or before.of(path) != found.of(path):
+                self._publish(path)
 
     def _publish(self, path: Path) -> None:
         """All findings of a file; of one that several orgs read, each once."""
