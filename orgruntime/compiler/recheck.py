@@ -16,6 +16,7 @@ from orgruntime.compiler.filereport import FileReport, Part
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, in_order
 from orgruntime.orgfile import disk
 from orgruntime.orgfile.disk import Question
+from orgruntime.orgfile.recall import asking
 from orgruntime.orgfile.source import Reader
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def _part_again(question: Question, part: Part, read: Reader, texts: dict[str, s
         return part
     from orgruntime.compiler.rolefile import part_of, role_in  # noqa: PLC0415  # most files have not changed
 
-    return part_of(role_in(source, shown, slug, own))
+    # A memory of files keeps those that are asked for together: this one file is not all there is.
+    with asking(None):
+        return part_of(role_in(source, shown, slug, own))
 
 
 class _Notes:
