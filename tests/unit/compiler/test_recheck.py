@@ -189,6 +189,54 @@ def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monke
     assert look() == 1
 
 
+CHANGES: tuple[tuple[str, str, str], ...] = (
+    ("roles/two.md", "at {{topic}}", "at it"),
+    ("roles/one.md", "Read, Grep", "Bash, Grep"),
+    ("roles/two.md", "name: Two\n", "name: Two\nmodel: gpt-9\n"),
+    ("roles/two.md", "inputs: {topic: x}", "produces: [verdict]"),
+    ("roles/two.md", "inputs: {topic: x}", "inputs: {topic: {type: string}}"),
+    ("roles/two.md", "org: {inputs", "org: {was: [one], inputs"),
+    ("roles/two.md", "---\n\nYou look at {{topic}}.", "---\n"),
+    ("roles/spare.md", "---\n\nNobody calls.", "---\n\nsk-abcdefghijklmnop1234"),
+    ("roles/spare.md", "---\nname: Spare\ncolor: red\n---\n", ""),
+    ("roles/trainer.md", "name: Trainer", "nam: Trainer"),
+    ("lab/train.py", "val_loss", "loss"),
+    ("schemas/survey.schema.json", "boolean", "bool"),
+    ("lab/other.py", "", "print('val_loss: 1')"),
+    ("lab/trainn.py", "", "-"),
+    ("lab/train.py", "", "-"),
+    ("roles/one.md", "", "-"),
+    ("roles/ones.md", "", "Words.\n"),
+)
+"""File, what stands there, what stands there then; `-` for no file any more."""
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["at first", "after a fault"])
+def test_each_kind_of_change_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    org = an_org(tmp_path)
+    if settled:
+        # Near names are looked for, so that what else lies in the workspace is part of a finding.
+        (org / "lab" / "train.py").rename(org / "lab" / "trainn.py")
+    for file, old, new in CHANGES:
+        path, memory, before = org / file, Kept(), {one: one.read_bytes() for one in org.rglob("*") if one.is_file()}
+        with remembering(memory):
+            first = check_paths([Path("org")], environ={})
+        if new == "-":
+            path.unlink(missing_ok=True)
+        else:
+            text = path.read_text() if old and path.exists() else ""
+            assert old in text or settled, file
+            path.write_text(text.replace(old, new, 1) if old else new)
+        with remembering(memory):
+            again = check_paths([Path("org")], environ={})
+        assert told(again) == told(check_paths([Path("org")], environ={})), (file, old, new)
+        assert settled or told(again) != told(first) or file == "lab/other.py", (file, old, new)
+        path.unlink(missing_ok=True)
+        for one, content in before.items():
+            one.write_bytes(content)
+
+
 class Unread(str):
     """Words that nobody may look at."""
 
