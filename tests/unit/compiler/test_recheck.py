@@ -189,6 +189,25 @@ def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monke
     assert look() == 1
 
 
+def test_a_file_in_a_folder_of_a_folder_of_roles_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    deep, memory = tmp_path / "agents" / "team", Kept()
+    deep.mkdir(parents=True)
+    (deep / "one.md").write_text("---\nname: One\n---\nWords.\n")
+
+    def look() -> int:
+        with remembering(memory):
+            again = check_paths([Path("agents")])
+        assert again == check_paths([Path("agents")])
+        return len(again.files)
+
+    assert look() == 1
+    (deep / "two.md").write_text("---\nnam: Two\n---\nWords.\n")
+    assert look() == 2
+    (deep / "one.md").unlink()
+    assert look() == 1
+
+
 CHANGES: tuple[tuple[str, str, str], ...] = (
     ("roles/two.md", "at {{topic}}", "at it"),
     ("roles/one.md", "Read, Grep", "Bash, Grep"),
