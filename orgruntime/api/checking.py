@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orgruntime.api.errors import UserError
-from orgruntime.api.orgs import with_models
+from orgruntime.api.rechecking import Looked, Needs, look
 from orgruntime.api.settings import Asked, Settings
-from orgruntime.compiler import Compilation, FileReport, compile_org, page, read_role_files
-from orgruntime.compiler.compile import PROGRAM
+from orgruntime.compiler.filereport import PROGRAM, FileReport
 from orgruntime.diagnostics.baseline import Sifted
 from orgruntime.diagnostics.codes import CODES
 from orgruntime.diagnostics.diagnostic import Code, Diagnostic, Findings, Severity, in_order
 from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.manifest import Manifest
-from orgruntime.plan.keys import Key, missing_keys
+from orgruntime.orgfile import disk
+
+if TYPE_CHECKING:
+    from orgruntime.compiler import Compilation
+    from orgruntime.model.manifest import Manifest
+    from orgruntime.plan.keys import Key
 
 KEY_NOT_SET = Code("ORG504", "key-not-set", Severity.ERROR)
 """The one rule that needs the environment as well as the files, so the compiler cannot check it."""
@@ -103,17 +107,19 @@ def check_paths(
     or stand beside paths of which none is an org, and where settings cannot be read. Without `asked`, none are read.
     """
     settings = Settings(asked or Asked(isolated=True), RULES)
-    compiled = [(path, _compiled(path)) for path in paths]
-    if models and all(one.manifest is None and not is_org(path) for path, one in compiled):
+    if models and not any(map(is_org, paths)):
         raise UserError("--model needs an org; the paths hold role files only")
+    looked = [(path, _looked(path, models or {})) for path in paths]
+    variables = os.environ if environ is None else environ
     kept, hidden = Findings(), Findings()
-    for path, one in compiled:
+    for path, one in looked:
         judge = settings.judge(path)
-        for found in (*one.diagnostics, *_unset(one, models or {}, os.environ if environ is None else environ)):
+        unset = [found for name, found in one.needs if not variables.get(name, "").strip()]
+        for found in (*one.diagnostics, *unset):
             judged = judge(found)
             (kept if judged else hidden).keep(judged or found)
-    files = {file.path: file for _, one in compiled for file in one.files}
-    texts = {name: text for _, one in compiled for name, text in one.texts.items()}
+    files = {file.path: file for _, one in looked for file in one.files}
+    texts = {name: text for _, one in looked for name, text in one.texts.items()}
     return Checked(
         tuple(files.values()), in_order(kept), texts, len(list(hidden)), settings.asked, tuple(settings.used)
     )
@@ -124,12 +130,12 @@ def is_org(path: Path) -> bool:
     if path.name == PROGRAM:
         return True
     try:
-        if (path / PROGRAM).exists() or (path / PROGRAM).is_symlink():
+        if disk.exists(path / PROGRAM) or disk.is_link(path / PROGRAM):
             return True
-        names = [entry.name for entry in path.iterdir()]
+        names = disk.names(path)
     except (OSError, ValueError):
         return False
-    if "roles" in names and (path / "roles").is_dir():
+    if "roles" in names and disk.is_folder(path / "roles"):
         return True
     return nearest(PROGRAM, [name for name in names if name.lower().startswith("prog")]) is not None
 
@@ -138,6 +144,8 @@ def explain(code: str) -> str:
     """The page of a rule, by id or name. Raises UserError with the nearest ones."""
     if code.casefold() in (KEY_NOT_SET.id.casefold(), KEY_NOT_SET.name):
         return _KEY_PAGE
+    from orgruntime.compiler import page
+
     try:
         return page(code)
     except KeyError as error:
@@ -154,6 +162,7 @@ def schema(kind: str) -> str:
 def payload_schema(name: str, org: Path | None) -> str:
     """The JSON Schema of a payload, as text: built in, standard, or one of an org. Raises UserError for an unknown one,
     and for an org with errors."""
+    from orgruntime.compiler import compile_org
     from orgruntime.compiler.schema import as_text, payload_schemas
     from orgruntime.model.payload_schema import published
 
@@ -168,22 +177,34 @@ def payload_schema(name: str, org: Path | None) -> str:
     return as_text(found[name])
 
 
+def _looked(path: Path, models: Mapping[str, str]) -> Looked:
+    """Models that stand in for others change what is needed, so that nothing of before answers then."""
+    if models:
+        one = _compiled(path)
+        return Looked(one.diagnostics, one.files, one.texts, _needs(one, models))
+    return look(path, partial(_compiled, path), partial(_needs, models={}))
+
+
 def _compiled(path: Path) -> Compilation:
+    from orgruntime.compiler import compile_org, read_role_files
+
     return compile_org(path, seal=False) if is_org(path) else read_role_files([path])
 
 
-def _unset(one: Compilation, models: Mapping[str, str], environ: Mapping[str, str]) -> list[Diagnostic]:
+def _needs(one: Compilation, models: Mapping[str, str]) -> Needs:
     if one.manifest is None:
-        return []
+        return ()
+    from orgruntime.api.orgs import with_models
+    from orgruntime.plan.keys import needed_keys
+
     program = next(file.path for file in one.files if file.kind == "program")
     manifest = with_models(one.manifest, models)
-    return [
-        Diagnostic(
-            KEY_NOT_SET.id, KEY_NOT_SET.name, KEY_NOT_SET.severity, _place(manifest, key, program, one.texts[program]),
-            *_unset_words(key),
-        )
-        for key in missing_keys(manifest, environ)
-    ]  # fmt: skip
+    return tuple((key.env, _unset(manifest, key, program, one.texts[program])) for key in needed_keys(manifest))
+
+
+def _unset(manifest: Manifest, key: Key, program: str, text: str) -> Diagnostic:
+    place = _place(manifest, key, program, text)
+    return Diagnostic(KEY_NOT_SET.id, KEY_NOT_SET.name, KEY_NOT_SET.severity, place, *_unset_words(key))
 
 
 def _place(manifest: Manifest, key: Key, program: str, text: str) -> Span:

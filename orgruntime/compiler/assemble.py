@@ -17,7 +17,7 @@ from orgruntime.compiler.naming import SlugNames
 from orgruntime.compiler.panel import Panel
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.risk import narrower
-from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
+from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty
 from orgruntime.compiler.species import granted_wishes, resolve
 from orgruntime.compiler.tables import RoleRow
 from orgruntime.diagnostics.diagnostic import Findings
@@ -51,7 +51,10 @@ def named_roles(
 
 
 def read_named(named: Iterable[Named], findings: Findings, read: Reader) -> dict[str, RoleFile]:
-    return {one.ref.slug: read_role(one.ref.path, one.ref.shown, one.ref.slug, findings, read) for one in named}
+    files = {one.ref.slug: read_role(one.ref.path, one.ref.shown, one.ref.slug, read) for one in named}
+    for file in files.values():
+        keep_found(file, findings)
+    return files
 
 
 def settled(named: Named, file: RoleFile) -> Hints:

@@ -16,14 +16,15 @@ from orgruntime.compiler.assemble import Named, bind_role, named_roles, read_nam
 from orgruntime.compiler.declared import Declared, joined
 from orgruntime.compiler.defaults import complete, implied_agent
 from orgruntime.compiler.facts import Facts
+from orgruntime.compiler.filereport import PROGRAM as PROGRAM
+from orgruntime.compiler.filereport import FileReport
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.listing import list_files
 from orgruntime.compiler.naming import SlugNames, former_slugs, names_of_roles
 from orgruntime.compiler.payload_files import read_schemas
 from orgruntime.compiler.program import Program, bind_program
-from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role
+from orgruntime.compiler.rolefile import RoleFile, read_role
 from orgruntime.compiler.rules import judge
-from orgruntime.compiler.seal import PROGRAM as PROGRAM
 from orgruntime.compiler.seal import manifest_of
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
@@ -33,6 +34,7 @@ from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import Manifest, Role
+from orgruntime.orgfile import disk
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.source import Reader, read_source
 
@@ -44,6 +46,8 @@ class Compilation(NamedTuple):
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[FileReport, ...]
     texts: Mapping[str, str] = {}
+    of_whole: tuple[Diagnostic, ...] = ()
+    """Those that do not follow from the words of one role file alone."""
 
 
 def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) -> Compilation:
@@ -53,13 +57,14 @@ def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) ->
     findings alone need not `seal` the manifest: its hash takes a seventh of the time of an org of 1,000 roles.
     """
     findings = Findings()
-    org = path.parent if path.name == PROGRAM and not path.is_dir() else path
+    org = path.parent if path.name == PROGRAM and not disk.is_folder(path) else path
     shown = Path(os.path.normpath(org / PROGRAM)).as_posix()
     if not _is_org(org, shown, findings):
-        return Compilation(None, findings.sorted(), ())
-    source = read(org / PROGRAM, shown, findings)
+        return Compilation(None, findings.sorted(), (), {}, findings.of_whole())
+    source = disk.read_whole(read, org / PROGRAM, shown, findings)
     if source is None:
-        return Compilation(None, findings.sorted(), (FileReport(shown, "program", None, "the program"),))
+        unread = FileReport(shown, "program", None, "the program")
+        return Compilation(None, findings.sorted(), (unread,), {}, findings.of_whole())
     judge_text(source, findings)
     document = parse_document(source, findings)
     links = RoleLinks(org, org.as_posix(), partial(_formerly, read))
@@ -71,7 +76,7 @@ def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) ->
     files = list_files(shown, links, draft.files, findings, read)
     texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values() if file.text}}
     texts |= {one.file.file: one.file.text for one in draft.payloads if one.file}
-    return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts)
+    return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts, findings.of_whole())
 
 
 class _Draft(NamedTuple):
@@ -89,13 +94,13 @@ class _Draft(NamedTuple):
 def _is_org(org: Path, shown: str, findings: Findings) -> bool:
     here = Span(shown)
     try:
-        if (org / PROGRAM).exists() or (org / PROGRAM).is_symlink():
+        if disk.exists(org / PROGRAM) or disk.is_link(org / PROGRAM):
             return True
-        if not org.is_dir():
-            fault = reading_rules.not_an_org.no_folder(org.as_posix(), exists=org.exists())
+        if not disk.is_folder(org):
+            fault = reading_rules.not_an_org.no_folder(org.as_posix(), exists=disk.exists(org))
             findings.put(Span(org.as_posix()), fault)
             return False
-        near = nearest(PROGRAM, sorted(entry.name for entry in org.iterdir() if entry.suffix))
+        near = nearest(PROGRAM, [name for name in disk.names(org) if Path(name).suffix])
         findings.put(here, reading_rules.not_an_org.no_program(org.as_posix(), PROGRAM, near))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -174,7 +179,7 @@ def _facts(org: Path, document: Document, program: Program, draft: _Draft, findi
 
 
 def _formerly(read: Reader, ref: RoleRef) -> tuple[str, ...]:
-    return former_slugs(read_role(ref.path, ref.shown, ref.slug, Findings(), read))
+    return former_slugs(read_role(ref.path, ref.shown, ref.slug, read))
 
 
 def _names(draft: _Draft, findings: Findings) -> SlugNames:

@@ -23,13 +23,14 @@ from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
 from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
-from orgruntime.compiler.workspace import files_below, locate
+from orgruntime.compiler.workspace import locate
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
 from orgruntime.model.species import by_name, chain, is_language_model
+from orgruntime.orgfile import disk
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
@@ -225,4 +226,4 @@ class Facts:
     @cached_property
     def workspace_files(self) -> tuple[str, ...]:
         """Paths below the root, with `/`, sorted; empty where they cannot be looked at."""
-        return tuple(files_below(self.root)) if self.root else ()
+        return disk.files(self.root) if self.root else ()

@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.keys import MOST_ITEMS, Table, meant
+from orgruntime.compiler.nodes import kind_of, split_commas
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
-from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
+from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
 
 _MOST_HELPS = 50
 """Unknown keys of one mapping for which a near one is looked for."""
@@ -160,25 +161,3 @@ def one_of(text: str, kinds: type[E]) -> E:
     near = meant(text.casefold()) if meant(text.casefold()) in values else nearest(text, values)
     known = ", ".join(f"`{value}`" for value in values)
     raise Unclear(f"`{text}` is not one of {known}", f"did you mean `{near}`?" if near else "write one of them")
-
-
-def split_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:
-    """The parts of a comma string, each with its span. Commas in parentheses do not part: `Bash(git log, git diff)`."""
-    parts: list[ScalarNode] = []
-    depth, begin = 0, 0
-    for at, char in enumerate(node.text + ","):
-        depth += (char == "(") - (char == ")")
-        if char == "," and (depth <= 0 or at == len(node.text)):
-            raw = node.text[begin:at]
-            start = begin + len(raw) - len(raw.lstrip())
-            if word := raw.strip():
-                inner = None if node.inner is None else 0
-                parts.append(ScalarNode(node.part(start, start + len(word)), word, node.plain, inner))
-            begin = at + 1
-    return tuple(parts)
-
-
-def kind_of(node: Node) -> str:
-    if isinstance(node, ScalarNode):
-        return "empty" if node.is_null else "one value"
-    return "a list" if isinstance(node, ListNode) else "a mapping"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import Fields, one_of
+from orgruntime.compiler.hint_keys import HINTS
 from orgruntime.compiler.inputs import Input, bind_inputs
 from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.needs import Needs, bind_needs, desks, read_needs
@@ -60,6 +61,7 @@ class Hints:
         return replace(other, **given, places={**other.places, **self.places})
 
 
+NONE = Hints()
 _PARTS = (
     "kind", "count", "panel", "tools", "needs", "budget", "title", "produces", "consumes", "hands_off_to", "risk",
     "inputs", "memory", "was",
@@ -84,6 +86,11 @@ def bind_hints(fields: Fields, findings: Findings) -> Hints:
         was=names_of(fields.words("was", comma_string=True)) or (),
         places={name.text: value.span for name, value in fields.node.entries},
     )
+
+
+def read_hints(node: MapNode, findings: Findings) -> Hints:
+    """The same, of a mapping that nothing was read of yet."""
+    return bind_hints(Fields(node, "org", HINTS, findings), findings)
 
 
 def names_of(nodes: Names | None) -> Names | None:

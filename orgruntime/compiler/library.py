@@ -6,7 +6,7 @@ Invariant: a link that resolves points at a markdown file below one of the two r
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from orgruntime.compiler import reading_rules
 from orgruntime.compiler.rolefile import slug_of
 from orgruntime.diagnostics.diagnostic import Fault
 from orgruntime.diagnostics.nearest import nearest
+from orgruntime.orgfile import disk
 
 
 class RoleRef(NamedTuple):
@@ -35,19 +36,19 @@ def library_root(org: Path) -> Path | None:
     for parent in folder.parents:
         if _holds_roles(shared := parent / "roles"):
             return shared
-        if (parent / ".git").exists():
+        if disk.is_there(parent / ".git"):
             break
     package = Path(orgruntime.__file__).parent
     for copy in (package / "roles", package.parent / "roles"):
-        if copy.is_dir() and ((package.parent / "pyproject.toml").is_file() or copy.parent == package):
+        if disk.is_folder(copy) and (disk.is_file(package.parent / "pyproject.toml") or copy.parent == package):
             return copy
     return None
 
 
 def _holds_roles(folder: Path) -> bool:
     try:
-        return any(name.endswith(".md") for name in os.listdir(folder))
-    except OSError:
+        return any(name.endswith(".md") for name in disk.names(folder))
+    except (OSError, ValueError):
         return False
 
 
@@ -66,9 +67,9 @@ class RoleLinks:
         self._refs: dict[str, RoleRef] = {}
 
     @cached_property
-    def _listing(self) -> dict[str, bool]:
+    def _listing(self) -> Mapping[str, bool]:
         """Of `roles/`: path → whether it is a regular file that no link leads to. Read once, for all links."""
-        return _markdown_below(str(self.own))
+        return disk.markdown_kinds(self.own)
 
     def own_files(self) -> tuple[RoleRef, ...]:
         """Every markdown file below the org's `roles/`, in order of path."""
@@ -95,7 +96,7 @@ class RoleLinks:
             target += ".md"
         if ":" in target or target.startswith("/") or not target.endswith(".md"):
             return reading_rules.unknown_role.no_role_file(href)
-        if target.startswith("lib/") and not os.path.exists(self._org / target):
+        if target.startswith("lib/") and not disk.is_there(self._org / target):
             return self._from_library(target.removeprefix("lib/"), href)
         name, home = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
         if name.startswith(home):
@@ -104,7 +105,7 @@ class RoleLinks:
             if self._listing.get(relative):
                 return ref
             imported = self._imported.get(ref.slug)
-            return imported if imported and not os.path.isfile(ref.path) else self._existing(ref, self.own, href)
+            return imported if imported and not disk.is_file(ref.path) else self._existing(ref, self.own, href)
         path = Path(name)
         if self.library is not None and path.is_relative_to(self.library):
             return self._from_library(path.relative_to(self.library).as_posix(), href)
@@ -132,11 +133,7 @@ class RoleLinks:
         return self._refs[relative]
 
     def _existing(self, ref: RoleRef, root: Path, href: str) -> RoleRef | Fault:
-        try:
-            is_file = ref.path.is_file()
-        except (OSError, ValueError):
-            is_file = False
-        if not is_file:
+        if not disk.is_file(ref.path):
             return self._missing(href, ref.slug)
         if not self._real_path(ref.path).startswith(f"{self._real_path(root)}{os.sep}"):
             return reading_rules.outside_the_org.leaving_link(href)
@@ -145,10 +142,10 @@ class RoleLinks:
     def _real_path(self, path: Path) -> str:
         """With symbolic links followed; the folder's own are followed once for all its files."""
         folder, name = os.path.split(path)
-        if os.path.islink(path):
-            return os.path.realpath(path)
+        if disk.is_link(path):
+            return disk.real(path)
         if folder not in self._real:
-            self._real[folder] = os.path.realpath(folder)
+            self._real[folder] = disk.real(folder)
         return os.path.join(self._real[folder], name)
 
     def _missing(self, href: str, slug: str) -> Fault:
@@ -159,29 +156,8 @@ class RoleLinks:
         if near := nearest(slug, own):
             return reading_rules.unknown_role.missing(href, own[near], None)
         shared = (
-            {slug_of(path.relative_to(self.library).as_posix()) for path in self.library.rglob("*.md")}
+            {slug_of(path.relative_to(self.library).as_posix()) for path in disk.markdown(self.library)}
             if self.library
             else set()
         )
         return reading_rules.unknown_role.missing(href, None, nearest(slug, sorted(shared)))
-
-
-def _markdown_below(folder: str) -> dict[str, bool]:
-    """Markdown files below a folder, in order, relative to it, and whether each is a regular file and no link.
-
-    Links are among them; what is in folders behind links is not.
-    """
-    found: dict[tuple[str, ...], bool] = {}
-    waiting: list[tuple[str, ...]] = [()]
-    while waiting:
-        inside = waiting.pop()
-        try:
-            with os.scandir(os.path.join(folder, *inside)) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append((*inside, entry.name))
-                    elif entry.name.endswith(".md") and (entry.is_file() or entry.is_symlink()):
-                        found[*inside, entry.name] = entry.is_file(follow_symlinks=False)
-        except OSError:
-            continue
-    return {"/".join(parts): found[parts] for parts in sorted(found)}

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orgruntime.compiler import reading_rules
+from orgruntime.compiler.filereport import FileReport
 from orgruntime.compiler.library import RoleLinks
-from orgruntime.compiler.rolefile import FileReport, RoleFile, read_role, report_empty, slug_of
+from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty, slug_of
 from orgruntime.compiler.rules.model_translated import report_old_pins
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
-from orgruntime.orgfile.source import Reader
+from orgruntime.orgfile import disk
+from orgruntime.orgfile.source import Reader, read_source
 
 _DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "claude", "code_of_conduct")
 """37 of the 76 files beside real roles that are not roles are read-mes, the others of these kinds."""
@@ -33,8 +35,7 @@ def list_files(
     for ref in links.own_files():
         if ref.shown in listed:
             continue
-        unread = Findings()
-        file = read_role(ref.path, ref.shown, ref.slug, unread, read)
+        file = read_role(ref.path, ref.shown, ref.slug, read)
         if file.has_front_matter:
             findings.put(Span(ref.shown), reading_rules.unused_role_file.without_work(ref.slug))
             reports.append(
@@ -45,7 +46,9 @@ def list_files(
     return tuple(sorted(reports, key=lambda report: (report.kind != "program", report.path)))
 
 
-def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileReport, ...], tuple[RoleFile, ...]]:
+def list_roles(
+    paths: Iterable[Path], findings: Findings, read: Reader = read_source
+) -> tuple[tuple[FileReport, ...], tuple[RoleFile, ...]]:
     """Reads role files, and folders of them. A file that is named is a role unless its name says it is a document."""
     reports: list[FileReport] = []
     roles: list[RoleFile] = []
@@ -57,14 +60,12 @@ def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileRep
             if shown in seen:
                 continue
             seen.add(shown)
-            own = Findings()
-            file = read_role(file_path, shown, slug, own)
+            file = read_role(file_path, shown, slug, read)
             is_role = file.has_front_matter or file.broken or (is_named and _is_not_document(file_path))
             if not is_role:
                 reports.append(_not_a_role(file, findings))
                 continue
-            for one in own:
-                findings.keep(one)
+            keep_found(file, findings)
             if file.kind in (None, RoleKind.AGENT):
                 report_empty(file, findings)
             report_old_pins(file, findings)
@@ -78,12 +79,12 @@ def list_roles(paths: Iterable[Path], findings: Findings) -> tuple[tuple[FileRep
 def _found(path: Path, findings: Findings) -> list[tuple[Path, str, bool]]:
     """(file, slug, whether it was named itself)."""
     try:
-        if path.is_dir():
-            files = sorted(one for one in path.rglob("*.md") if one.is_file())
+        if disk.is_folder(path):
+            files = disk.markdown(path)
             if not files:
                 findings.put(Span(path.as_posix()), reading_rules.not_an_org.no_markdown(path.as_posix()))
             return [(one, slug_of(one.relative_to(path).as_posix()), False) for one in files]
-        if path.exists():
+        if disk.exists(path):
             home = path.absolute().parent.name if path.name == "AGENTS.md" else ""
             return [(path, slug_of(f"{home}/{path.name}" if home else path.name), True)]
         fault = reading_rules.not_an_org.no_such_path(path.as_posix())

@@ -14,4 +14,4 @@ def read_role_files(paths: Iterable[Path]) -> Compilation:
     """Reads each file, and each `.md` below each folder. The compilation has no manifest."""
     findings = Findings()
     reports, roles = list_roles(paths, findings)
-    return Compilation(None, findings.sorted(), reports, {role.shown: role.text for role in roles})
+    return Compilation(None, findings.sorted(), reports, {role.shown: role.text for role in roles}, findings.of_whole())

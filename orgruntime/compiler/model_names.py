@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from orgruntime.model.manifest import ModelSpec
+if TYPE_CHECKING:
+    from orgruntime.model.manifest import ModelSpec
 
 CURRENT = {
     "opus": "claude-opus-5-5",

@@ -9,8 +9,9 @@ import re
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules, words
-from orgruntime.compiler.fields import convert, split_commas
+from orgruntime.compiler.fields import convert
 from orgruntime.compiler.keys import RESOURCES, ROLE_BUDGET, Table
+from orgruntime.compiler.nodes import split_commas
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget

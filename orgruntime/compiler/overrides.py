@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orgruntime.compiler import words
-from orgruntime.compiler.fields import split_commas
+from orgruntime.compiler.nodes import split_commas
 from orgruntime.compiler.panel import read_panel
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import nearest

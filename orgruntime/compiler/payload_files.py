@@ -19,6 +19,7 @@ from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
 from orgruntime.model.payload_schema import FORMATS, SUFFIX
+from orgruntime.orgfile import disk
 from orgruntime.orgfile import reading_rules as of_bytes
 from orgruntime.orgfile.source import Reader, Source
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode, compose
@@ -46,7 +47,7 @@ _LONGEST_WORD = 100
 def read_schemas(org: Path, shown: str, findings: Findings, read: Reader) -> tuple[Declared, ...]:
     """Every schema of the org, by name; references to others not yet followed. Paths in spans begin as `shown` does."""
     try:
-        names = sorted(name for name in os.listdir(org / FOLDER) if name.endswith(SUFFIX))
+        names = [name for name in disk.names(org / FOLDER) if name.endswith(SUFFIX)]
     except (OSError, ValueError):
         return ()
     found = []
@@ -70,8 +71,8 @@ def read_schemas(org: Path, shown: str, findings: Findings, read: Reader) -> tup
 def _source(org: Path, name: str, shown: str, findings: Findings, read: Reader) -> Source | None:
     """One file. A link that leaves the org is not followed: excerpts of findings would show what is there."""
     path = org / FOLDER / name
-    if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(org)):
-        return read(path, shown, findings)
+    if Path(disk.real(path)).is_relative_to(disk.real(org)):
+        return disk.read_whole(read, path, shown, findings)
     findings.put(Span(shown), of_bytes.unreadable_file.leaves_the_org(shown))
     return None
 

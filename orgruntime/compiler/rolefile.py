@@ -6,38 +6,32 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import TOLERANCE
-from orgruntime.compiler.fields import Fields, kind_of
-from orgruntime.compiler.hint_keys import HINTS
-from orgruntime.compiler.hints import Hints, bind_hints
+from orgruntime.compiler.filereport import Part
+from orgruntime.compiler.nodes import kind_of
 from orgruntime.compiler.rolevalues import denied_of, models_of, report_cut, report_keys, text_of, tools_of
 from orgruntime.compiler.text_rules import judge_text
-from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, Severity
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.manifest import RoleKind
+from orgruntime.orgfile.disk import digest, noted, takes_notes
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.frontmatter import missed
 from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.source import Reader, Source, read_source
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
+if TYPE_CHECKING:
+    from orgruntime.compiler.hints import Hints
+    from orgruntime.model.manifest import RoleKind
+
 _EXAMPLES = pattern(r"<example>|\\n(?![a-z])")
 """Where the words for people end. The second is a line end that was written as two characters, not a `C:\\new`."""
 _OPENING = 4_096
 """Characters in which the first heading and paragraph are looked for: markdown costs 2 s a megabyte."""
-
-
-class FileReport(NamedTuple):
-    """What a markdown file of the org is: `program`, `role` or `not-a-role`, and why."""
-
-    path: str
-    kind: str
-    slug: str | None
-    why: str
 
 
 class RoleFile(NamedTuple):
@@ -55,7 +49,8 @@ class RoleFile(NamedTuple):
     """Held back by the file itself."""
     model: tuple[ScalarNode, ...] = ()
     """Wished for; it is never a grant."""
-    hints: Hints = Hints()
+    hinted: Hints | None = None
+    """What stands under `org:`; None where nothing does."""
     sha256: str = ""
     text: str = ""
     has_front_matter: bool = False
@@ -66,6 +61,29 @@ class RoleFile(NamedTuple):
     """Of the front matter, as they are written."""
     why: str = ""
     """Why a file without front matter is taken for none: what stands there instead."""
+    places: tuple[str, ...] = ()
+    """What stands in double braces in the words, where the file has inputs."""
+    end: int = 0
+    """The last line, where there are no words above it."""
+    found: tuple[Diagnostic, ...] = ()
+    """What is to be said of the file, whatever it is part of. `keep_found` says it."""
+
+    @property
+    def hints(self) -> Hints:
+        # Most files hint at nothing, and what hints are made of takes longer to import than a file to read.
+        from orgruntime.compiler.hints import NONE  # noqa: PLC0415  # see above
+
+        return NONE if self.hinted is None else self.hinted
+
+    @property
+    def outline(self) -> str:
+        """All of the file that matters to what is said of others, and of the org as a whole, as one short word.
+
+        Its words are not part of it: no rule reads them, and none reads its description.
+        """
+        has_errors = any(one.severity is Severity.ERROR for one in self.found)
+        left_out = self._replace(description="", usage="", body="", sha256="", text="", document=None, found=())
+        return digest((tuple(left_out), has_errors))
 
     @property
     def kind(self) -> RoleKind | None:
@@ -73,12 +91,40 @@ class RoleFile(NamedTuple):
         return self.hints.kind
 
 
-def read_role(path: Path, shown: str, slug: str, findings: Findings, read: Reader = read_source) -> RoleFile:
-    """The role in a file. What cannot be read is reported, and the role is still there."""
-    source = read(path, shown, findings)
+def read_role(path: Path, shown: str, slug: str, read: Reader = read_source) -> RoleFile:
+    """The role in a file. Where it cannot be read, the role is still there. Nothing is reported yet: `keep_found`."""
+    own = Findings()
+    source = read(path, shown, own)
+    file = role_in(source, shown, slug, own)
+    if takes_notes():
+        noted(("role", str(path), shown, slug), part_of(file))
+    return file
+
+
+def role_in(source: Source | None, shown: str, slug: str, own: Findings) -> RoleFile:
+    """The role in what was read; `own`: what was found while it was decoded."""
     if source is None:
-        return RoleFile(slug, shown, slug, broken=True)
-    return recall(f"role {slug}", source, findings, lambda own: role_of(source, slug, own))
+        return RoleFile(slug, shown, slug, broken=True, found=tuple(own))
+    file = recall(f"role {slug}", source, Findings(), lambda _: _role_with_findings(source, slug))
+    return file._replace(found=(*own, *file.found))
+
+
+def keep_found(file: RoleFile, findings: Findings) -> None:
+    """Reports what was found in the file, which is part of what is looked at."""
+    for one in file.found:
+        findings.keep(one, of_file=True)
+    noted(("kept", file.shown, file.slug), "")
+
+
+def part_of(file: RoleFile) -> Part:
+    """What is kept of a file, so that it can be seen whether another one in its place changes anything else."""
+    return Part(file.sha256, file.outline, file.found)
+
+
+def _role_with_findings(source: Source, slug: str) -> RoleFile:
+    own = Findings()
+    file = role_of(source, slug, own)
+    return file._replace(found=tuple(own))
 
 
 def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
@@ -90,17 +136,18 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
     report_cut(source, front, findings)
     description, usage = _description(front, document, findings)
     why = "" if document.front or document.front_is_broken else _why_none(document, findings)
+    body, hinted = document.body, _hints(front, findings)
     return RoleFile(
         slug=slug,
         shown=source.file,
         name=_name(front, document, slug, findings),
         description=description,
         usage=usage,
-        body=document.body,
+        body=body,
         tools=tools_of(front, findings),
         denied=denied_of(front, findings),
         model=models_of(front, findings),
-        hints=_hints(front, findings),
+        hinted=hinted,
         sha256=source.sha256,
         text=source.text,
         has_front_matter=document.front is not None,
@@ -108,14 +155,15 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         document=document,
         keys=tuple(name.text for name, _ in front.entries),
         why=why,
+        places=_places(body) if hinted is not None and hinted.inputs else (),
+        end=0 if body else source.text.count("\n") + 1,
     )
 
 
 def report_empty(role: RoleFile, findings: Findings) -> None:
     """An agent without words cannot work."""
     if not role.body and not role.broken:
-        end = role.text.count("\n") + 1
-        findings.put(Span(role.shown, end, 1, end, 2), reading_rules.empty_role.no_words(role.slug))
+        findings.put(Span(role.shown, role.end, 1, role.end, 2), reading_rules.empty_role.no_words(role.slug))
 
 
 def slug_of(relative: str) -> str:
@@ -127,7 +175,7 @@ def slug_of(relative: str) -> str:
     return slug
 
 
-def _hints(front: MapNode, findings: Findings) -> Hints:
+def _hints(front: MapNode, findings: Findings) -> Hints | None:
     """What stands under `org:`, or under `metadata.org` where a format allows no other place."""
     metadata = front.get("metadata")
     node, other = front.get("org"), metadata.get("org") if isinstance(metadata, MapNode) else None
@@ -135,11 +183,19 @@ def _hints(front: MapNode, findings: Findings) -> Hints:
         findings.put(other.span, reading_rules.unread_value.second_hints())
     node = other if node is None else node
     if node is None:
-        return Hints()
+        return None
     if not isinstance(node, MapNode):
         findings.put(node.span, reading_rules.wrong_type.hints(kind_of(node)))
-        return Hints()
-    return bind_hints(Fields(node, "org", HINTS, findings), findings)
+        return None
+    from orgruntime.compiler.hints import read_hints  # noqa: PLC0415  # few files pay for it: see `RoleFile.hints`
+
+    return read_hints(node, findings)
+
+
+def _places(body: str) -> tuple[str, ...]:
+    from orgruntime.compiler.inputs import named_in  # noqa: PLC0415  # as above
+
+    return named_in(body)
 
 
 def _name(front: MapNode, document: Document, slug: str, findings: Findings) -> str:

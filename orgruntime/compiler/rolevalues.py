@@ -20,8 +20,8 @@ from orgruntime.compiler.dialects import (
     TOOL_NAMES,
     is_known,
 )
-from orgruntime.compiler.fields import kind_of, split_commas
 from orgruntime.compiler.model_names import NONE_OF_ITS_OWN
+from orgruntime.compiler.nodes import kind_of, split_commas
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.fixes import Edit, Fix
 from orgruntime.diagnostics.nearest import edit_distance

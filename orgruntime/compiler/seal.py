@@ -6,11 +6,10 @@ Invariant: the manifest holds what was read and what was added, and nothing of w
 from __future__ import annotations
 
 from orgruntime.compiler.facts import Facts
+from orgruntime.compiler.filereport import PROGRAM
 from orgruntime.compiler.workflow import Edge
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import AgentGraph, Cadence, Handoff, Manifest, SourceFile
-
-PROGRAM = "program.md"
 
 
 def manifest_of(facts: Facts) -> Manifest | None:

@@ -11,10 +11,11 @@ from typing import NamedTuple, TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.declared import Declared
-from orgruntime.compiler.fields import Fields, convert, one_of, split_commas
+from orgruntime.compiler.fields import Fields, convert, one_of
 from orgruntime.compiler.hints import Hints, memory_of, names_of
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.needs import Needs, desks, pairs, read_budget, read_needs
+from orgruntime.compiler.nodes import split_commas
 from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.payloads import NAME
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk

@@ -14,12 +14,11 @@ from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import WORKSPACE
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.manifest import WorkspaceSpec
+from orgruntime.orgfile import disk
 
 DEFAULT_TIME_LIMIT_S = 600.0
 
 _REMOTE = pattern(r"[\w.-]+/[\w.-]+@[0-9A-Za-z][\w./-]*")
-_MOST_FILES = 20_000
-"""Files of a source that are looked at to match patterns and offer near names."""
 
 
 def bind_workspace(parent: Fields, org: Path) -> WorkspaceSpec | None:
@@ -49,9 +48,9 @@ def locate(org: Path, text: str) -> tuple[str, Path | None]:
     """A source as the manifest keeps it, and the folder whose files can be looked at (none of a bare repository)."""
     path = Path(os.path.normpath(Path(os.path.abspath(org)) / text))
     try:
-        if not path.is_dir():
+        if not disk.is_folder(path):
             return text, None
-        is_bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
+        is_bare = disk.is_file(path / "HEAD") and disk.is_folder(path / "objects")
     except (OSError, ValueError):
         return text, None
     return str(path), None if is_bare else path
@@ -72,14 +71,3 @@ def leaves_the_workspace(text: str) -> bool:
     path = PurePosixPath(text)
     parts = path.parts
     return path.is_absolute() or ".." in parts or "\\" in text or any(p.lower().startswith(".git") for p in parts)
-
-
-def files_below(root: Path) -> list[str]:
-    """Paths of the files below `root`, with `/`, sorted, without hidden folders."""
-    found: list[str] = []
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if not name.startswith(".") and name != "__pycache__")
-        found += [Path(folder, name).relative_to(root).as_posix() for name in sorted(files)]
-        if len(found) > _MOST_FILES:
-            break
-    return found

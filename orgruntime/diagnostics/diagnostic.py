@@ -57,7 +57,8 @@ class Findings:
     """Collects the diagnostics of one compilation."""
 
     def __init__(self) -> None:
-        self._all: dict[Diagnostic, None] = {}
+        self._all: dict[Diagnostic, bool] = {}
+        """Each with whether more than one file's own words say it."""
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self._all)
@@ -80,8 +81,13 @@ class Findings:
             fix = Fix(f"write `{fault.instead}`", (Edit(span, fault.instead),), is_safe=False)
         self.add(fault.code, span, fault.message, fault.help, fix=fix)
 
-    def keep(self, found: Diagnostic) -> None:
-        self._all.setdefault(found)
+    def keep(self, found: Diagnostic, *, of_file: bool = False) -> None:
+        """`of_file`: it follows from the words of one file, whatever else there is."""
+        self._all[found] = self._all.get(found, False) or not of_file
+
+    def of_whole(self) -> tuple[Diagnostic, ...]:
+        """Those that were not found in the words of one file alone."""
+        return tuple(found for found, is_of_whole in self._all.items() if is_of_whole)
 
     def sorted(self) -> tuple[Diagnostic, ...]:
         return in_order(self._all)
@@ -94,4 +100,4 @@ def _short(text: str) -> str:
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """One order for all outputs: by file, place, code, message."""
-    return tuple(sorted(diagnostics, key=lambda found: (found.span, found.code, found.message)))
+    return tuple(sorted(diagnostics, key=lambda found: (found.span, found.code, found.message, found.help)))

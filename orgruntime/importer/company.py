@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from orgruntime.compiler.rolefile import read_role
+from orgruntime.compiler.rolefile import keep_found, read_role
 from orgruntime.diagnostics.diagnostic import Findings, Severity
 from orgruntime.importer.agents import role_hints
 from orgruntime.importer.declared import with_company
@@ -93,7 +93,9 @@ class _Company:
     def _document(self, relative: str, path: PurePosixPath) -> None:
         findings = Findings()
         # Read as a role file is: with the same repairs, and refused for the same faults.
-        document = read_role(self._folder / relative, relative, relative, findings).document
+        file = read_role(self._folder / relative, relative, relative)
+        document = file.document
+        keep_found(file, findings)
         fault = next((one for one in findings.sorted() if one.severity is Severity.ERROR), None)
         if document is None or fault:
             self._gatherer.refuse(relative, f"it cannot be read: {fault.message if fault else 'no text'}")

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from orgruntime.compiler.dialects import TOLERANCE
 from orgruntime.compiler.reading_rules import foreign_key
-from orgruntime.compiler.rolefile import RoleFile, read_role, report_empty
+from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty
 from orgruntime.diagnostics.diagnostic import Findings, Severity
 from orgruntime.importer.declared import declared, own_names, title_of
 from orgruntime.importer.foreign import Fate, FileFate, ForeignRole, Notice
@@ -75,7 +75,8 @@ class Gatherer:
         if not self.stays_inside(relative):
             return
         findings = Findings()
-        file = read_role(self.root / relative, relative, safe, findings)
+        file = read_role(self.root / relative, relative, safe)
+        keep_found(file, findings)
         if not (file.has_front_matter or file.broken or bare):
             self.leave(relative, "it has no front matter; if it is a role, copy it below `roles/` and link to it")
             return

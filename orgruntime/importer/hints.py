@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from orgruntime.compiler.fields import split_commas
+from orgruntime.compiler.nodes import split_commas
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.importer.foreign import Hint, Way
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode

@@ -18,9 +18,8 @@ from lsprotocol import types
 from orgruntime.diagnostics.diagnostic import Diagnostic, Severity
 from orgruntime.diagnostics.render import printable
 from orgruntime.lsp.buffer import Buffer
-from orgruntime.lsp.check import Found, check_remembering
+from orgruntime.lsp.check import Found, UnitMemory, check_remembering
 from orgruntime.lsp.session import Session
-from orgruntime.orgfile.memory import Memory
 
 PAUSE_S = 0.03
 """Fast typists leave 60 ms between keys; compiling a shipped org takes 10 ms of CPU, and the answer may take 100."""
@@ -68,7 +67,7 @@ class Checker:
     """What the editor had open when each unit was compiled last: what its findings are true of."""
     _shown: dict[Path, tuple[Shown, ...]] = field(default_factory=dict)
     """What the editor was told last."""
-    _memories: dict[Path, Memory | None] = field(default_factory=dict)
+    _memories: dict[Path, UnitMemory] = field(default_factory=dict)
     """What was made of the files of each unit the last time."""
     _stale: set[Path] = field(default_factory=set)
     _tasks: dict[Path, asyncio.Task[None]] = field(default_factory=dict)
@@ -122,8 +121,8 @@ class Checker:
                 await asyncio.sleep(PAUSE_S)
                 self._stale.discard(unit)
                 reader, held = self.session.reader(unit), dict(self.session.buffers)
-                memory = self._memories.get(unit)
-                found, self._memories[unit] = await asyncio.to_thread(check_remembering, unit, reader, memory)
+                memory = self._memories.setdefault(unit, UnitMemory())
+                found = await asyncio.to_thread(check_remembering, unit, reader, memory)
                 if self._is_wanted(unit):
                     self._held[unit] = held
                     self._show(unit, found)
@@ -139,7 +138,8 @@ class Checker:
         if found.fault and found.fault != before.fault:
             self.tell(f"{found.fault}; all findings are shown")
         for path in {**before.diagnostics, **found.diagnostics}:
-            self._publish(path)
+            if path in self.session.buffers or before.of(path) != found.of(path):
+                self._publish(path)
 
     def _publish(self, path: Path) -> None:
         """All findings of a file; of one that several orgs read, each once."""

@@ -13,7 +13,7 @@ from lsprotocol.types import Hover, MarkupContent, MarkupKind, Range
 from orgruntime.compiler import page
 from orgruntime.compiler.payloads import conditions
 from orgruntime.compiler.rolefile import read_role
-from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
+from orgruntime.diagnostics.diagnostic import Diagnostic
 from orgruntime.lsp.buffer import Buffer
 from orgruntime.lsp.front import cursor_at, keys_of
 from orgruntime.lsp.front_words import key_at
@@ -55,7 +55,7 @@ def role(view: ProgramView, mention: RoleMention, read: Reader) -> Hover | None:
     ref = view.resolve(mention)
     if ref is None:
         return None
-    file = read_role(ref.path, ref.shown, ref.slug, Findings(), read)
+    file = read_role(ref.path, ref.shown, ref.slug, read)
     row = view.row_of(ref)
     kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
     model = panel_text([node.text for node in row.panel.names], row.panel.choice, row.panel.shares) if row else ""

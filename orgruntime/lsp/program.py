@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from orgruntime.compiler.declared import joined
-from orgruntime.compiler.fields import split_commas
 from orgruntime.compiler.library import RoleLinks, RoleRef
+from orgruntime.compiler.nodes import split_commas
 from orgruntime.compiler.payload_files import read_schemas
 from orgruntime.compiler.payloads import known_payloads
 from orgruntime.compiler.sections import Parts, part_sections

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from orgruntime.compiler.compile import PROGRAM
@@ -108,11 +109,16 @@ class Session:
 class _Reader:
     buffers: Mapping[Path, Buffer]
     roots: tuple[Path, ...]
-    _folders: dict[Path, bool] = field(default_factory=dict, compare=False)
+    _folders: dict[str, bool] = field(default_factory=dict, compare=False)
     """Folders that were asked for, and whether their files may be read."""
 
+    @cached_property
+    def _open(self) -> dict[str, Buffer]:
+        """By name: a large org's thousand files are looked up at each key."""
+        return {str(path): buffer for path, buffer in self.buffers.items()}
+
     def __call__(self, path: Path, shown: str, findings: Findings) -> Source | None:
-        buffer = self.buffers.get(Path(os.path.abspath(path)))
+        buffer = self._open.get(os.path.abspath(path))
         if buffer is not None and not buffer.is_too_big:
             return decode(buffer.data, shown, findings)
         if buffer is not None:
@@ -126,11 +132,11 @@ class _Reader:
     def _may_read(self, path: Path) -> bool:
         """Folders are followed once: a thousand files of one folder differ in their last name alone."""
         try:
-            if path.is_symlink():
+            if os.path.islink(path):
                 return self._is_below(path.resolve())
-            folder = path.parent
+            folder = os.path.dirname(path)
             if folder not in self._folders:
-                self._folders[folder] = self._is_below(folder.resolve())
+                self._folders[folder] = self._is_below(Path(folder).resolve())
             return self._folders[folder]
         except (OSError, ValueError, RuntimeError):
             return False

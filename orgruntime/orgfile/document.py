@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile import reading_rules
-from orgruntime.orgfile.blocks import Block, parse_blocks
 from orgruntime.orgfile.frontmatter import cut
 from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.repair import Tolerance
 from orgruntime.orgfile.source import Source
 from orgruntime.orgfile.tree import MapNode
+
+if TYPE_CHECKING:
+    from orgruntime.orgfile.blocks import Block
 
 MAX_STRICT = 256 * 1024
 """Characters of a file whose sections are read. Markdown costs up to 4 s a megabyte; a program has 20,000 at most."""
@@ -62,6 +64,9 @@ class Document:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Parsed when they are asked for: of most role files only the front matter and the words are wanted."""
+        # Many checks ask for the blocks of no file, and mistune takes longer to import than a file to read.
+        from orgruntime.orgfile.blocks import parse_blocks  # noqa: PLC0415  # see above
+
         text, start = self.source.text[: self.body_end], self.body_start
         kind = f"blocks {start} {self.body_end}"
         return recall(kind, self.source, Findings(), lambda _: parse_blocks(text, start))

@@ -18,6 +18,8 @@ from orgruntime.orgfile.recall import asking
 from orgruntime.orgfile.source import Source
 
 T = TypeVar("T")
+_Stored = tuple[tuple[Diagnostic, ...], Any]
+"""What was found, and the value."""
 _ROOMS = ("orgruntime.diagnostics.", "orgruntime.model.", "orgruntime.orgfile.", "orgruntime.compiler.")
 _LONG = 200
 """Characters from which a part of the file's text is stored as its place in the file."""
@@ -29,52 +31,69 @@ _FAULTS = (
 
 
 class Memory:
-    """Entries by key. `used` are those of this time: what is worth keeping; `made` how many of them were new."""
+    """Entries by key. `used`: those of the last time that any was asked for, which are worth keeping; `made`: how many
+    of this time were new.
 
-    def __init__(self, entries: Mapping[str, bytes] | None = None) -> None:
+    What was asked for once stays at hand as it is. `as_bytes`: it is also made bytes, for a later process.
+    """
+
+    def __init__(self, entries: Mapping[str, bytes] | None = None, *, as_bytes: bool = True) -> None:
         self._known = dict(entries or {})
+        self._as_bytes = as_bytes
+        self._live: dict[str, _Stored] = {}
+        self._at_hand: dict[str, _Stored] = {}
+        """What was asked for this time."""
         self.used: dict[str, bytes] = {}
         self.made = 0
+        self._is_new_time = True
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, this memory is asked. `used` and `made` begin anew."""
-        self.used, self.made = {}, 0
-        try:
-            with asking(self):
-                yield
-        finally:
-            self._known.update(self.used)
+        """Inside, this memory is asked."""
+        self.renew()
+        with asking(self):
+            yield
+
+    def renew(self) -> None:
+        """What is asked from now on is of a new time; a time at which nothing is asked forgets nothing."""
+        self._is_new_time, self.made = True, 0
 
     def recall(self, key: str, source: Source, findings: Findings, make: Callable[[Findings], T]) -> T:
-        entry = self.used.get(key) or self._known.get(key)
-        stored = _load(entry, source) if entry is not None else None
-        if entry is None or stored is None:
+        if self._is_new_time:
+            self._is_new_time = False
+            self._known = self.used or self._known
+            self._live, self._at_hand, self.used = self._at_hand, {}, {}
+        stored = self._at_hand.get(key) or self._live.get(key)
+        entry = self._known.get(key)
+        if stored is None and entry is not None:
+            stored = _load(entry, source)
+        if stored is None:
             own = Findings()
             with asking(None):
                 value = make(own)
-            entry = _dump(value, own, source)
             self.made += 1
-            stored = _load(entry, source) if entry is not None else None
-            if entry is None or stored is None:
-                return make(findings)
-        self.used[key] = entry
+            stored = (tuple(own), value)
+            entry = None
+        self._at_hand[key] = stored
+        entry = (entry or _dump(stored, source)) if self._as_bytes else None
+        if entry is not None:
+            self.used[key] = self._known[key] = entry
         found, value = stored
         for one in found:
             findings.keep(one)
         return value
 
 
-def _dump(value: object, own: Findings, source: Source) -> bytes | None:
+def _dump(stored: _Stored, source: Source) -> bytes | None:
     out = io.BytesIO()
     try:
-        _Writer(out, source.text).dump((tuple(own), value))
+        _Writer(out, source.text).dump(stored)
     except _FAULTS:
         return None
     return out.getvalue()
 
 
-def _load(entry: bytes, source: Source) -> tuple[tuple[Diagnostic, ...], Any] | None:
+def _load(entry: bytes, source: Source) -> _Stored | None:
     try:
         stored = _Reader(io.BytesIO(entry), source.text).load()
     except _FAULTS:

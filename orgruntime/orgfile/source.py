@@ -6,8 +6,11 @@ columns are those that an editor shows for the file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
+import stat
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,17 +83,32 @@ def read_source(path: Path, shown: str, findings: Findings) -> Source | None:
     """The file at `path`, or None with an error in `findings`."""
     here = Span(shown)
     try:
-        if not path.is_file():
+        size = _size(path)
+        if size is None:
             findings.put(here, reading_rules.unreadable_file.not_regular(shown))
             return None
-        if path.stat().st_size > MAX_FILE_BYTES:
+        if size > MAX_FILE_BYTES:
             findings.put(here, reading_rules.unreadable_file.too_large(shown))
             return None
-        data = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            data = file.readall()
     except OSError as error:
         findings.put(here, reading_rules.unreadable_file.failed(shown, error.strerror or str(error)))
         return None
     return decode(data, shown, findings)
+
+
+def _size(path: Path) -> int | None:
+    """Of a regular file; None where there is none. Raises OSError where that cannot be seen."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def decode(data: bytes, shown: str, findings: Findings) -> Source | None:

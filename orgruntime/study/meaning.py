@@ -19,7 +19,6 @@ from orgruntime.model.manifest import (
     AgentGraph,
     Cadence,
     Handoff,
-    HandoffKind,
     Manifest,
     ModelSpec,
     Role,
@@ -31,6 +30,7 @@ from orgruntime.model.species import panel_text
 from orgruntime.plan.plan import DialPlan
 from orgruntime.study.changes import Change, Difference, Effect, Kind, Topic
 from orgruntime.study.effects import granted
+from orgruntime.study.evolution import broken_handoffs, edge_name
 from orgruntime.study.facets import Facet, facet_of, shown
 from orgruntime.study.pairing import Pairs, pair, pair_edges, renamed_roles, with_names
 
@@ -64,6 +64,7 @@ def difference_of(old: Manifest, new: Manifest) -> Difference:
     renamed = old.model_copy(update={"graph": with_names(old.graph, names)})
     changes = _of_noun(renamed, new, _Place())
     changes += _rights(old, new, names)
+    changes += broken_handoffs(renamed, new)
     order = list(Topic)
     return Difference(changes=tuple(sorted(changes, key=lambda change: order.index(change.topic))))
 
@@ -313,10 +314,10 @@ def _graph(old: AgentGraph, new: AgentGraph, at: _Place) -> list[Change]:
 
 
 def _of_edges(pairs: Pairs[_Edge], at: _Place) -> list[Change]:
-    found = [_alone(Kind.REMOVED, one, at.part(one.id, _edge_name(one)), _clauses(one)) for one in pairs.gone]
-    found += [_alone(Kind.ADDED, one, at.part(one.id, _edge_name(one)), _clauses(one)) for one in pairs.new]
+    found = [_alone(Kind.REMOVED, one, at.part(one.id, edge_name(one)), _clauses(one)) for one in pairs.gone]
+    found += [_alone(Kind.ADDED, one, at.part(one.id, edge_name(one)), _clauses(one)) for one in pairs.new]
     for before, after in pairs.both:
-        found += _of_noun(before, after, at.part(after.id, _edge_name(after)), skipped=("id",))
+        found += _of_noun(before, after, at.part(after.id, edge_name(after)), skipped=("id",))
     return found
 
 
@@ -326,8 +327,8 @@ def _tried_in_order(old: AgentGraph, edges: Pairs[Handoff], at: _Place) -> list[
     where = replace(at, path=f"{at.path}.handoffs")
     for source in dict.fromkeys(after.source for _, after in edges.both):
         if not edges.in_order(partial(_is_from, source)):
-            now = [_edge_name(after) for _, after in edges.both if after.source == source]
-            was = [_edge_name(edge) for edge in old.handoffs if edge.source == source]
+            now = [edge_name(after) for _, after in edges.both if after.source == source]
+            was = [edge_name(edge) for edge in old.handoffs if edge.source == source]
             change = _reordered(where, source, was, now)
             found.append(change.model_copy(update={"said": "its handoffs are tried in another order"}))
     return found
@@ -341,18 +342,11 @@ def _renumbered(both: Iterable[tuple[_Edge, _Edge]], name: str, at: _Place) -> l
     """Numbers follow from the list, and are said only where nothing else of the list has changed."""
     return [
         Change(
-            topic=at.topic, kind=Kind.CHANGED, path=f"{at.path}.{name}.{after.id}.id", subject=_edge_name(after),
+            topic=at.topic, kind=Kind.CHANGED, path=f"{at.path}.{name}.{after.id}.id", subject=edge_name(after),
             said=f"number: {before.id} → {after.id}", before=before.id, after=after.id,
         )
         for before, after in both if before.id != after.id
     ]  # fmt: skip
-
-
-def _edge_name(edge: Handoff | Cadence) -> str:
-    if isinstance(edge, Cadence):
-        return f"{edge.role}: {edge.payload}"
-    arrow = "asks" if edge.kind is HandoffKind.ASK else "→"
-    return f"{edge.source} {arrow} {edge.target}: {edge.payload}"
 
 
 def _clauses(edge: Handoff | Cadence) -> str:

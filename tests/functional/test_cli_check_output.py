@@ -318,7 +318,7 @@ class TestCache:
 
     def test_a_large_org_is_remembered_outside_of_it(self, org: Path, stores: Path) -> None:
         first = orgrun("check", org)
-        assert len(list(stores.iterdir())) == 1
+        assert len(list(stores.iterdir())) == 2
         assert orgrun("check", org) == first == orgrun("check", org, "--no-cache")
         assert not (org / ".orgrun").exists()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,6 +14,7 @@ from orgruntime.diagnostics.codes import METRIC_NOT_PRINTED
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.pattern import pattern
+from orgruntime.orgfile import disk
 
 CODE = METRIC_NOT_PRINTED
 
@@ -23,7 +23,7 @@ _COMPUTED = pattern(r"\{[^{}\n]*\}\s*[:=]\s*\{|%s\s*[:=]|json\.dump")
 
 _PRINTED = pattern(r"[\"']([A-Za-z_][\w.@/-]*)\s*[:=]")
 _SUFFIXES = (".py", ".sh", ".toml", ".yaml", ".yml", ".json", ".cfg", ".ini")
-_MOST_FILES, _MOST_BYTES = 200, 1 << 18
+_MOST_FILES = 200
 """So much of a workspace is looked at: the script first, then files in the order of their paths."""
 
 
@@ -52,12 +52,11 @@ def _texts(root: Path, script: str, files: Iterable[str]) -> Iterator[str]:
     for path in (root / name for name in names[:_MOST_FILES]):
         try:
             if _is_plain(path):
-                with path.open("rb") as file:
-                    yield file.read(_MOST_BYTES).decode("utf-8", errors="replace")
+                yield disk.start(path).decode("utf-8", errors="replace")
         except OSError:
             continue
 
 
 def _is_plain(path: Path) -> bool:
     """Neither a link, which may lead out of the workspace, nor a pipe, which may never end."""
-    return os.path.isfile(path) and not os.path.islink(path)
+    return disk.is_file(path) and not disk.is_link(path)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.workspace import leaves_the_workspace, plain
 from orgruntime.diagnostics.codes import MISSING_EDITABLE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
 from orgruntime.model.editable import is_editable
+from orgruntime.orgfile import disk
 
 CODE = MISSING_EDITABLE
 
@@ -21,9 +20,9 @@ def check(facts: Facts, findings: Findings) -> None:
     root = facts.root
     for at, node in enumerate(facts.scalars("workspace.editable") if root else ()):
         written, text = node.text.strip(), plain(node.text)
-        if root is None or leaves_the_workspace(text) or os.path.isfile(root / text):
+        if root is None or leaves_the_workspace(text) or disk.is_file(root / text):
             continue
-        if os.path.isdir(root / text):
+        if disk.is_folder(root / text):
             help = f"write `{text}/*` for every file below it" if text != "." else "name its files"
             findings.add(CODE, node.span, f"`{written}` is a folder, and only files are editable", help)
         elif not any(is_editable(path, [text]) for path in facts.workspace_files):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from orgruntime.compiler.command import script_of
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import MISSING_SCRIPT
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
+from orgruntime.orgfile import disk
 
 CODE = MISSING_SCRIPT
 
@@ -16,7 +15,7 @@ CODE = MISSING_SCRIPT
 def check(facts: Facts, findings: Findings) -> None:
     for key, node in facts.commands() if facts.root else ():
         script = script_of(node.text)
-        if script and facts.root and not os.path.isfile(facts.root / script):
+        if script and facts.root and not disk.is_file(facts.root / script):
             at = node.text.find(script)
             help = did_you_mean(script, [name for name in facts.workspace_files if name.endswith((".py", ".sh"))])
             help = help or "check the path; it is relative to the workspace"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from orgruntime.compiler.facts import Facts
@@ -12,6 +11,7 @@ from orgruntime.compiler.workspace import is_pinned_repository
 from orgruntime.diagnostics.codes import MISSING_WORKSPACE
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import nearest
+from orgruntime.orgfile import disk
 
 CODE = MISSING_WORKSPACE
 
@@ -22,17 +22,10 @@ def check(facts: Facts, findings: Findings) -> None:
         return
     text = node.text.strip()
     path = Path(os.path.normpath(facts.org / text))
-    if _ask(path, Path.is_dir) or is_pinned_repository(text):
+    if disk.is_folder(path) or is_pinned_repository(text):
         return
-    what = "is not a folder" if _ask(path, Path.exists) else "does not exist"
+    what = "is not a folder" if disk.is_there(path) else "does not exist"
     findings.add(CODE, node.span, f"the workspace `{text}` {what}", _help(text, path))
-
-
-def _ask(path: Path, question: Callable[[Path], bool]) -> bool:
-    try:
-        return question(path)
-    except (OSError, ValueError):
-        return False
 
 
 def _help(text: str, path: Path) -> str:
@@ -46,8 +39,8 @@ def _help(text: str, path: Path) -> str:
     return "give a folder relative to the org, or `owner/repo@commit`"
 
 
-def _folders(parent: Path) -> list[str]:
+def _folders(parent: Path) -> tuple[str, ...]:
     try:
-        return sorted(entry.name for entry in os.scandir(parent) if entry.is_dir())
+        return disk.folders(parent)
     except (OSError, ValueError):
-        return []
+        return ()

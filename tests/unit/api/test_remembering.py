@@ -84,8 +84,34 @@ def test_what_has_not_changed_is_not_read_again(large: Path, parsed: list[str], 
     assert parsed == []
     (large / "roles" / "extra-3.md").write_text("---\nname: Other\ntoolss: x\n---\n\nWords.\n")
     changed = check(path)
-    assert parsed == ["lab/roles/extra-3.md"]
+    assert set(parsed) == {"lab/roles/extra-3.md"}
     assert changed == check_paths([path])
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_words_that_change_in_between_make_nothing_forgotten(large: Path, parsed: list[str], on_disk: bool) -> None:
+    staying = Store([large], on_disk=False)
+
+    def look() -> Checked:
+        if on_disk:
+            return check(large)
+        with staying.in_use():
+            return check_paths([large])
+
+    def more(file: str) -> list[str]:
+        (large / file).write_text((large / file).read_text() + "\nMore.\n")
+        plain = check_paths([large])
+        parsed.clear()
+        assert look() == plain
+        return parsed
+
+    look()
+    for _ in range(3):
+        assert more("roles/extra-3.md") == ["lab/roles/extra-3.md"]
+        parsed.clear()
+        look()
+        assert parsed == []
+        assert set(more("program.md")) <= {"lab/roles/extra-3.md"}
 
 
 def test_a_small_org_leaves_nothing_behind(org: Path, tmp_path: Path) -> None:
@@ -109,22 +135,27 @@ def damaged(content: bytes) -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize("kind", [name for name, _ in damaged(b"x" * 99)])
 def test_a_damaged_store_is_read_anew(large: Path, tmp_path: Path, parsed: list[str], kind: str) -> None:
     plain = check(large)
-    (store,) = stores(tmp_path)
-    store.write_bytes(dict(damaged(store.read_bytes()))[kind])
-    parsed.clear()
-    assert check(large) == plain
-    assert len(parsed) > WORTH_KEEPING
-    parsed.clear()
-    assert check(large) == plain
-    assert parsed == [], "the damaged store was replaced"
+    found, files = stores(tmp_path)
+    for damage in ((found,), (files,), (found, files)):
+        for store in damage:
+            store.write_bytes(dict(damaged(store.read_bytes()))[kind])
+        parsed.clear()
+        assert check(large) == plain
+        assert (len(parsed) > WORTH_KEEPING) is (files in damage and found in damage)
+        (large / "program.md").write_text((large / "program.md").read_text() + "\n")
+        plain = check_paths([large])
+        assert check(large) == plain
+        parsed.clear()
+        assert check(large) == plain
+        assert parsed == [], "the damaged store was replaced"
 
 
 def test_a_store_that_others_can_write_is_not_trusted(large: Path, tmp_path: Path, parsed: list[str]) -> None:
     check(large)
-    (store,) = stores(tmp_path)
-    assert store.stat().st_mode & 0o777 == 0o600
-    assert store.parent.stat().st_mode & 0o777 == 0o700
-    store.chmod(0o666)
+    for store in stores(tmp_path):
+        assert store.stat().st_mode & 0o777 == 0o600
+        assert store.parent.stat().st_mode & 0o777 == 0o700
+        store.chmod(0o666)
     parsed.clear()
     check(large)
     assert len(parsed) > WORTH_KEEPING
@@ -159,7 +190,7 @@ def test_other_paths_and_folders_have_other_stores(
     first = check(large)
     monkeypatch.chdir(large)
     here = check(Path())
-    assert len(stores(tmp_path)) == 2
+    assert len(stores(tmp_path)) == 4
     assert check(Path()) == here
     monkeypatch.chdir(tmp_path)
     assert check(large) == first
@@ -181,7 +212,7 @@ def test_two_at_once_leave_one_whole_store(large: Path, tmp_path: Path, parsed: 
     many = [subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = {one.communicate(timeout=120)[0] for one in many}
     assert len(said) == 1
-    assert len(stores(tmp_path)) == 1
+    assert len(stores(tmp_path)) == 2
     parsed.clear()
     check(large)
     assert parsed == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgruntime.compiler.fields import split_commas
+from orgruntime.compiler.nodes import split_commas
 from orgruntime.compiler.overrides import panel_entry
 from orgruntime.compiler.panel import MOST_MODELS, Panel, read_panel
 from orgruntime.diagnostics.diagnostic import Findings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orgruntime.compiler import read_role_files
-from orgruntime.compiler.rolefile import RoleFile, read_role, slug_of
+from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, slug_of
 from orgruntime.diagnostics.diagnostic import Findings
 
 
@@ -15,7 +15,8 @@ def read(tmp_path: Path, text: str) -> tuple[RoleFile, list[str]]:
     path = tmp_path / "scout.md"
     path.write_text(text)
     findings = Findings()
-    role = read_role(path, "scout.md", "scout", findings)
+    role = read_role(path, "scout.md", "scout")
+    keep_found(role, findings)
     return role, [found.code for found in findings.sorted()]
 
 

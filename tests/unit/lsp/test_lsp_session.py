@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.lsp.check import WORTH_REMEMBERING, check_remembering, check_unit
+from orgruntime.lsp.check import UnitMemory, check_remembering, check_unit
 from orgruntime.lsp.session import Session
 
 PROGRAM = "---\nformat: orgruntime/1\n---\n# Lab\n\n## Roles\n\n| role |\n|---|\n| [A](roles/a.md) |\n"
@@ -64,19 +64,17 @@ def test_settings_beside_the_org_judge_as_they_do_for_check(lab: Path) -> None:
     assert "is not TOML" in check_unit(lab, session.reader(lab)).fault
 
 
-def test_a_large_org_is_remembered_and_a_change_is_seen(lab: Path) -> None:
-    for number in range(WORTH_REMEMBERING):
+def test_an_org_is_remembered_and_a_change_is_seen(lab: Path) -> None:
+    for number in range(9):
         (lab / "roles" / f"r{number:02}.md").write_text(f"---\nname: R{number}\n---\nWords.\n", encoding="utf-8")
-    session, role = Session(folders=(lab,)), lab / "roles" / "a.md"
+    session, role, memory = Session(folders=(lab,)), lab / "roles" / "a.md", UnitMemory()
 
-    found, memory = check_remembering(lab, session.reader(lab), None)
-    again, memory = check_remembering(lab, session.reader(lab), memory)
-    assert memory is not None
+    found = check_remembering(lab, session.reader(lab), memory)
+    again = check_remembering(lab, session.reader(lab), memory)
     role.write_text("---\nname: R\nnmae: x\n---\nWords.\n", encoding="utf-8")
-    changed, memory = check_remembering(lab, session.reader(lab), memory)
+    changed = check_remembering(lab, session.reader(lab), memory)
 
     assert again == found
-    assert memory is not None
     assert [one.code for one in changed.diagnostics[role] if one not in found.diagnostics[role]] == ["ORG122"]
     assert changed.diagnostics == check_unit(lab, session.reader(lab)).diagnostics
 

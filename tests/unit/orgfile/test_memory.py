@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgruntime.compiler.rolefile import RoleFile, read_role
+from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.model.manifest import RoleKind
 from orgruntime.orgfile.memory import Memory
@@ -28,7 +28,9 @@ colour: red
 
 def read(path: Path) -> tuple[RoleFile, Findings]:
     findings = Findings()
-    return read_role(path, "roles/ann.md", "ann", findings), findings
+    role = read_role(path, "roles/ann.md", "ann")
+    keep_found(role, findings)
+    return role, findings
 
 
 @pytest.fixture
@@ -78,8 +80,8 @@ def test_another_content_path_or_name_is_another_entry(role: Path) -> None:
     memory = Memory()
     with memory.in_use():
         read(role)
-        read_role(role, "other/ann.md", "ann", Findings())
-        read_role(role, "roles/ann.md", "anna", Findings())
+        read_role(role, "other/ann.md", "ann")
+        read_role(role, "roles/ann.md", "anna")
         role.write_text(role.read_text() + "x")
         read(role)
     assert (memory.made, len(memory.used)) == (4, 4)

@@ -417,6 +417,49 @@ class TestTheRest:
         }
         assert (weight.name, part.name) == ("weight", "part")
 
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ({}, {"x": FieldType.STRING}, "`x` must be there now"),
+            ({"x": FieldType.STRING}, {}, "`x` is no longer promised"),
+            ({"x": FieldType.STRING}, {"x": FieldType.INTEGER}, "`x` is an integer now, and was a string"),
+            ({"x?": FieldType.STRING}, {"x": FieldType.STRING}, "`x` must be there now"),
+            ({"x": FieldType.STRING}, {"x?": FieldType.STRING}, "`x` is no longer promised"),
+            ({"x": ("a", "b", "c")}, {"x": ("b",)}, "`x` may no longer be `a` or `c`"),
+            ({"x": {"y": FieldType.STRING}}, {"x": {}}, "`x.y` is no longer promised"),
+            ({"x": {}}, {"x": {"y": FieldType.STRING}}, "`x.y` must be there now"),
+            ({}, {"x?": FieldType.STRING}, None),
+            ({"x?": FieldType.STRING}, {}, None),
+            ({"x": FieldType.INTEGER}, {"x": FieldType.NUMBER}, None),
+            ({"x": ("a",)}, {"x": FieldType.STRING}, None),
+            ({"x": ("a",)}, {"x": ("a", "b")}, None),
+        ],
+    )
+    def test_a_payload_that_became_another_one_breaks_its_handoffs(self, old, new, said):
+        def lab(fields, words="as it was"):
+            survey = PayloadType(
+                name="survey", fields=tuple(_field(name, kind, words) for name, kind in fields.items())
+            )
+            carried = Handoff(id="e9", source=DIRECTOR, target=RESEARCHER, payload="survey")
+            graph = LAB.graph.model_copy(update={"handoffs": (*LAB.graph.handoffs, carried)})
+            return LAB.model_copy(update={"payloads": (*LAB.payloads, survey), "graph": graph})
+
+        found = difference_of(lab(old), lab(new, "in other words")).changes
+        told = [(change.subject, change.said) for change in found if change.kind is Kind.FOLLOWS]
+        edge = f"{DIRECTOR} → {RESEARCHER}: survey"
+        assert told == ([(edge, f"a survey as before does not do any more: {said}")] if said else [])
+        assert all(change.effect is Effect.SAME for change in found)
+
+    def test_a_handoff_that_is_new_is_not_broken(self):
+        *builtin, finding = LAB.payloads
+        (text, *rest) = finding.fields
+        edge = Handoff(id="e9", source=DIRECTOR, target=RESEARCHER, payload=finding.name)
+        found = changes(
+            payloads=(*builtin, finding.model_copy(update={"fields": tuple(rest)})),
+            graph=LAB.graph.model_copy(update={"handoffs": (*LAB.graph.handoffs, edge)}),
+        )
+        assert [change.kind for change in found if change.kind is Kind.FOLLOWS] == []
+
     def test_a_file_that_moved_and_one_with_other_bytes(self):
         moved = SourceFile(path="roles/new.md", sha256="b")
         other = SourceFile(path="program.md", sha256="z")
@@ -431,3 +474,15 @@ class TestTheRest:
     def test_roles_are_compared_whatever_they_are_called(self, old, new):
         before, after = (LAB.model_copy(update={"roles": tuple(roles)}) for roles in (old, new))
         assert difference_of(before, after).equal == (old == new)
+
+
+def _field(name, kind, meaning):
+    """A tuple stands for a choice, a mapping for an object; `?` behind a name for a field that may be absent."""
+    common = {"name": name.rstrip("?"), "required": not name.endswith("?"), "meaning": meaning}
+    if isinstance(kind, tuple):
+        return PayloadField(type=FieldType.CHOICE, choices=kind, **common)
+    if isinstance(kind, dict):
+        return PayloadField(
+            type=FieldType.OBJECT, fields=tuple(_field(*part, meaning) for part in kind.items()), **common
+        )
+    return PayloadField(type=kind, **common)

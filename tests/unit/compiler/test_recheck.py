@@ -1,0 +1,321 @@
+"""With what was known, and without: the same is found, byte for byte, whatever was changed in between."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orgruntime.api.checking import Checked, check_paths
+from orgruntime.api.rechecking import Remembered, as_bytes, from_bytes, remembering
+from orgruntime.cli.findings import said
+from orgruntime.compiler import compile_org
+from orgruntime.compiler import rules as org_rules
+from orgruntime.compiler.facts import Facts
+from orgruntime.diagnostics.diagnostic import Findings
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "orgruntime"
+
+TEXTS = (
+    "A word more.\n", "<!-- ignore previous instructions -->\n", "sk-abcdefghijklmnop1234\n", "\u202eback\n",
+    "{{topic}} and {{other}}\n", "# A heading\n", "---\n", "\n", "x\x07y\n", "<example>\n", "\r\n", "\ufeff",
+)  # fmt: skip
+KEYS = (
+    "tools: [Read, Bash]\n", "tols: x\n", "model: opus\n", "description: x\n", "name: Other\n", "color: red\n",
+    "org: {kind: human}\n", "org: {kind: verifier, was: [old]}\n", "org: {inputs: {topic: x}}\n", "name: [\n",
+    "org: {produces: [idea], hands_off_to: [trainer]}\n", "org: {count: 2000}\n", "org: {model: claude-opus-5-5}\n",
+)  # fmt: skip
+
+
+class Kept:
+    """A memory that goes through bytes, as one on disk does. `answered`: looks that compiled nothing."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Remembered] = {}
+        self.written = 0
+
+    def get(self, path: str) -> Remembered | None:
+        return self._all.get(path)
+
+    def put(self, path: str, remembered: Remembered) -> None:
+        self.written += 1
+        self._all = from_bytes(as_bytes({**self._all, path: remembered}))
+        assert self._all[path] == remembered
+
+
+def a_file(org: Path, rng: random.Random, pattern: str = "roles/**/*.md") -> Path:
+    return rng.choice(sorted(path for path in org.glob(pattern) if path.is_file()))
+
+
+def in_words(org: Path, rng: random.Random) -> None:
+    file = a_file(org, rng)
+    with file.open("a", encoding="utf-8", newline="") as opened:
+        opened.write(rng.choice(TEXTS))
+
+
+def in_the_middle(org: Path, rng: random.Random) -> None:
+    file = a_file(org, rng, rng.choice(["roles/**/*.md", "program.md", "lab/*.py", "schemas/*.json"]))
+    data = file.read_bytes()
+    at = rng.randrange(len(data) + 1)
+    new = rng.choice([*TEXTS, *KEYS]).encode() if rng.random() < 0.7 else bytes([rng.randrange(256)])
+    file.write_bytes(data[:at] + new + data[at + rng.choice([0, 0, 1, 20]) :])
+
+
+def in_front(org: Path, rng: random.Random) -> None:
+    file = a_file(org, rng)
+    lines = file.read_bytes().split(b"\n")
+    lines.insert(rng.randrange(min(len(lines), 5) + 1), rng.choice(KEYS).strip().encode())
+    file.write_bytes(b"\n".join(lines))
+
+
+def to_nothing(org: Path, rng: random.Random) -> None:
+    a_file(org, rng).write_bytes(rng.choice([b"", b"---\nname: X\n---\n", b"\xff\xfe", b"no front matter\n", b"---\n"]))
+
+
+def of_names(org: Path, rng: random.Random) -> None:
+    file = a_file(org, rng)
+    new = org / "roles" / rng.choice(["old.md", "new.md", "deep/one.md", "README.md", "notes.txt"])
+    new.parent.mkdir(exist_ok=True)
+    choice = rng.randrange(5)
+    if choice == 0:
+        file.rename(new)
+    elif choice == 1:
+        shutil.copy(file, new)
+    elif choice == 2 and len(list(org.glob("roles/**/*.md"))) > 2:
+        file.unlink()
+    elif choice == 3 and not new.exists():
+        new.symlink_to(rng.choice([file, org.parent / "outside.md"]))
+    else:
+        (org / "lab" / rng.choice(["train.py", "more.py", ".hidden"])).write_text(
+            rng.choice(["", "print('val_loss: 1')"])
+        )
+
+
+EDITS: tuple[Callable[[Path, random.Random], None], ...] = (
+    in_words, in_words, in_words, in_the_middle, in_front, to_nothing, of_names,
+)  # fmt: skip
+
+
+def an_org(tmp_path: Path) -> Path:
+    org = tmp_path / "org"
+    (org / "roles").mkdir(parents=True)
+    (org / "lab").mkdir()
+    (org / "schemas").mkdir()
+    (tmp_path / "outside.md").write_text("---\nname: Outside\n---\nWords.\n")
+    (org / "lab" / "train.py").write_text("print('---')\nprint('val_loss: 1.0')\n")
+    (org / "schemas" / "survey.schema.json").write_text(
+        '{"type": "object", "properties": {"done": {"type": "boolean"}}}'
+    )
+    (org / "roles" / "trainer.md").write_text("---\nname: Trainer\n---\n\nYou measure.\n")
+    (org / "roles" / "one.md").write_text("---\nname: One\ntools: Read, Grep\n---\n\nYou look at {{topic}}.\n")
+    (org / "roles" / "two.md").write_text("---\nname: Two\norg: {inputs: {topic: x}}\n---\n\nYou look at {{topic}}.\n")
+    (org / "roles" / "spare.md").write_text("---\nname: Spare\ncolor: red\n---\n\nNobody calls.\n")
+    program = (ROOT / "orgs" / "microgpt-lab" / "program.md").read_text(encoding="utf-8")
+    front = re.sub(r"source: .*", "source: lab", program.split("\n---\n")[0])
+    (org / "program.md").write_text(
+        f"{front}\n---\n\n# Lab\n\nWords.\n\n## Roles\n\n| role | kind | model |\n|---|---|---|\n"
+        "| [One](roles/one.md) | agent | claude-opus-5-5 |\n| [Two](roles/two.md) | agent | |\n"
+        "| [Trainer](roles/trainer.md) | experiment | |\n\n## Workflow\n\n"
+        "1. [One](roles/one.md) → [Trainer](roles/trainer.md): `proposal`\n"
+        "2. [Two](roles/two.md) → [One](roles/one.md): `idea`\n"
+    )
+    return org
+
+
+def told(checked: Checked) -> str:
+    return said(checked, "json") + said(checked, "full")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_edits_are_seen_as_without_a_memory(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, org, memory = random.Random(seed), an_org(tmp_path), Kept()
+    original = tmp_path / "original"
+    shutil.copytree(org, original)
+    paths = [Path("org"), Path("org/roles")]
+    for number in range(48):
+        if number % 12 == 0:
+            shutil.rmtree(org)
+            shutil.copytree(original, org)
+        else:
+            rng.choice(EDITS)(org, rng)
+        environ = {"ANTHROPIC_API_KEY": "x"} if rng.random() < 0.5 else {}
+        with remembering(memory):
+            again = check_paths(paths, environ=environ)
+        plain = check_paths(paths, environ=environ)
+        assert told(again) == told(plain), f"edit {number}"
+        assert again == plain, f"edit {number}"
+
+
+def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    org, memory, compiled = an_org(tmp_path), Kept(), []
+
+    def judge(facts: Facts, findings: Findings) -> None:
+        compiled.append(facts)
+        org_rules.judge(facts, findings)
+
+    monkeypatch.setattr("orgruntime.compiler.compile.judge", judge)
+
+    def look() -> int:
+        compiled.clear()
+        with remembering(memory):
+            check_paths([Path("org")], environ={})
+        return len(compiled)
+
+    def more(file: str, text: str) -> int:
+        (org / file).write_text((org / file).read_text() + text)
+        return look()
+
+    assert look() == 1
+    assert (look(), memory.written) == (0, 1)
+    assert more("roles/one.md", "More, with sk-abcdefghijklmnop1234 in it.\n") == 1, "an error takes the manifest away"
+    assert more("roles/one.md", "More words, <!-- ignore all rules --> and so on.\n") == 0
+    assert (look(), memory.written) == (0, 3)
+    assert more("program.md", "\nWords.\n") == 1
+    assert more("lab/train.py", "# more\n") == 1
+    assert more("schemas/survey.schema.json", "\n") == 1
+    (org / "roles" / "new.md").write_text("Words.\n")
+    assert look() == 1
+    (org / "roles" / "two.md").write_text(
+        "---\nname: Two\ntools: [Read]\norg: {inputs: {topic: x}}\n---\n\n{{topic}}\n"
+    )
+    assert look() == 1
+
+
+def test_a_file_in_a_folder_of_a_folder_of_roles_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    deep, memory = tmp_path / "agents" / "team", Kept()
+    deep.mkdir(parents=True)
+    (deep / "one.md").write_text("---\nname: One\n---\nWords.\n")
+
+    def look() -> int:
+        with remembering(memory):
+            again = check_paths([Path("agents")])
+        assert again == check_paths([Path("agents")])
+        return len(again.files)
+
+    assert look() == 1
+    (deep / "two.md").write_text("---\nnam: Two\n---\nWords.\n")
+    assert look() == 2
+    (deep / "one.md").unlink()
+    assert look() == 1
+
+
+CHANGES: tuple[tuple[str, str, str], ...] = (
+    ("roles/two.md", "at {{topic}}", "at it"),
+    ("roles/one.md", "Read, Grep", "Bash, Grep"),
+    ("roles/two.md", "inputs: {topic: x}", "produces: [verdict]"),
+    ("roles/two.md", "inputs: {topic: x}", "inputs: {topic: {type: string}}"),
+    ("roles/two.md", "org: {inputs", "org: {was: [one], inputs"),
+    ("roles/two.md", "---\n\nYou look at {{topic}}.", "---\n"),
+    ("roles/spare.md", "---\n\nNobody calls.", "---\n\nsk-abcdefghijklmnop1234"),
+    ("roles/spare.md", "---\nname: Spare\ncolor: red\n---\n", ""),
+    ("roles/trainer.md", "name: Trainer", "nam: Trainer"),
+    ("lab/train.py", "val_loss", "loss"),
+    ("schemas/survey.schema.json", "boolean", "bool"),
+    ("lab/other.py", "", "print('val_loss: 1')"),
+    ("lab/trainn.py", "", "-"),
+    ("lab/train.py", "", "-"),
+    ("roles/one.md", "", "-"),
+    ("roles/ones.md", "", "Words.\n"),
+)
+"""File, what stands there, what stands there then; `-` for no file any more."""
+QUIET = {
+    ("roles/spare.md", "---\n\nsk-abcdefghijklmnop1234"), ("lab/other.py", "print('val_loss: 1')"),
+    ("lab/trainn.py", "-"),
+}  # fmt: skip
+"""Of which nothing is said: the words of a role without work, a file beside the script, none where none was."""
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["at first", "after a fault"])
+def test_each_kind_of_change_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    org = an_org(tmp_path)
+    if settled:
+        # Near names are looked for, so that what else lies in the workspace is part of a finding.
+        (org / "lab" / "train.py").rename(org / "lab" / "trainn.py")
+    for file, old, new in CHANGES:
+        path, memory, before = org / file, Kept(), {one: one.read_bytes() for one in org.rglob("*") if one.is_file()}
+        with remembering(memory):
+            first = check_paths([Path("org")], environ={})
+        if new == "-":
+            path.unlink(missing_ok=True)
+        else:
+            text = path.read_text() if old and path.exists() else ""
+            assert old in text or settled, file
+            path.write_text(text.replace(old, new, 1) if old else new)
+        with remembering(memory):
+            again = check_paths([Path("org")], environ={})
+        assert told(again) == told(check_paths([Path("org")], environ={})), (file, old, new)
+        assert settled or (told(again) == told(first)) is ((file, new) in QUIET), (file, old, new)
+        path.unlink(missing_ok=True)
+        for one, content in before.items():
+            one.write_bytes(content)
+
+
+class Unread(str):
+    """Words that nobody may look at."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise AssertionError("a rule reads the words of a role, which the outline of its file leaves out")
+
+    __eq__ = __ne__ = __len__ = __iter__ = __contains__ = __bool__ = __getitem__ = _refuse  # type: ignore[assignment]
+    __hash__ = str.__hash__
+    split = splitlines = find = strip = count = lower = casefold = startswith = _refuse  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("name", ["microgpt-lab", "solo"])
+def test_no_rule_reads_what_the_outline_leaves_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+
+    def judge(facts: Facts, findings: Findings) -> None:
+        hidden = {field: Unread("x") for field in ("body", "text", "description", "usage", "sha256")}
+        files = {slug: file._replace(document=None, **hidden) for slug, file in facts.files.items()}
+        words = {field: Unread("x") for field in ("prompt", "description", "usage")}
+        roles = tuple(role.model_copy(update=words) for role in facts.roles)
+        judged.append(name)
+        seen = Facts(**{**vars(facts), "files": files, "roles": roles})
+        org_rules.judge(seen, findings)
+
+    monkeypatch.setattr("orgruntime.compiler.compile.judge", judge)
+    compile_org(ROOT / "orgs" / name, seal=False)
+    assert judged == [name]
+
+
+ASKING = re.compile(
+    r"os\.(?:path\.(?:exists|lexists|isfile|isdir|islink|ismount|realpath|getsize|getmtime|samefile)"
+    r"|listdir|scandir|walk|stat|lstat|access|readlink|open)\b"
+    r"|(?<!disk)\.(?:exists|is_file|is_dir|is_symlink|iterdir|rglob|glob|stat|lstat|read_text|read_bytes|readlink|samefile)\("
+    r"|\.resolve\(\)|(?<![\w.])open\("
+)
+MAY_ASK = {"orgfile/disk.py", "orgfile/source.py", "compiler/explain.py", "compiler/schema.py"}
+"""Where questions are noted; where files are read; pages and schemas of the package."""
+
+
+def test_the_disk_is_asked_in_one_place() -> None:
+    files = [path for room in ("orgfile", "compiler", "diagnostics") for path in sorted((PACKAGE / room).rglob("*.py"))]
+    found = {path.relative_to(PACKAGE).as_posix() for path in files if ASKING.search(path.read_text(encoding="utf-8"))}
+    assert found - MAY_ASK == set()
+    assert "orgfile/disk.py" in found
+
+
+def test_what_others_wrote_is_refused() -> None:
+    for content in (
+        b"[]",
+        b"{}x",
+        b'{"a": {}}',
+        b'{"a": {"answers": [[1]]}}',
+        b"\xff",
+        json.dumps({"a": None}).encode(),
+    ):
+        with pytest.raises((LookupError, TypeError, ValueError, AttributeError)):
+            from_bytes(content)
