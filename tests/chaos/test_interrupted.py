@@ -87,7 +87,7 @@ def test_a_run_has_one_driver_and_one_that_slept_cannot_write_once_another_has_t
         before = ledger.events(limit=1_000_000)
     sleeper.send_signal(signal.SIGCONT)
     assert sleeper.wait(SOON) == 1
-    said = (run.place / "driver-1.out").read_text()
+    said = run.said(1).read_text()
     assert "Traceback" not in said
     assert "Another driver has taken over" in said.splitlines()[-1], said[-1000:]
     assert until(run.gone), run.processes()
