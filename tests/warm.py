@@ -38,6 +38,7 @@ class Orgrun:
     def __init__(
         self, *words: object, cwd: Path | None = None, env: Mapping[str, str] | None = None, session: bool = False,
         stdin: Stream = subprocess.DEVNULL, stdout: Stream = None, stderr: Stream = None,
+        server: str = "",
     ) -> None:  # fmt: skip
         self.returncode: int | None = None
         request = {
@@ -46,7 +47,7 @@ class Orgrun:
         }  # fmt: skip
         body = json.dumps(request).encode() + b"\n"
         self._link = socket.socket(socket.AF_UNIX)
-        self._link.connect(_server())
+        self._link.connect(server or _server())
         with contextlib.ExitStack() as given:
             theirs = [self._passed(name, stream, given) for name, stream in (("stdin", stdin), ("stdout", stdout))]
             theirs.append(theirs[1] if stderr == subprocess.STDOUT else self._passed("stderr", stderr, given))
@@ -132,6 +133,26 @@ def run(*words: object, cwd: Path, env: Mapping[str, str], timeout: float) -> su
             stream.seek(0)
             said.append(stream.read().decode())
     return subprocess.CompletedProcess(["orgrun", *map(str, words)], code, *said)
+
+
+def write_command(folder: Path) -> Path:
+    """`folder/orgrun`: a program for shells that does the same."""
+    program = folder / "orgrun"
+    program.write_text(
+        f"#!{sys.executable} -IS\nimport sys\nsys.path.insert(0, {str(SERVER.parent)!r})\n"
+        f"import warm\nwarm.passed_on({_server()!r})\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+def passed_on(server: str) -> None:
+    """This process's command, on its streams; ends as the command does."""
+    process = Orgrun(*sys.argv[1:], stdin=0, server=server)
+    code = process.wait()
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
 
 
 @functools.cache

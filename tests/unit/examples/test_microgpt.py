@@ -359,7 +359,7 @@ def test_settings_from_the_domains_run() -> None:
     """In one process of their own, so that numpy is loaded with one thread, as in a trial."""
     rng = random.Random(1)
     cases = [{name: ends(knob)[side] for name, knob in KNOBS.items()} for side in (0, 1)]
-    cases += [{name: drawn(knob, rng) for name, knob in KNOBS.items()} for _ in range(16)]
+    cases += [{name: drawn(knob, rng) for name, knob in KNOBS.items()} for _ in range(8)]
     command = [sys.executable, "-B", "-W", "ignore", "-c", RUN_ALL]
     done = subprocess.run(command, cwd=EXAMPLE, input=json.dumps(cases), capture_output=True, text=True, check=False)
     assert done.stderr == ""
