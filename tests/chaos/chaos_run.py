@@ -72,7 +72,7 @@ print("---")
 print(f"loss: {{(A - 0.8) ** 2 + (B - 0.2) ** 2 + 1 + random.Random(f'{{seed}} {{A}} {{B}}').gauss(0, 0.01):.6f}}")
 """
 
-SOON = 60.0
+SOON = 120.0
 """Seconds that anything may take which takes one or two."""
 
 

@@ -344,7 +344,7 @@ class TestWatch:
                 until(lambda: "is not TOML" in out.read_text())
                 assert watching.poll() is None
                 watching.send_signal(signal.SIGINT)
-                assert watching.wait(60) == 130
+                assert watching.wait(120) == 130
             finally:
                 watching.kill()
                 watching.wait()
@@ -362,7 +362,7 @@ class TestWatch:
             second = json.loads(watching.stdout.readline())
         finally:
             watching.send_signal(signal.SIGINT)
-            watching.communicate(timeout=60)
+            watching.communicate(timeout=120)
         assert "ORG211" not in {one["code"] for one in first["diagnostics"]}
         assert "ORG211" in {one["code"] for one in second["diagnostics"]}
 
@@ -371,7 +371,7 @@ class TestWatch:
             assert_one_sentence(orgrun("check", org, "--watch", *words), 2, "--watch goes with")
 
 
-def until(holds: Callable[[], bool], timeout: float = 60) -> None:
+def until(holds: Callable[[], bool], timeout: float = 120) -> None:
     end = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < end

@@ -119,7 +119,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interrupte
 
 
 def wait_for(driver: Orgrun, arrived: Callable[[], object], home: Path) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         if arrived():
             return
         assert driver.poll() is None, (home / "driver.log").read_text()[-3000:]

@@ -43,7 +43,7 @@ def available() -> float:
     return float(ray.available_resources().get("CPU", 0.0))
 
 
-async def eventually(true: Callable[[], Any], limit_s: float = 60.0) -> None:
+async def eventually(true: Callable[[], Any], limit_s: float = 120.0) -> None:
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline, "it never became true"

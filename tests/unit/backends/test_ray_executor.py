@@ -55,7 +55,7 @@ def show(*names: str) -> tuple[str, ...]:
     return ("python", "-c", f"import os, json; print(json.dumps([os.environ.get(name) for name in {names!r}]))")
 
 
-async def eventually(true: Callable[[], Any], limit_s: float = 30.0) -> None:
+async def eventually(true: Callable[[], Any], limit_s: float = 120.0) -> None:
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline, "it never became true"
