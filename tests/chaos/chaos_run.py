@@ -58,7 +58,7 @@ Make loss small.
 
 | role | kind | count |
 |---|---|---|
-| [Seeker](roles/seeker.md) | agent | 2 |
+| [Seeker](roles/seeker.md) | agent | {desks} |
 """
 
 TRAIN = """\
@@ -112,6 +112,7 @@ class ChaosRun:
 
     place: Path
     trials: int = 70
+    desks: int = 2
     sleep: float = 0.12
     train: str = TRAIN
     tag: str = field(default_factory=lambda: f"chaos{uuid.uuid4().hex[:10]}")
@@ -125,7 +126,7 @@ class ChaosRun:
         self.runs = self.place / self.tag
         (self.place / "org/roles").mkdir(parents=True)
         (self.place / "ws").mkdir()
-        (self.place / "org/program.md").write_text(PROGRAM.format(tag=self.tag, trials=self.trials))
+        (self.place / "org/program.md").write_text(PROGRAM.format(tag=self.tag, trials=self.trials, desks=self.desks))
         (self.place / "org/roles/seeker.md").write_text("---\nname: seeker\n---\n\nYou propose settings.\n")
         (self.place / "ws/train.py").write_text(self.train.format(sleep=self.sleep))
 

@@ -31,13 +31,13 @@ def orgrun(*words: object, env: Mapping[str, str | None] | None = None) -> Said:
     return Said(result.exit_code, result.stdout, result.stderr)
 
 
-def orgrun_process(*words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120) -> Said:
+def orgrun_process(*words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Said:
     """In a process of its own, as a user's shell would, but forked from one that has its imports behind it."""
     done = warm.run(*words, cwd=cwd, env={**os.environ, **(env or {})}, timeout=timeout)
     return Said(done.returncode, done.stdout, done.stderr)
 
 
-def orgrun_afresh(*words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120) -> Said:
+def orgrun_afresh(*words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Said:
     """As a user's shell would: a Python that starts and imports."""
     done = subprocess.run(
         command(*words),

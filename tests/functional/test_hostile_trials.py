@@ -22,7 +22,7 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.research import Verdict, VerdictWord
 from orgruntime.model.trial import Score
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(450)]
 
 PROGRAM = """\
 ---
@@ -126,7 +126,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         (place / "ws/judge.txt").write_text("judge well\n")
         words = ["run", place / "org", "--run-id", "r", "--json", "--runs", runs, "--seed", "1"]
         words += ["--no-sandbox"] if request.param == "bare" else []
-        said = orgrun_process(*words, cwd=place, env={"TAG": tag}, timeout=280)
+        said = orgrun_process(*words, cwd=place, env={"TAG": tag}, timeout=400)
         assert said.code == 0, said.out[-3000:] + said.err[-3000:]
         *events, status = [json.loads(line) for line in said.out.splitlines()]
         yield HostileRun(runs / "r", events, status, tag, visits(listener))
