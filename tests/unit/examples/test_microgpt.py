@@ -22,6 +22,8 @@ import pytest
 
 from orgruntime.backends.constants import Choices, Knob, Range, Value, read_knobs
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "microgpt"
 SOURCE = (EXAMPLE / "train.py").read_text(encoding="utf-8")
 KNOBS = {knob.name: knob for knob in read_knobs({"train.py": SOURCE}).all}
