@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 SERVER = Path(__file__).with_name("warm_server.py")
+LONGEST = 50
 Stream = int | IO[Any] | None
 
 
@@ -160,7 +161,9 @@ def _server() -> str:
     """Where the server listens that all processes of one run of the tests share. It ends when the last of them ends:
     each keeps a connection on which it asks for nothing."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}-{time.time_ns()}"
-    folder = Path(tempfile.gettempdir(), f"warm-{run}")
+    # A socket's path holds 107 bytes.
+    place = tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST else "/tmp"
+    folder = Path(place, f"warm-{run}")
     folder.mkdir(mode=0o700, exist_ok=True)
     path = str(folder / "socket")
     with (folder / "lock").open("w") as lock:
