@@ -78,7 +78,7 @@ def test_the_socket_is_closed_when_the_editor_goes(home: Path) -> None:
 
 
 def test_how_it_ends(home: Path) -> None:
-    closed = Editor()
+    closed = Editor(fresh=True)
     closed.start(home)
     assert closed.process.stdin
     closed.process.stdin.close()
@@ -89,7 +89,7 @@ def test_how_it_ends(home: Path) -> None:
     rude.tell("exit", None)
     assert rude.wait() == 1
 
-    stopped = Editor("--stdio", fresh=True)
+    stopped = Editor("--stdio")
     stopped.start(home)
     os.kill(stopped.process.pid, signal.SIGINT)
     assert stopped.wait() == 130
