@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from statistics import fmean, median
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 from two_tier import Story, run_greedy, run_org
 from worlds import NOISES, WORLDS, Lab
 
@@ -34,12 +34,12 @@ class Finding:
 
 def upper(hits: int, n: int) -> float:
     """The share that 99 % confidence still allows."""
-    return 1.0 if hits == n else float(beta.ppf(CONFIDENCE, hits + 1, n - hits))
+    return 1.0 if hits == n else float(betaincinv(hits + 1, n - hits, CONFIDENCE))
 
 
 def lower(hits: int, n: int) -> float:
     """The share that 99 % confidence guarantees."""
-    return 0.0 if hits == 0 else float(beta.ppf(1 - CONFIDENCE, hits, n - hits + 1))
+    return 0.0 if hits == 0 else float(betaincinv(hits, n - hits + 1, 1 - CONFIDENCE))
 
 
 def ever_reaches(gains: list[float], level: float, scale: float = 2.0) -> bool:

@@ -2,7 +2,8 @@
 Files that take long come first, so that several workers end at about the same time.
 
 Where the environment forbids bytecode, each of several hundred processes would compile the package anew. Hypothesis
-gives an example 200 ms, which a busy machine passes now and then.
+gives an example 200 ms, which a busy machine passes now and then; 60 examples a property, where it does not say more,
+are drawn anew in every run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("no deadline", deadline=None)
+settings.register_profile("no deadline", deadline=None, max_examples=60)
 settings.load_profile("no deadline")
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -85,9 +85,9 @@ async def perform(door: Door, request: StepRequest, serve: Serve) -> StepReply:
     seat, data = uuid.uuid4().hex, packed(request)
     over = False
     try:
-        said = _read(await door.begin(seat, data, None))
+        said = await _opened(door, seat, data, None)
         if said.missing:
-            said = _read(await door.begin(seat, data, request.bench.tree))
+            said = await _opened(door, seat, data, request.bench.tree)
         while said.ask is not None or said.working:
             answer = b"" if said.ask is None else _packed_answers(await _answers_to(said, serve))
             said = _read(await door.go_on(seat, answer))
@@ -99,6 +99,14 @@ async def perform(door: Door, request: StepRequest, serve: Serve) -> StepReply:
     if said.reply is None:
         raise StepError(said.error or "the desk did not get the tree that it asked for", retry=said.retry)
     return said.reply
+
+
+async def _opened(door: Door, seat: str, data: bytes, tree: TreeId | None) -> Said:
+    """The first that a seat says of the step itself: a desk that has to import first may say for long that it works."""
+    said = _read(await door.begin(seat, data, tree))
+    while said.working:
+        said = _read(await door.go_on(seat, b""))
+    return said
 
 
 def resolved(where: str) -> Lookup:

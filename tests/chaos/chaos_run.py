@@ -1,7 +1,8 @@
 """An org, a driver process and the questions that every killed run must answer. For the tests of this folder.
 
-A run's folder and every command of its trials carry a tag, and so does the environment of its driver; a process that
-shows the tag in its command line or its environment was started by the run, whoever adopted it.
+A run's folder, every command of its trials and the file that its driver prints to carry a tag, and so does the
+environment of its driver; a process that shows the tag in its command line, its environment or its open files was
+started by the run, whoever adopted it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pygit2
 
@@ -27,6 +29,12 @@ from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger, LedgerError
 from orgruntime.model.status import RunState
 from orgruntime.scheduler.evidence import replay
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from warm import Orgrun
+
+Driver = Orgrun | subprocess.Popen[bytes]
 
 PROGRAM = """\
 ---
@@ -50,7 +58,7 @@ Make loss small.
 
 | role | kind | count |
 |---|---|---|
-| [Seeker](roles/seeker.md) | agent | 2 |
+| [Seeker](roles/seeker.md) | agent | {desks} |
 """
 
 TRAIN = """\
@@ -64,7 +72,7 @@ print("---")
 print(f"loss: {{(A - 0.8) ** 2 + (B - 0.2) ** 2 + 1 + random.Random(f'{{seed}} {{A}} {{B}}').gauss(0, 0.01):.6f}}")
 """
 
-SOON = 60.0
+SOON = 120.0
 """Seconds that anything may take which takes one or two."""
 
 
@@ -104,12 +112,13 @@ class ChaosRun:
 
     place: Path
     trials: int = 70
+    desks: int = 2
     sleep: float = 0.12
     train: str = TRAIN
     tag: str = field(default_factory=lambda: f"chaos{uuid.uuid4().hex[:10]}")
-    driver: subprocess.Popen[bytes] | None = None
+    driver: Driver | None = None
     driven: int = 0
-    drivers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    drivers: list[Driver] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         # Ray's sockets need a short path, and what a killed driver leaves there must not stay on the machine.
@@ -117,7 +126,7 @@ class ChaosRun:
         self.runs = self.place / self.tag
         (self.place / "org/roles").mkdir(parents=True)
         (self.place / "ws").mkdir()
-        (self.place / "org/program.md").write_text(PROGRAM.format(tag=self.tag, trials=self.trials))
+        (self.place / "org/program.md").write_text(PROGRAM.format(tag=self.tag, trials=self.trials, desks=self.desks))
         (self.place / "org/roles/seeker.md").write_text("---\nname: seeker\n---\n\nYou propose settings.\n")
         (self.place / "ws/train.py").write_text(self.train.format(sleep=self.sleep))
 
@@ -125,28 +134,37 @@ class ChaosRun:
     def folder(self) -> RunFolder:
         return RunFolder(self.runs / "r")
 
-    def orgrun(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "orgruntime.cli.main", *words, "--runs", str(self.runs)]
-
-    def go(self) -> subprocess.Popen[bytes]:
-        """Starts the run, or resumes it where there is something to resume."""
+    def go(self, *, fresh: bool = False) -> Driver:
+        """Starts the run, or resumes it where there is something to resume. `fresh`: by a Python that has to import."""
         if self.folder.ledger_file.exists():
-            words = self.orgrun("resume", "r", "--json")
+            words = ["resume", "r"]
         else:
-            words = self.orgrun("run", str(self.place / "org"), "--run-id", "r", "--seed", "5", "--json")
+            words = ["run", str(self.place / "org"), "--run-id", "r", "--seed", "5"]
+        words += ["--json", "--runs", str(self.runs)]
         self.driven += 1
-        with (self.place / f"driver-{self.driven}.out").open("wb") as out:
-            self.driver = subprocess.Popen(
-                words, stdout=out, stderr=subprocess.STDOUT, env=self.environment(), start_new_session=True
-            )
+        with self.said().open("wb") as out:
+            self.driver = self._fresh(words, out) if fresh else self._warm(words, out)
         self.drivers.append(self.driver)
         return self.driver
+
+    def _warm(self, words: list[str], out: IO[bytes]) -> Driver:
+        return Orgrun(*words, stdout=out, stderr=subprocess.STDOUT, env=self.environment(), session=True)
+
+    def _fresh(self, words: list[str], out: IO[bytes]) -> Driver:
+        command = [sys.executable, "-m", "orgruntime.cli.main", *words]
+        return subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env=self.environment(), start_new_session=True
+        )
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "CHAOS_TAG": self.tag, "TMPDIR": str(self.temporary)}
 
+    def said(self, number: int | None = None) -> Path:
+        """What a driver prints to. Its name shows the tag: a driver has this file open, whatever its command line."""
+        return self.place / f"{self.tag}-{number or self.driven}.out"
+
     def output(self) -> str:
-        return (self.place / f"driver-{self.driven}.out").read_text(errors="replace")
+        return self.said().read_text(errors="replace")
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Only the driver."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ STOPS = [
     ("screening", signal.SIGINT, "interrupted"),
     ("certifying", signal.SIGTERM, "terminated"),
 ]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[ChaosRun]:
+    """With one desk: eight drivers start theirs here, and those of `test_driver_killed.py` have two."""
+    made = ChaosRun(tmp_path, desks=1)
+    yield made
+    made.clean_up()
 
 
 def to_group(run: ChaosRun, number: int) -> None:
@@ -70,7 +79,7 @@ def refuse_another_driver(run: ChaosRun, first: int) -> None:
     assert "run id r is used already" in again.err
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(450)
 def test_a_run_has_one_driver_and_one_that_slept_cannot_write_once_another_has_taken_over(run: ChaosRun) -> None:
     """The lock is forced at last, as by a network file system that forgets locks: the epoch of the ledger fences."""
     sleeper = run.go()
@@ -87,7 +96,7 @@ def test_a_run_has_one_driver_and_one_that_slept_cannot_write_once_another_has_t
         before = ledger.events(limit=1_000_000)
     sleeper.send_signal(signal.SIGCONT)
     assert sleeper.wait(SOON) == 1
-    said = (run.place / "driver-1.out").read_text()
+    said = run.said(1).read_text()
     assert "Traceback" not in said
     assert "Another driver has taken over" in said.splitlines()[-1], said[-1000:]
     assert until(run.gone), run.processes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -19,10 +18,11 @@ from orgruntime.runtime.transcripts import read_lines
 from orgruntime.testing.messages_script import Asked, Says
 from orgruntime.testing.messages_server import MessagesServer
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "functional"))
 
-from cli_cases import command
 from thinking_cases import done_by, number_of, proposes, steadfast, uses, write_org
+from warm import Orgrun
 
 DESKS = 2
 KILLS = 1
@@ -41,9 +41,9 @@ def with_effects(asked: Asked) -> Says:
     return Says(says.content, delay_s=0.15)
 
 
-def drive(home: Path, *words: object) -> subprocess.Popen[bytes]:
+def drive(home: Path, *words: object) -> Orgrun:
     with (home / "driver.log").open("ab") as log:
-        return subprocess.Popen(command(*words), cwd=home, stdout=log, stderr=log, start_new_session=True)
+        return Orgrun(*words, cwd=home, stdout=log, stderr=log, session=True)
 
 
 @pytest.mark.ray

@@ -48,7 +48,7 @@ def unblamed(run: ChaosRun) -> None:
     assert sound(run) == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(450)
 def test_agents_zygotes_shepherds_and_desks_die_and_the_run_goes_on(run: ChaosRun) -> None:
     run.go()
     for what in ("agent", "shepherd", "zygote", "desk", "shepherd", "agent"):
@@ -60,7 +60,7 @@ def test_agents_zygotes_shepherds_and_desks_die_and_the_run_goes_on(run: ChaosRu
     unblamed(run)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(450)
 def test_a_dead_raylet_ends_the_driver_with_a_sentence_and_the_run_is_resumed(run: ChaosRun) -> None:
     run.go()
     run.reach("screening")

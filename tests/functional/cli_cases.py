@@ -1,4 +1,5 @@
-"""How the functional tests call the command: in-process for sentences and codes, as a process for what needs one."""
+"""How the functional tests call the command: in this process for sentences and codes, as a process for what needs one,
+as a Python that starts and imports for what is about its start."""
 
 from __future__ import annotations
 
@@ -13,6 +14,10 @@ from click.testing import CliRunner
 
 from orgruntime.cli.main import main
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import warm
+
 
 class Said(NamedTuple):
     code: int
@@ -26,8 +31,14 @@ def orgrun(*words: object, env: Mapping[str, str | None] | None = None) -> Said:
     return Said(result.exit_code, result.stdout, result.stderr)
 
 
-def orgrun_process(*words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120) -> Said:
-    """As a user's shell would."""
+def orgrun_process(*words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Said:
+    """In a process of its own, as a user's shell would, but forked from one that has its imports behind it."""
+    done = warm.run(*words, cwd=cwd, env={**os.environ, **(env or {})}, timeout=timeout)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def orgrun_afresh(*words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Said:
+    """As a user's shell would: a Python that starts and imports."""
     done = subprocess.run(
         command(*words),
         cwd=cwd,

@@ -8,24 +8,26 @@ import queue
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from cli_cases import command
+from warm import Orgrun
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 Message = dict[str, Any]
 
 
 class Editor:
     """Answers are awaited; notifications of the server are kept."""
 
-    def __init__(self, *words: str, env: Mapping[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            command("lsp", *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **(env or {})},
-        )  # fmt: skip
+    def __init__(self, *words: str, fresh: bool = False) -> None:
+        """`fresh`: by a Python that starts and imports, which takes seconds."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process: subprocess.Popen[bytes] | Orgrun = (
+            subprocess.Popen(command("lsp", *words), **pipes) if fresh else Orgrun("lsp", *words, **pipes)
+        )
         assert self.process.stdout
         assert self.process.stderr
         self.said = b""

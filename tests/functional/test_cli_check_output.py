@@ -12,7 +12,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from cli_cases import assert_one_sentence, command, orgrun
+from cli_cases import assert_one_sentence, orgrun, orgrun_process
+from warm import Orgrun
 
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}, "markdown": {"type": "string"}}}
 SARIF_SUBSET = {
@@ -178,9 +179,9 @@ def test_file_names_that_are_no_text_break_no_format(faulty: Path) -> None:
 
 
 def checked_process(path: Path, form: str) -> tuple[int, bytes]:
-    done = subprocess.run(command("check", path, path / "roles", "--format", form), capture_output=True, timeout=120)
-    assert b"Traceback" not in done.stderr
-    return done.returncode, done.stdout
+    done = orgrun_process("check", path, path / "roles", "--format", form, cwd=Path.cwd())
+    assert "Traceback" not in done.err
+    return done.code, done.out.encode()
 
 
 class TestSeverities:
@@ -331,9 +332,8 @@ class TestWatch:
     def test_it_says_what_changed_and_ends_by_ctrl_c(self, org: Path, tmp_path: Path) -> None:
         out, err = tmp_path / "out", tmp_path / "err"
         with out.open("wb") as to, err.open("wb") as errors:
-            watching = subprocess.Popen(
-                command("check", "lab", "--watch", "--format", "concise"), cwd=org.parent, stdout=to, stderr=errors
-            )
+            words = ("check", "lab", "--watch", "--format", "concise")
+            watching = Orgrun(*words, cwd=org.parent, stdout=to, stderr=errors)
             try:
                 until(lambda: "no faults" in out.read_text() or "info" in out.read_text())
                 program = org / "program.md"
@@ -344,7 +344,7 @@ class TestWatch:
                 until(lambda: "is not TOML" in out.read_text())
                 assert watching.poll() is None
                 watching.send_signal(signal.SIGINT)
-                assert watching.wait(60) == 130
+                assert watching.wait(120) == 130
             finally:
                 watching.kill()
                 watching.wait()
@@ -352,18 +352,17 @@ class TestWatch:
         assert err.read_text().strip() == "orgrun: interrupted"
 
     def test_json_is_one_object_a_line(self, org: Path) -> None:
-        watching = subprocess.Popen(
-            command("check", "lab", "--watch", "--json"), cwd=org.parent, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+        watching = Orgrun(
+            "check", "lab", "--watch", "--json", cwd=org.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         try:
             assert watching.stdout is not None
             first = json.loads(watching.stdout.readline())
             (org / "roles" / "idle.md").write_text("---\nname: Idle\n---\n\nWords.\n")
             second = json.loads(watching.stdout.readline())
         finally:
-            os.kill(watching.pid, signal.SIGINT)
-            watching.communicate(timeout=60)
+            watching.send_signal(signal.SIGINT)
+            watching.communicate(timeout=120)
         assert "ORG211" not in {one["code"] for one in first["diagnostics"]}
         assert "ORG211" in {one["code"] for one in second["diagnostics"]}
 
@@ -372,7 +371,7 @@ class TestWatch:
             assert_one_sentence(orgrun("check", org, "--watch", *words), 2, "--watch goes with")
 
 
-def until(holds: Callable[[], bool], timeout: float = 60) -> None:
+def until(holds: Callable[[], bool], timeout: float = 120) -> None:
     end = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < end

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cases import Said, assert_one_sentence, command, orgrun
+from cli_cases import Said, assert_one_sentence, orgrun
+from warm import Orgrun
 
 from orgruntime.ledger.audit import audit
 
@@ -22,15 +23,15 @@ PATIENCE_S = 120
 
 
 @contextmanager
-def driving(home: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
-    driver = subprocess.Popen(command(*words), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def driving(home: Path, *words: object) -> Iterator[Orgrun]:
+    driver = Orgrun(*words, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         yield driver
     finally:
         driver.kill()
 
 
-def waited(driver: subprocess.Popen[str], until: Callable[[], bool]) -> None:
+def waited(driver: Orgrun, until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not until():
         assert driver.poll() is None, driver.communicate()
@@ -38,8 +39,9 @@ def waited(driver: subprocess.Popen[str], until: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def ended(driver: subprocess.Popen[str]) -> Said:
+def ended(driver: Orgrun) -> Said:
     out, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode is not None
     return Said(driver.returncode, out, err)
 
 
@@ -77,7 +79,7 @@ def test_a_live_run_is_operated_from_beside_then_resumed_and_interrupted(slow):
     assert audit(runs / "r1" / "ledger.db") == []
 
 
-def _operated_from_beside(driver: subprocess.Popen[str], runs: Path) -> None:
+def _operated_from_beside(driver: Orgrun, runs: Path) -> None:
     assert status(runs)["state"] == "running"
     assert_one_sentence(orgrun("resume", "r1", "--runs", runs), 2, "has a driver already", str(driver.pid))
     idea = orgrun("idea", "r1", "try DEGREE = 5", "--runs", runs, "--json")

@@ -318,7 +318,7 @@ class TestTheCommand:
         import sys
 
         line = f"{sys.executable} -m orgruntime.cli.main plan {org} | true"
-        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120, check=False)
         assert done.stderr == ""
 
     def test_a_process_says_it_once_on_stderr(self, tmp_path):

@@ -84,7 +84,7 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survived]:
         program.write_text(program.read_text().replace(ROW, critic + ROW).replace(FIRST, asks))
         (org / "roles" / "critic.md").write_text("---\nname: Critic\n---\n\nYou are the critic.\n")
         words = ("--seed", "1", "--run-id", "r1", "--cpus", "2")
-        said = orgrun_process("run", org, *words, cwd=home, timeout=170)
+        said = orgrun_process("run", org, *words, cwd=home, timeout=400)
         yield Survived(said, home / ".orgrun" / "runs" / "r1", tuple(server.bills), server.total.tokens)
 
 
@@ -94,7 +94,7 @@ def rows(survived: Survived, sql: str) -> list[Any]:
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(450)
 def test_two_hundred_steps_come_to_an_end(survived: Survived) -> None:
     assert survived.said.code == 0, survived.said.err
     assert audit(survived.run / "ledger.db") == []

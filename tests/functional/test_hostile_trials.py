@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cli_cases import orgrun_process
 
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.rows import TrialRow
@@ -23,7 +22,7 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.research import Verdict, VerdictWord
 from orgruntime.model.trial import Score
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(450)]
 
 PROGRAM = """\
 ---
@@ -125,11 +124,11 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         (place / "org/roles/cheat.md").write_text("---\nname: cheat\n---\n\nYou cheat.\n")
         shutil.copy(Path(__file__).with_name("hostile_trial.py"), place / "ws/train.py")
         (place / "ws/judge.txt").write_text("judge well\n")
-        words = [sys.executable, "-m", "orgruntime.cli.main", "run", str(place / "org"), "--run-id", "r", "--json"]
-        words += ["--runs", str(runs), "--seed", "1", *(["--no-sandbox"] if request.param == "bare" else [])]
-        done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "TAG": tag}, check=False)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        *events, status = [json.loads(line) for line in done.stdout.splitlines()]
+        words = ["run", place / "org", "--run-id", "r", "--json", "--runs", runs, "--seed", "1"]
+        words += ["--no-sandbox"] if request.param == "bare" else []
+        said = orgrun_process(*words, cwd=place, env={"TAG": tag}, timeout=400)
+        assert said.code == 0, said.out[-3000:] + said.err[-3000:]
+        *events, status = [json.loads(line) for line in said.out.splitlines()]
         yield HostileRun(runs / "r", events, status, tag, visits(listener))
 
 
@@ -186,7 +185,7 @@ def test_nothing_is_left_running(run: HostileRun) -> None:
                 lines.append(words[:200].decode(errors="replace"))
         return lines
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while left() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left() == []

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from cli_cases import assert_one_sentence, orgrun, orgrun_process
+from cli_cases import assert_one_sentence, orgrun, orgrun_afresh, orgrun_process
 from lsp_client import TIMEOUT_S, Editor, place
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def test_the_socket_is_closed_when_the_editor_goes(home: Path) -> None:
 
 
 def test_how_it_ends(home: Path) -> None:
-    closed = Editor()
+    closed = Editor(fresh=True)
     closed.start(home)
     assert closed.process.stdin
     closed.process.stdin.close()
@@ -118,6 +118,6 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     )
     path = os.pathsep.join([str(tmp_path), *filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])])
 
-    said = orgrun_process("lsp", cwd=tmp_path, env={"PYTHONPATH": path}, timeout=TIMEOUT_S)
+    said = orgrun_afresh("lsp", cwd=tmp_path, env={"PYTHONPATH": path}, timeout=TIMEOUT_S)
 
     assert_one_sentence(said, 2, "pip install 'orgruntime[lsp]'")

@@ -24,7 +24,7 @@ def covered(text: str, where: dict[str, Any]) -> str:
 
 
 def test_what_the_server_says_it_can(home: Path) -> None:
-    editor = Editor()
+    editor = Editor(fresh=True)
     answer = editor.start(home, capabilities={"textDocument": {"rename": {"prepareSupport": True}}})
 
     able = answer["capabilities"]

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cli_cases import orgrun_process
 
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger
 
-TRIALS = 420
-PROPOSALS = 200
-CLAIMS = 3
-"""The single-score rule is expected to claim 26 in ten labs of twenty; fewer than four has a chance below 1e-6."""
+TRIALS = 240
+PROPOSALS = 100
+"""The single-score rule is expected to claim 13 in five labs of twenty; none at all is as likely as 21**-5."""
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,15 @@ def null_org() -> ModuleType:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_nothing_is_certified_where_nothing_is_to_be_found(null_org: ModuleType, tmp_path: Path) -> None:
-    path = null_org.run_org(null_org.write_org(tmp_path, TRIALS), tmp_path / "runs", seed=3)
+    runs = tmp_path / "runs"
+    words = ("--seed", "3", "--run-id", "r", "--runs", runs)
+    said = orgrun_process("run", null_org.write_org(tmp_path, TRIALS), *words, cwd=tmp_path, timeout=300)
+    assert said.code == 0, said.out + said.err
+    path = runs / "r" / "ledger.db"
     found = null_org.read(path, 0.0)
     assert found.proposals >= PROPOSALS, found
     assert found.champions == 0, found
-    assert found.claims > CLAIMS, "the control rule found nothing either: this test could not fail"
+    assert found.claims > 0, "the control rule found nothing either: this test could not fail"
     assert audit(path) == []
     with Ledger.open_readonly(path) as ledger:
         champion = ledger.champion()

@@ -22,7 +22,7 @@ from orgruntime.model.ids import InquiryId
 from orgruntime.testing.messages_script import Asked, Says, uses
 from orgruntime.testing.messages_server import MessagesServer
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(450)]
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = {
@@ -80,7 +80,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         text = re.sub(r"^  (reader|builder): claude.*$", rf"  \1: {entry}", program.read_text(), flags=re.MULTILINE)
         program.write_text(text)
         words = ("run", program.parent, "--seed", "1", "--run-id", "r1", "--cpus", "2", "--budget", "trials=60")
-        said = orgrun_process(*words, cwd=home, timeout=170)
+        said = orgrun_process(*words, cwd=home, timeout=400)
         yield Lab(said, home / ".orgrun" / "runs" / "r1")
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from cli_cases import Said, command, orgrun, orgrun_process
+from cli_cases import Said, orgrun, orgrun_process
 from thinking_cases import TRAIN, declines, done_by, events, inquiry_of, proposes, transcript, write_org
+from warm import Orgrun
 
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger, NotARun
@@ -26,7 +27,7 @@ from orgruntime.testing.messages_bill import Bill
 from orgruntime.testing.messages_script import Asked, Says, text, uses
 from orgruntime.testing.messages_server import MessagesServer
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(450)]
 
 SERVER = """\
 import json, sys
@@ -95,9 +96,9 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interrupte
         (org / "tools").mkdir()
         (org / "tools" / "papers.py").write_text(SERVER)
         runs = home / ".orgrun" / "runs"
-        words = command("run", org, "--seed", "1", "--run-id", "r1", "--cpus", "2")
+        words = ("run", org, "--seed", "1", "--run-id", "r1", "--cpus", "2")
         with (home / "driver.log").open("w") as log:
-            driver = subprocess.Popen(words, cwd=home, stdout=log, stderr=log, start_new_session=True)
+            driver = Orgrun(*words, cwd=home, stdout=log, stderr=log, session=True)
         try:
             wait_for(driver, lambda: "q2" in verdicts(runs / "r1") and asks(server, "q3"), home)
             before = verdicts(runs / "r1")
@@ -117,8 +118,8 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interrupte
         )  # fmt: skip
 
 
-def wait_for(driver: subprocess.Popen[bytes], arrived: Callable[[], object], home: Path) -> None:
-    for _ in range(600):
+def wait_for(driver: Orgrun, arrived: Callable[[], object], home: Path) -> None:
+    for _ in range(1200):
         if arrived():
             return
         assert driver.poll() is None, (home / "driver.log").read_text()[-3000:]

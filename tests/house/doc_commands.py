@@ -47,10 +47,12 @@ def _of_block(body: str, first: int) -> list[Command]:
     return found
 
 
-def run_as_reader(command: Command, folder: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """In bash, with this environment's `orgrun` and `python` first in the path."""
-    here = Path(sys.executable).parent
-    env = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
+def run_as_reader(
+    command: Command, folder: Path, timeout: float = 240, *, bin_first: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """In bash, with this environment's `orgrun` and `python` in the path, and before them what `bin_first` holds."""
+    places = [*filter(None, [bin_first]), Path(sys.executable).parent, os.environ["PATH"]]
+    env = {**os.environ, "PATH": os.pathsep.join(map(str, places))}
     env.pop("ANTHROPIC_API_KEY", None)
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command.text],

@@ -17,7 +17,7 @@ ORGS = sorted(path.parent.name for path in (ROOT / "orgs").glob("*/program.md"))
 def check(*paths: str) -> tuple[int, dict[str, list[dict[str, str]]]]:
     done = subprocess.run(
         [sys.executable, "-m", "orgruntime.cli.main", "check", "--json", "--severity", "ORG504=off", *paths],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     return done.returncode, json.loads(done.stdout)

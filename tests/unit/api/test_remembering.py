@@ -16,9 +16,11 @@ from orgruntime.api.remembering import WORTH_KEEPING, Store
 from orgruntime.compiler import compile_org
 from orgruntime.orgfile.memory import Memory
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "spec"))
 
 from test_spec import CASES, Section, compiled
+from warm import Orgrun
 
 
 @pytest.fixture(autouse=True)
@@ -208,8 +210,8 @@ def test_stores_nobody_has_used_for_a_month_are_removed(large: Path, tmp_path: P
 
 
 def test_two_at_once_leave_one_whole_store(large: Path, tmp_path: Path, parsed: list[str]) -> None:
-    words = [sys.executable, "-m", "orgruntime.cli.main", "check", "lab", "--format", "concise"]
-    many = [subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    words = ("check", "lab", "--format", "concise")
+    many = [Orgrun(*words, cwd=tmp_path, stdout=subprocess.PIPE) for _ in range(4)]
     said = {one.communicate(timeout=120)[0] for one in many}
     assert len(said) == 1
     assert len(stores(tmp_path)) == 2

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions
+from orgruntime.backends.ray_head import lean
 from orgruntime.model.ids import TreeId
 from orgruntime.model.manifest import Resources
 from orgruntime.model.trial import Ending
 from orgruntime.testing.conformance.executor import ONE, SLEEPS, attempt, collect
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 GPU = Resources(cpus=1, gpus=1)
 SYSTEM = {"enable_worker_prestart": False, "prestart_worker_first_driver": False, "health_check_period_ms": 500}
@@ -41,11 +43,38 @@ def available() -> float:
     return float(ray.available_resources().get("CPU", 0.0))
 
 
-async def eventually(true: Callable[[], Any], limit_s: float = 60.0) -> None:
+async def eventually(true: Callable[[], Any], limit_s: float = 120.0) -> None:
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline, "it never became true"
         await asyncio.sleep(0.1)
+
+
+async def test_a_cluster_that_grows_is_told_what_the_run_would_hold(cluster: Any) -> None:
+    import json
+
+    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    def told() -> list[dict[str, float]]:
+        found = _internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL)
+        return [one.get("resources", one) for one in json.loads(found)] if found else []
+
+    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions())
+    await executor.start()
+    await executor.ask_for([GPU, Resources(cpus=2, memory_mb=1024, accelerator="H100", labels=("zone!=b",))])
+    assert told() == [
+        {"CPU": 1.0, "GPU": 1.0},
+        {"CPU": 2.0, "memory": float(1 << 30), "accelerator_type:H100": 0.001},
+    ]
+    assert executor.free_slots(GPU) == 2, "a wish takes nothing"
+    await executor.ask_for([GPU])
+    assert len(told()) == 1
+    left: list[list[dict[str, float]]] = []
+    leave = executor._cluster.close  # type: ignore[union-attr]  # it has one, being started
+    executor._cluster.close = lambda: (left.append(told()), leave())[1]  # type: ignore[union-attr,method-assign]  # to look before it is gone
+    await executor.close()
+    assert left == [[]], "what stays behind would hold nodes for nobody"
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +83,11 @@ def cluster() -> Iterator[Any]:
 
     before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_ADDRESS")}
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    head = {"num_cpus": 2, "object_store_memory": 80 << 20, "include_dashboard": False, "_system_config": SYSTEM}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=80 << 20, labels={"zone": "b"})
+    head = {"num_cpus": 2, "object_store_memory": 80 << 20, "_system_config": SYSTEM}
+    # A dashboard, an autoscaler, a log monitor and the agents of two nodes cost more than all the cases.
+    with lean(()):
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster.add_node(num_cpus=2, num_gpus=2, object_store_memory=80 << 20, labels={"zone": "b"})
     cluster.wait_for_nodes()
     yield cluster
     cluster.shutdown()
@@ -64,8 +95,21 @@ def cluster() -> Iterator[Any]:
         os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
 
-@pytest.fixture
+async def test_close_leaves_nothing_on_the_nodes(cluster: Any) -> None:
+    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions(editable=("train.py",)))
+    await executor.start()
+    folder = Path(executor._config["folder"] or f"/tmp/orgrun-{executor._config['run']}")
+    executor.submit([attempt()])
+    await collect(executor, 1)
+    assert folder.exists()
+    await executor.close()
+    await eventually(lambda: not folder.exists())
+    assert not _running(str(folder))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def executor(cluster: Any) -> AsyncIterator[RayExecutor]:
+    """One for the tests that follow: joining costs an agent on each node."""
     options = ClusterOptions(address=cluster.address, lease_idle_s=1.0)
     executor = RayExecutor(options, pack, TrialOptions(editable=("train.py",)))
     await executor.start()
@@ -127,7 +171,8 @@ async def test_what_others_hold_is_not_counted_as_free(executor: RayExecutor) ->
 
 async def test_a_lost_node_loses_its_attempts_and_no_others(cluster: Any, executor: RayExecutor) -> None:
     await eventually(lambda: available() == 4)
-    doomed = cluster.add_node(num_cpus=1, num_gpus=1, resources={"doomed": 1}, object_store_memory=80 << 20)
+    with lean(()):
+        doomed = cluster.add_node(num_cpus=1, num_gpus=1, resources={"doomed": 1}, object_store_memory=80 << 20)
     await eventually(lambda: executor.free_slots(GPU) == 3)
     specs = [attempt(SLEEPS, resources=GPU, env={"MARK": "lost-node"}) for _ in range(3)]
     executor.submit(specs)
@@ -144,18 +189,6 @@ async def test_a_lost_node_loses_its_attempts_and_no_others(cluster: Any, execut
     await eventually(lambda: not _running("MARK=lost-node"))
 
 
-async def test_close_leaves_nothing_on_the_nodes(cluster: Any) -> None:
-    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions(editable=("train.py",)))
-    await executor.start()
-    folder = Path(executor._config["folder"] or f"/tmp/orgrun-{executor._config['run']}")
-    executor.submit([attempt()])
-    await collect(executor, 1)
-    assert folder.exists()
-    await executor.close()
-    await eventually(lambda: not folder.exists())
-    assert not _running(str(folder))
-
-
 def _running(mark: str, program: str = "") -> list[int]:
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -168,30 +201,3 @@ def _running(mark: str, program: str = "") -> list[int]:
             continue
         found += [int(name)] if mark.encode() in text and int(name) != os.getpid() else []
     return found
-
-
-async def test_a_cluster_that_grows_is_told_what_the_run_would_hold(cluster: Any) -> None:
-    import json
-
-    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
-    from ray.experimental.internal_kv import _internal_kv_get
-
-    def told() -> list[dict[str, float]]:
-        found = _internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL)
-        return [one.get("resources", one) for one in json.loads(found)] if found else []
-
-    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions())
-    await executor.start()
-    await executor.ask_for([GPU, Resources(cpus=2, memory_mb=1024, accelerator="H100", labels=("zone!=b",))])
-    assert told() == [
-        {"CPU": 1.0, "GPU": 1.0},
-        {"CPU": 2.0, "memory": float(1 << 30), "accelerator_type:H100": 0.001},
-    ]
-    assert executor.free_slots(GPU) == 2, "a wish takes nothing"
-    await executor.ask_for([GPU])
-    assert len(told()) == 1
-    left: list[list[dict[str, float]]] = []
-    leave = executor._cluster.close  # type: ignore[union-attr]  # it has one, being started
-    executor._cluster.close = lambda: (left.append(told()), leave())[1]  # type: ignore[union-attr,method-assign]  # to look before it is gone
-    await executor.close()
-    assert left == [[]], "what stays behind would hold nodes for nobody"

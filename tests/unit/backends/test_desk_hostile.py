@@ -39,7 +39,7 @@ def boxed(tmp_path: Path) -> Iterator[Desk]:
     desk.close()
 
 
-def eventually(true: Any, limit_s: float = 30.0) -> None:
+def eventually(true: Any, limit_s: float = 120.0) -> None:
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline, "it never became true"

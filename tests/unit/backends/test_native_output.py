@@ -46,7 +46,7 @@ except BrokenPipeError:
 
 
 def run(code: str, log: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code, str(log)], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", code, str(log)], capture_output=True, text=True, timeout=120)
 
 
 def test_only_the_command_speaks_to_the_reader(tmp_path: Path) -> None:

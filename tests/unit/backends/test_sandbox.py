@@ -29,7 +29,7 @@ def inside(folder: Path, code: str, *, filtered: bool = True) -> subprocess.Comp
     try:
         return subprocess.run(
             [*argv, "--", sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, pass_fds=fds,
-            timeout=60, check=False, env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"},
+            timeout=120, check=False, env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"},
         )  # fmt: skip
     finally:
         for fd in fds:

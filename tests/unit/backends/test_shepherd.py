@@ -85,7 +85,7 @@ class Node:
             order["seccomp"] = bubblewrap.filter_file(str(self.folder))
         self.order(**(order | changes))
 
-    def outcome(self, limit_s: float = 60.0) -> dict[str, Any]:
+    def outcome(self, limit_s: float = 120.0) -> dict[str, Any]:
         assert self.zygote.stdout is not None
         ready, _, _ = select.select([self.zygote.stdout], [], [], limit_s)
         assert ready, "no outcome"
@@ -140,7 +140,7 @@ def parent(pid: int) -> int:
     return int(_read(pid, "stat").rpartition(b")")[2].split()[1])
 
 
-def eventually(true: Any, limit_s: float = 20.0) -> None:
+def eventually(true: Any, limit_s: float = 120.0) -> None:
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline, "it never became true"

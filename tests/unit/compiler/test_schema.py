@@ -135,7 +135,7 @@ def fronts(draw: st.DrawFn) -> str:
     return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(front=fronts())
 @example(front=yaml.safe_dump(GOOD, sort_keys=False))
 def test_what_the_schema_refuses_the_compiler_refuses(org: Path, front: str) -> None:
@@ -263,7 +263,7 @@ near_amounts = st.text(alphabet="0123456789.eE+-_ %/×xksmhdMGiBnoisepar", max_s
 
 
 @pytest.mark.parametrize("kind", list(AMOUNTS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_patterns_are_what_the_readers_take(kind: Kind, data: st.DataObject) -> None:
     pattern, reader = AMOUNTS[kind]

@@ -22,6 +22,8 @@ import pytest
 
 from orgruntime.backends.constants import Choices, Knob, Range, Value, read_knobs
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "microgpt"
 SOURCE = (EXAMPLE / "train.py").read_text(encoding="utf-8")
 KNOBS = {knob.name: knob for knob in read_knobs({"train.py": SOURCE}).all}
@@ -359,7 +361,7 @@ def test_settings_from_the_domains_run() -> None:
     """In one process of their own, so that numpy is loaded with one thread, as in a trial."""
     rng = random.Random(1)
     cases = [{name: ends(knob)[side] for name, knob in KNOBS.items()} for side in (0, 1)]
-    cases += [{name: drawn(knob, rng) for name, knob in KNOBS.items()} for _ in range(16)]
+    cases += [{name: drawn(knob, rng) for name, knob in KNOBS.items()} for _ in range(8)]
     command = [sys.executable, "-B", "-W", "ignore", "-c", RUN_ALL]
     done = subprocess.run(command, cwd=EXAMPLE, input=json.dumps(cases), capture_output=True, text=True, check=False)
     assert done.stderr == ""

@@ -79,7 +79,7 @@ def test_a_flood_ends(tmp_path: Path, flood: str) -> None:
         read_bare(put(tmp_path, {**TEMPLATE, "program.md": text + "more than enough"}))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(WORDS, min_size=1, max_size=60))
 def test_any_words_are_facts_or_questions(tmp_path: Path, words: list[str]) -> None:
     put(tmp_path, {**TEMPLATE, "README.md": "", "program.md": f"a {' '.join(words)}"})

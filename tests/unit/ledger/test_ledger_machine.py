@@ -207,4 +207,4 @@ def fits(total: Amounts) -> bool:
 
 
 TestDriver = Driver.TestCase
-TestDriver.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestDriver.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)

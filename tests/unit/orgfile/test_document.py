@@ -139,7 +139,7 @@ MARKDOWN = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(MARKDOWN)
 def test_blocks_are_in_order_and_inside_of_the_text(text: str) -> None:
     blocks = parse_blocks(text)

@@ -96,7 +96,7 @@ def test_the_same_snapshot_gives_the_same_decisions_each_with_its_dial(now: Snap
     assert all(isinstance(d.dial, Dial) and d.reason.strip() for d in decisions)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(snapshots())
 def test_what_is_started_together_fits_the_slots_and_the_money(now: Snapshot) -> None:
     trials = started(now, decide(now))
@@ -106,7 +106,7 @@ def test_what_is_started_together_fits_the_slots_and_the_money(now: Snapshot) ->
     assert all(w.wall_ms <= now.left.get("wall_ms", w.wall_ms) for w in trials)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(snapshots())
 def test_each_trial_of_the_climb_holds_at_most_the_stake_of_what_those_before_it_left(now: Snapshot) -> None:
     """C8: also of several that start in one tick."""
@@ -189,7 +189,7 @@ def test_a_run_ends_only_with_empty_hands(now: Snapshot) -> None:
             assert not any((now.busy, now.wanted, now.certification_running))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(snapshots())
 def test_an_idle_run_always_has_a_way_on(now: Snapshot) -> None:
     """With nothing running and free slots, a trial that waits is decided about; with no trial waiting, somebody

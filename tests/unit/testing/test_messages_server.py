@@ -39,7 +39,7 @@ def body(words: str = "go", **fields: Any) -> dict[str, Any]:
 def ask(server: MessagesServer, sent: dict[str, Any] | None = None, path: str = "/v1/messages", **headers: str) -> Any:
     data = None if sent is None else json.dumps(sent).encode()
     request = urllib.request.Request(f"{server.url}{path}", data, {"content-type": "application/json", **headers})
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         raw = response.read().decode()
     return raw if raw.startswith("event:") else json.loads(raw)
 
@@ -121,7 +121,7 @@ def test_a_recording_is_served_from_the_command_line(tmp_path: Path) -> None:
             assert server.stdout is not None
             url = server.stdout.readline().strip()
             request = urllib.request.Request(f"{url}/v1/messages", json.dumps(body()).encode())
-            with urllib.request.urlopen(request, timeout=20) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 assert json.load(response)["content"] == [{"type": "text", "text": "hello"}]
         finally:
             server.kill()
