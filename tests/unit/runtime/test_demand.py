@@ -60,7 +60,9 @@ async def test_a_run_that_waits_for_a_node_says_for_which_once(bench: Bench) -> 
     await bench.look(LOOKS - 1)
     assert bench.said() == []
     await bench.look(5)
-    assert bench.said() == ["1 trial waits for a node: no node holds it; the nearest, node-0, has 0 of 1 GPUs"]
+    assert bench.said() == [
+        "1 trial waits for a node: no node holds it; the nearest, 10.0.0.0 (node-0), has 0 of 1 GPUs"
+    ]
     assert bench.lab.doing[CLUSTER] == bench.said()[0]
     bench.executor._nodes = ()
     await bench.look()
