@@ -105,6 +105,12 @@ class Told:
     reached: list[float]
     """GPU-seconds at which each of `LEVELS` was first reached; infinite where it was not."""
     reached_wall: list[float]
+    met: list[float]
+    """GPU-seconds at which a candidate of each of `LEVELS` had first ended a trial, incumbent or not."""
+    tried: int
+    """Candidates that had ended a trial when the last of `LEVELS` was reached; all of them where it was not."""
+    before: dict[str, float]
+    """Kind → GPU-seconds until the last of `LEVELS` was reached; all of them where it was not."""
     gain: float
     """True, of the incumbent at the end, whatever is claimed for it."""
     certified: float | None
@@ -124,21 +130,25 @@ Step = tuple[float, Sequence[float]]
 """(time, constants) of an incumbent."""
 
 
-def told(world: World, spans: Sequence[Span], steps: Sequence[Step], candidates: int, **more: Any) -> Told:
-    """Figures from what was recorded. `steps`: the incumbents in order, the default before them left out."""
+def told(world: World, spans: Sequence[Span], steps: Sequence[Step], ends: Sequence[Step], **more: Any) -> Told:
+    """Figures from what was recorded. `steps`: the incumbents in order, the default before them left out. `ends`: each
+    candidate when its first trial ended."""
     gpu_s = sum(one.end - one.start for one in spans)
     first, last = min(one.start for one in spans), max(one.end for one in spans)
-    kinds = {kind: sum(one.end - one.start for one in spans if one.kind == kind) / gpu_s for kind in KINDS}
     gains = [0.0, *(world.true_gain(x) for _, x in steps)]
     moments = [_first(steps, world, level) for level in LEVELS]
+    until = min(last, moments[-1])
     return Told(
         trials=len(spans),
-        candidates=candidates,
+        candidates=len(ends),
         gpu_s=gpu_s,
-        shares=kinds,
+        shares={kind: share / gpu_s for kind, share in _by_kind(spans, last).items()},
         ended_early=sum(not one.full for one in spans) / len(spans),
         reached=[spent(spans, at) for at in moments],
         reached_wall=[at - first for at in moments],
+        met=[spent(spans, _first(sorted(ends), world, level)) for level in LEVELS],
+        tried=sum(at <= until for at, _ in ends),
+        before=_by_kind(spans, until),
         gain=gains[-1],
         false_moves=sum(after <= before + 1e-12 for before, after in zip(gains, gains[1:], strict=False)),
         moves=len(steps),
@@ -146,6 +156,10 @@ def told(world: World, spans: Sequence[Span], steps: Sequence[Step], candidates:
         overhead_s=(last - first - gpu_s / GPUS) / len(spans),
         **more,
     )
+
+
+def _by_kind(spans: Sequence[Span], until: float) -> dict[str, float]:
+    return {kind: spent([one for one in spans if one.kind == kind], until) for kind in KINDS}
 
 
 KINDS = ("useful", "wasted", "measuring", "proof")
@@ -212,22 +226,26 @@ def from_ledger(ledger: Any, world: World, whole_s: float, constants: Callable[[
             return "measuring"
         return "useful" if row.proposal in kept else "wasted"
 
+    tried = {one.id: tuple(float(one.settings[f"X{i}"]) for i in range(KNOBS)) for one in ledger.proposals()}
     spans: list[Span] = []
     steps: list[Step] = []
+    ends: dict[str, Step] = {}
     for event in ledger.events(limit=10**9):
         if event.kind == "settle":
             row = rows[event.subject.rpartition(".")[0]]
             full = row.score is not Score.ENDED_EARLY
             spans.append(Span(event.t - row.wall_s, event.t, kind(row), full))
+            if row.proposal is not None:
+                ends.setdefault(row.proposal, (event.t, tried[row.proposal]))
         elif event.kind == "move-lead":
             steps.append((event.t, constants(event.subject)))
     champion = ledger.champion()
     certified = None
     if champion is not None and champion.certificate is not None:
         certified = world.true_gain(constants(champion.commit))
-    candidates = len({row.proposal for row in rows.values() if row.proposal is not None})
     false_winner = certified is not None and certified <= DELTA
-    return told(world, spans, steps, candidates, certified=certified, false_winner=false_winner, whole_s=whole_s)
+    first = list(ends.values())
+    return told(world, spans, steps, first, certified=certified, false_winner=false_winner, whole_s=whole_s)
 
 
 def ray_tune(world: World, trials: int, address: str, reduction: int) -> Told:
@@ -286,18 +304,19 @@ def fit(world: World, trials: int, folder: str, reduction: int) -> Any:
 def from_results(rows: Sequence[dict[str, Any]], world: World, whole_s: float) -> Told:
     """`rows`: the last report of each trial. The incumbent is the best last report of the trials that ended so far,
     which is the winner by Tune's own rule in the end."""
+    ends = [(row["at"], tuple(row["config"][f"X{i}"] for i in range(KNOBS))) for row in rows]
     best, steps, ever = math.inf, [], set()
-    for n, row in sorted(enumerate(rows), key=lambda pair: pair[1]["at"]):
-        if row["loss"] < best:
-            best = row["loss"]
-            steps.append((row["at"], tuple(row["config"][f"X{i}"] for i in range(KNOBS))))
+    for n in sorted(range(len(rows)), key=lambda n: ends[n]):
+        if rows[n]["loss"] < best:
+            best = rows[n]["loss"]
+            steps.append(ends[n])
             ever.add(n)
     spans = [
         Span(row["start"], row["at"], "useful" if n in ever else "wasted", row["eighths"] == 8)
         for n, row in enumerate(rows)
     ]
     false_winner = world.true_gain(steps[-1][1]) <= DELTA
-    return told(world, spans, steps, len(rows), certified=None, false_winner=false_winner, whole_s=whole_s)
+    return told(world, spans, steps, ends, certified=None, false_winner=false_winner, whole_s=whole_s)
 
 
 def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float, float]:
@@ -325,8 +344,9 @@ def table(name: str, pairs: Sequence[tuple[Told, Told]]) -> str:
     lines = [f"\n{name}: {len(pairs)} seeds", f"{'median':<42} {'orgruntime':>11} {'Ray Tune':>10}   ratio, 90 %"]
     figures: list[tuple[str, Callable[[Told], float]]] = []
     for n, level in enumerate(LEVELS):
-        figures.append((f"GPU-s to {level:.0%} of the headroom, truly", lambda one, n=n: one.reached[n]))
-        figures.append((f"wall s to {level:.0%}", lambda one, n=n: one.reached_wall[n]))
+        figures.append((f"GPU-s to {level:.0%} of the headroom, truly", _at("reached", n)))
+        figures.append(("  until such a candidate was measured", _at("met", n)))
+        figures.append((f"wall s to {level:.0%}", _at("reached_wall", n)))
     figures += [
         ("GPU-s in all", lambda one: one.gpu_s),
         ("wall s, first trial to last", lambda one: one.wall_s),
@@ -334,6 +354,7 @@ def table(name: str, pairs: Sequence[tuple[Told, Told]]) -> str:
         ("overhead a trial, s", lambda one: one.overhead_s),
         ("trials", lambda one: one.trials),
         ("candidates", lambda one: one.candidates),
+        (f"candidates until {LEVELS[-1]:.0%}", lambda one: one.tried),
     ]
     for label, read in figures:
         mine, theirs = [read(a) for a, _ in pairs], [read(b) for _, b in pairs]
@@ -350,8 +371,16 @@ def table(name: str, pairs: Sequence[tuple[Told, Told]]) -> str:
             for arm in zip(*pairs, strict=True)
         )
         lines.append(f"{'of the trials: ' * (kind == 'ended early') + kind:<42} {mine:11.1%} {theirs:10.1%}")
+    spent_on = [[median(one.before[kind] for one in arm) for kind in KINDS] for arm in zip(*pairs, strict=True)]
+    for who, each in zip(("orgruntime", "Ray Tune"), spent_on, strict=True):
+        parts = ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in zip(KINDS, each, strict=True))
+        lines.append(f"GPU-s until {LEVELS[-1]:.0%}, {who}: {parts}")
     lines += _winners(pairs)
     return "\n".join(lines)
+
+
+def _at(name: str, n: int) -> Callable[[Told], float]:
+    return lambda one: float(getattr(one, name)[n])
 
 
 def _winners(pairs: Sequence[tuple[Told, Told]]) -> list[str]:
@@ -392,7 +421,19 @@ def one_seed(name: str, seed: int, options: argparse.Namespace, address: str) ->
         file=sys.stderr,
         flush=True,
     )
+    if options.json:
+        print(json.dumps({"world": name, "seed": seed, "pair": [asdict(mine), asdict(theirs)]}), flush=True)
     return mine, theirs
+
+
+def read_pairs(paths: Sequence[Path]) -> dict[str, list[tuple[Told, Told]]]:
+    """World → pairs, from what `--json` printed."""
+    found: dict[str, list[tuple[Told, Told]]] = {}
+    for line in (line for path in paths for line in path.read_text().splitlines()):
+        row = json.loads(line)
+        mine, theirs = (Told(**one) for one in row["pair"])
+        found.setdefault(row["world"], []).append((mine, theirs))
+    return found
 
 
 def main() -> None:
@@ -404,8 +445,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=160, help="of each arm")
     parser.add_argument("--seconds", type=float, default=0.5, help="of one trial that runs to its end")
     parser.add_argument("--reduction", type=int, default=2, help="of ASHA; 4 is its default")
-    parser.add_argument("--json", action="store_true", help="each run's figures, instead of the table")
+    parser.add_argument("--json", action="store_true", help="a line of figures a seed, instead of the table")
+    parser.add_argument("--read", type=Path, nargs="+", help="print the table of what --json printed, and run nothing")
     options = parser.parse_args()
+    if options.read:
+        print("\n".join(table(name, pairs) for name, pairs in read_pairs(options.read).items()))
+        return
     os.environ.update(
         TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", TUNE_GLOBAL_CHECKPOINT_S="100000", RAY_AUTH_MODE="disabled"
     )
@@ -420,7 +465,6 @@ def main() -> None:
     finally:
         cluster.shutdown()
     if options.json:
-        print(json.dumps({name: [[asdict(one) for one in pair] for pair in pairs] for name, pairs in found.items()}))
         return
     print(f"{options.trials} trials of {options.seconds:g} s on {GPUS} GPUs, reduction factor {options.reduction}")
     for name, pairs in found.items():
