@@ -358,7 +358,7 @@ def table(name: str, pairs: Sequence[tuple[Told, Told]]) -> str:
     ]
     for label, read in figures:
         mine, theirs = [read(a) for a, _ in pairs], [read(b) for _, b in pairs]
-        if min(mine + theirs) == math.inf:
+        if min(mine + theirs) == math.inf or min(theirs) <= 0.0:
             continue
         middle, low, high = interval(ratios(mine, theirs))
         missed = f"   never: {mine.count(math.inf)} | {theirs.count(math.inf)}" if math.inf in mine + theirs else ""
