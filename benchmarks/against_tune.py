@@ -2,7 +2,10 @@
 
     python benchmarks/against_tune.py                                  # 20 seeds, worlds typical and null
     python benchmarks/against_tune.py --quick                          # 3 seeds
-    python benchmarks/against_tune.py --worlds typical --seeds 10 --reduction 4 --json
+    python benchmarks/against_tune.py --worlds typical --seeds 10 --reduction 4 --json > some.jsonl
+    python benchmarks/against_tune.py --read some.jsonl more.jsonl
+
+Many seeds within minutes, on a virtual clock: `tune_virtual.py`.
 
 The worlds are those of `tune_world.py`: four constants, luck of spread 0.1 a run, a headroom of ten spreads
 (`typical`), of two (`slight`) or of nothing (`null`: every winner is false). A trial sleeps, and shows its curve at

@@ -3,7 +3,7 @@
     python benchmarks/tune_virtual.py                       # 20 seeds, worlds typical and null
     python benchmarks/tune_virtual.py --worlds typical --models search/tpe --reduction 4
 
-The org runs under the real supervisor, ledger, desks and species, with trials that are made-believe and an event loop
+The org runs under the real supervisor, ledger, desks and species, with make-believe trials and an event loop
 whose time jumps from one timer to the next. On Tune's side eight slots ask Optuna and obey Tune's own ASHA bracket.
 Proposals, processes and decisions take no time, so GPU-seconds are those of the policies alone; wall time and overhead
 are for `against_tune.py` to measure.
