@@ -13,6 +13,7 @@ import io
 import random
 import re
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,12 +143,20 @@ class Heard:
         return [event.text for event in self.events if event.event is kind]
 
 
-def lab_in(folder: Path, manifest: Manifest, ports: Ports, listener: Callable[[RunEvent], None], seed: int = 1) -> Lab:
-    """The lab of the run in `folder`, begun there or gone on with. Its ledger is ours; who asks for it closes it."""
+def lab_in(
+    folder: Path,
+    manifest: Manifest,
+    ports: Ports,
+    listener: Callable[[RunEvent], None],
+    seed: int = 1,
+    now: Callable[[], float] = time.time,
+) -> Lab:
+    """The lab of the run in `folder`, begun there or gone on with. Its ledger is ours; who asks for it closes it.
+    `now` dates the ledger's events."""
     workspace, path = ports.workspace, folder / "ledger.db"
     base = workspace.base()
     if path.exists():
-        ledger = Ledger.open(path)
+        ledger = Ledger.open(path, now)
     else:
         ledger = Ledger.create(
             path,
@@ -156,6 +165,7 @@ def lab_in(folder: Path, manifest: Manifest, ports: Ports, listener: Callable[[R
             org=manifest.org,
             budget=manifest.budget,
             seed=seed,
+            now=now,
         )
     ledger.take_over()
     with ledger.transaction() as tx:
