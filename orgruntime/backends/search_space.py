@@ -82,21 +82,24 @@ def space_of(knobs: Knobs) -> Space:
 
 
 def points(space: Space, request: StepRequest) -> list[Point]:
-    """The last `WINDOW` trials that fit the space, oldest first, and the base itself where its metric is known."""
+    """The last `WINDOW` trials that fit the space, oldest first, and the base itself where its metric is known. What
+    was ended early counts with what it had by then: worse than it would have come to, and better than no word of it."""
     sign = -1.0 if request.scene.direction == "maximize" else 1.0
     found: list[Point] = []
     for past in request.past:
         settings = space.completed(past.settings) if past.settings else None
         if settings is None:
             continue
-        usable = past.metric is not None and math.isfinite(past.metric)
-        loss = None if past.running else sign * past.metric if usable and past.metric is not None else math.inf
+        value = past.metric if past.metric is not None else past.partial
+        loss = None if past.running else sign * value if value is not None and math.isfinite(value) else math.inf
         found.append(Point(settings, loss))
     found = found[-WINDOW:]
-    if request.scene.lead is not None and math.isfinite(request.scene.lead):
+    # Until something moved the lead, the base is what the run began with.
+    here = request.scene.lead if request.scene.lead is not None else request.scene.baseline
+    if here is not None and math.isfinite(here):
         known = {space.key(point.settings) for point in found}
         if space.key(space.base) not in known:
-            found.insert(0, Point(space.base, sign * request.scene.lead))
+            found.insert(0, Point(space.base, sign * here))
     return found
 
 

@@ -123,9 +123,17 @@ class ScienceViews(View):
         if known is not None and known[0] == state:
             return known[1]
         body = json.loads(self._rows("SELECT body FROM proposals WHERE n = ?", row["n"])[0]["body"])
-        past = _past(row, body)
+        unmeasured = row["verdict"] and not row["metric_n"]
+        past = _past(row, body, self._last_point(body["id"]) if unmeasured else None)
         self._decoded[row["n"]] = (state, past)
         return past
+
+    def _last_point(self, proposal: str) -> float | None:
+        """The newest point of the curve of a trial that was ended early."""
+        sql = "SELECT progress FROM trials WHERE proposal = ? AND score = ? ORDER BY n DESC LIMIT 1"
+        row = self._row(sql, proposal, Score.ENDED_EARLY)
+        curve = json.loads(row["progress"]) if row else []
+        return float(curve[-1][1]) if curve else None
 
     def lead(self) -> LeadRow | None:
         """None until the lead was set for the first time."""
@@ -191,10 +199,11 @@ def _verdict(row: Any) -> Verdict:
     )  # fmt: skip
 
 
-def _past(row: Any, body: dict[str, Any]) -> PastTrial:
+def _past(row: Any, body: dict[str, Any], partial: float | None) -> PastTrial:
     verdict = f" — {row['verdict']}: {row['reason']}" if row["verdict"] else ""
     return PastTrial(
         settings=body["settings"], metric=row["metric_sum"] / row["metric_n"] if row["metric_n"] else None,
+        partial=partial,
         running=row["verdict"] is None and row["inquiry"] == "open", species=row["species"],
         text=" ".join(f"{body['hypothesis']}{verdict}".split()),
     )  # fmt: skip

@@ -18,7 +18,9 @@ class PastTrial(Noun):
 
     settings: dict[str, float | int | bool | str]
     metric: float | None
-    """None: crashed, invalid, or still running (`running`)."""
+    """None: crashed, invalid, ended early (`partial`), or still running (`running`)."""
+    partial: float | None = None
+    """What it had when it was ended early: less than its whole budget would have shown."""
     running: bool = False
     species: str = ""
     text: str = ""

@@ -31,9 +31,9 @@ PATH = "data.txt"
 SMALL = "A = 1  # 1 .. 3\nB = False  # False | True\n"
 
 
-def scene(lead: float | None = None, direction: str = "minimize") -> Scene:
+def scene(lead: float | None = None, direction: str = "minimize", baseline: float = 2.5) -> Scene:
     return Scene(
-        metric="loss", direction=direction, baseline=2.5, noise_sd=0.01, lead=lead, champion=None, trials_left=9
+        metric="loss", direction=direction, baseline=baseline, noise_sd=0.01, lead=lead, champion=None, trials_left=9
     )
 
 
@@ -129,9 +129,10 @@ def objective(values: Settings) -> float:
 
 def best_of(species: str, seed: int, trials: int, sign: float) -> float:
     past: list[PastTrial] = []
-    direction = "minimize" if sign > 0 else "maximize"
+    base = sign * objective(space_of(read_knobs({"train.py": PROGRAM})).base)
+    here = scene(direction="minimize" if sign > 0 else "maximize", baseline=base)
     for number in range(trials):
-        reply = asked(species, past=tuple(past), seed=seed * 1000 + number, scene=scene(direction=direction))
+        reply = asked(species, past=tuple(past), seed=seed * 1000 + number, scene=here)
         past.append(tried(reply.settings, sign * objective(reply.settings)))
     return min(sign * trial.metric for trial in past if trial.metric is not None)
 
@@ -171,10 +172,24 @@ def test_a_crash_counts_as_the_worst_and_a_running_trial_as_running() -> None:
     assert known[1].settings == {**space.base, "RATE": 0.01}
 
 
+def test_one_that_was_ended_early_counts_with_what_it_had() -> None:
+    space = space_of(read_knobs({"train.py": PROGRAM}))
+    early = tried({"RATE": 0.02}, None).model_copy(update={"partial": 3.5})
+    known = points(space, request("search/tpe", past=(early,), scene=scene(2.5, "maximize")))
+    assert [point.loss for point in known] == [-2.5, -3.5]
+
+
+def test_until_a_lead_moved_the_base_is_known_by_the_baseline() -> None:
+    space = space_of(read_knobs({"train.py": PROGRAM}))
+    (base,) = points(space, request("search/tpe", scene=scene(None)))
+    assert (base.settings, base.loss) == (space.base, 2.5)
+
+
 def test_a_past_of_another_program_is_left_out() -> None:
     space = space_of(read_knobs({"train.py": PROGRAM}))
     past = (tried({"RATE": 7.0}), tried({"KIND": 3}), tried({"TRICK": 1}), tried({"OTHER": 1, "BATCH": 16.0}))
-    assert [point.settings["BATCH"] for point in points(space, request("search/tpe", past=past))] == [16]
+    _, other = points(space, request("search/tpe", past=past))
+    assert other.settings["BATCH"] == 16
 
 
 @pytest.mark.parametrize("species", SEARCHERS)

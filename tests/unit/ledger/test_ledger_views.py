@@ -124,6 +124,23 @@ def test_the_past_is_what_a_search_learns_from(ledger: Ledger) -> None:
     assert not any(past.running for past in ledger.past(10))
 
 
+def test_the_past_knows_what_a_candidate_had_when_it_was_ended_early(ledger: Ledger) -> None:
+    with ledger.transaction() as tx:
+        for n in (1, 2):
+            tx.add_proposal(proposal(n))
+            attempt = tx.reserve(
+                identity(n), commit=commit(n), purpose=Purpose.SCREEN, proposal=ProposalId(f"p{n}"), inquiry=Q, cap=CAP
+            )
+            assert attempt is not None
+            curve = ((0.125, 5.0), (0.25, 4.5)) if n == 1 else ()
+            reading = Reading(score=Score.ENDED_EARLY, reason="behind", progress=curve)
+            tx.settle(outcome(attempt, Ending.ENDED_EARLY), reading, USED)
+            tx.set_verdict(verdict(n, VerdictWord.DISCARD, reason="ended early"))
+    assert [(past.metric, past.partial, past.running) for past in ledger.past(10)] == [
+        (None, 4.5, False), (None, None, False),
+    ]  # fmt: skip
+
+
 def test_the_past_forgets_what_was_undone(ledger: Ledger) -> None:
     def undone() -> None:
         with ledger.transaction() as tx:
