@@ -25,6 +25,7 @@ from orgruntime.api.packing import Packed
 from orgruntime.api.planning import numbers_of, plan_file_manifest, plan_file_org
 from orgruntime.api.reports import export_certificates, write_report
 from orgruntime.api.statuses import run_status
+from orgruntime.api.trusting import refuse_untrusted
 from orgruntime.api.wiring import (
     ClusterChoice,
     begin_marks,
@@ -126,11 +127,14 @@ def _begun(
 
 
 def compiled(org: Path, options: RunOptions) -> tuple[Manifest, Path]:
-    """The manifest, and the org's folder."""
+    """The manifest, and the org's folder. A fork that nobody has accepted is refused."""
     if is_plan(org):
-        return plan_file_manifest(org, options.models, options.budget), plan_file_org(org)
-    refuse_open_questions(org)
-    return load_org(org, options.models, options.budget)[0], org
+        manifest, folder = plan_file_manifest(org, options.models, options.budget), plan_file_org(org)
+    else:
+        refuse_open_questions(org)
+        manifest, folder = load_org(org, options.models, options.budget)[0], org
+    refuse_untrusted(folder)
+    return manifest, folder
 
 
 def resume_run(runs: Path, name: str | None, cluster: ClusterChoice, view: View) -> RunStatus:

@@ -75,4 +75,8 @@ def _lines(made: Forked, source: str) -> list[str]:
     if made.errors:
         faults = "1 error" if made.errors == 1 else f"{made.errors} errors"
         return [*lines, f"it does not compile yet ({faults}): `orgrun check {made.folder}`"]
-    return [*lines, f"nothing of it was run; `orgrun plan {made.folder}` shows what it would do and what it may do"]
+    return [
+        *lines,
+        f"nothing of it was run; `orgrun plan {made.folder}` shows what it would do, and `orgrun trust {made.folder}` "
+        "what it may do: it runs once you have accepted that",
+    ]

@@ -38,6 +38,7 @@ VERBS = {
     "report": "Write the report of a run and print where it is.",
     "verify": "Check a champion's certificate, and measure it again.",
     "fork": "Copy an org from a folder or a git repository, and make it your own.",
+    "trust": "Show what a fork may do, and accept it.",
     "diff": "Show what two orgs differ in: in meaning, in authority, in text.",
 }
 
@@ -45,7 +46,7 @@ GROUPS = {
     "Write an org": ("init", "import", "check", "fix", "fmt", "explain", "schema", "lsp", "graph"),
     "Run it": ("plan", "simulate", "run", "resume", "status", "ls", "logs", "stop", "idea", "answer"),
     "Use what was found": ("report", "verify"),
-    "Share it": ("fork", "diff"),
+    "Share it": ("fork", "trust", "diff"),
 }
 
 EXAMPLES = """\

@@ -33,7 +33,7 @@ def render(found: Difference) -> list[str]:
         if topic is Topic.FILES:
             lines += ["", _files(block)]
         else:
-            lines += ["", topic.value[:1].upper() + topic.value[1:], *_block(block)]
+            lines += ["", topic.value[:1].upper() + topic.value[1:], *change_lines(block)]
     return lines
 
 
@@ -48,7 +48,8 @@ def summary(found: Difference) -> str:
     return f"{written} change{'s' * (written != 1)}; the org {_WORDS[found.effect]}{tail}"
 
 
-def _block(changes: Sequence[Change]) -> list[str]:
+def change_lines(changes: Sequence[Change]) -> list[str]:
+    """One line a change, with its effect; none of them of files."""
     width = min(WIDEST_SUBJECT, max(len(change.subject) for change in changes))
     lines = []
     for change in changes:
