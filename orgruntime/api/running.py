@@ -84,6 +84,7 @@ def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
     def tell(line: str) -> None:
         view.event(RunEvent(event=EventKind.NOTICE, text=line))
 
+    _refuse_address(options.cluster.address)
     was_bare = is_bare(org)
     if was_bare:
         org = import_for_run(org, tell)
@@ -93,6 +94,18 @@ def start_run(org: Path, options: RunOptions, view: View) -> RunStatus:
     if was_bare:
         prove_once(org, manifest, options.cluster, tell)
     return _begun(manifest, history, options, view, lambda folder: org.absolute())
+
+
+def _refuse_address(address: str | None) -> None:
+    """Before there is a run that would never have begun."""
+    if address is None:
+        return
+    from orgruntime.backends.ray_cluster import check_address
+
+    try:
+        check_address(address)
+    except ExecutorError as error:
+        raise UserError(str(error), FINDINGS) from error
 
 
 def start_packed(packed: Packed, options: RunOptions, view: View) -> RunStatus:

@@ -103,7 +103,7 @@ def connect(
     the one at `auto` or `host:port`. Takes 1 to 5 s. An embedded one never sees a variable that is named in `keys` or
     whose name says that it holds a key. Raises ExecutorError with the remedy."""
     if address is not None:
-        _check(address)
+        check_address(address)
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ray")
     folder, guard = None, None
     before = {name: os.environ.get(name) for name in _OURS}
@@ -126,7 +126,8 @@ def connect(
     return Cluster(address is None, folder, thread, before, guard)
 
 
-def _check(address: str) -> None:
+def check_address(address: str) -> None:
+    """Its form alone. Raises ExecutorError."""
     if address.startswith("ray://"):
         raise ExecutorError(
             f"cannot join {address}: a Ray Client connection is too slow for many short trials; use --address "

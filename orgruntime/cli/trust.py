@@ -34,10 +34,12 @@ def command(org: Path, yes: bool, as_json: bool) -> int:
     What may do no more than was accepted runs without another question. Exit code 0: it may run, 1: not yet.
     """
     from orgruntime.api.errors import UserError
+    from orgruntime.api.orgs import load_org
     from orgruntime.api.trusting import accept, question_of
 
     question = question_of(org)
     if question is None:
+        load_org(org)  # What is no org at all is told as everywhere.
         raise UserError(f"{org} is no fork (it has no lock): an org of your own needs no word of trust")
     if as_json:
         click.echo(json.dumps(_object(question), indent=1, ensure_ascii=False))

@@ -96,6 +96,10 @@ def test_ones_own_org_needs_no_word(fork: Path, capsys: pytest.CaptureFixture[st
     code, _, err = called(capsys, "trust", str(own))
     assert code != 0
     assert "is no fork" in err
+    code, _, err = called(capsys, "trust", str(fork.parent / "nowhere"))
+    assert code != 0
+    assert "is no fork" not in err
+    assert "nowhere" in err
 
 
 @pytest.mark.parametrize("damage", ["lock", "store"])

@@ -31,6 +31,7 @@ def test_an_address_of_ray_itself_is_no_job_servers(verb: str) -> None:
 def test_a_ray_client_is_refused_with_what_to_do_instead(org: Path) -> None:
     said = orgrun("run", org, "--address", "ray://10.0.0.1:10001")
     assert_one_sentence(said, 1, "Ray Client", "http://HEAD:8265", "--address auto")
+    assert "orgrun resume" not in said.err, "nothing began"
 
 
 def test_only_a_run_on_a_head_can_be_let_go_of(org: Path) -> None:

@@ -268,9 +268,9 @@ class Unread(str):
     def _refuse(self, *_: object, **__: object) -> None:
         raise AssertionError("a rule reads the words of a role, which the outline of its file leaves out")
 
-    __eq__ = __ne__ = __len__ = __iter__ = __contains__ = __bool__ = __getitem__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = __len__ = __iter__ = __contains__ = __bool__ = __getitem__ = _refuse  # type: ignore[assignment]  # refuses, whatever it is asked
     __hash__ = str.__hash__
-    split = splitlines = find = strip = count = lower = casefold = startswith = _refuse  # type: ignore[assignment]
+    split = splitlines = find = strip = count = lower = casefold = startswith = _refuse  # type: ignore[assignment]  # the same
 
 
 @pytest.mark.parametrize("name", ["microgpt-lab", "solo"])
