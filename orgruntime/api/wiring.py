@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from orgruntime.api.folders import RunFolder
 from orgruntime.ledger.store import Ledger
@@ -141,7 +142,9 @@ async def open_tool_servers(lab: Lab, folder: RunFolder, *, sandbox: bool) -> li
     from orgruntime.backends.mcp_tools import ToolServersError, open_servers
 
     try:
-        opened = await open_servers(servers, folder.org_folder(), os.environ, unsandboxed=not sandbox)
+        opened = await open_servers(
+            servers, folder.org_folder(), os.environ, unsandboxed=not sandbox, scratch_in=_own_folder(lab)
+        )
     except ToolServersError as error:
         raise ExecutorError(str(error)) from error
     lab.ports.servers = opened
@@ -186,12 +189,16 @@ class _LateDesks:
         self._manifest, self._pack, self._sandbox = manifest, pack, sandbox
         self._desks: Desks | None = None
 
-    def open(self) -> None:
+    def open(self, folder: Path | None) -> None:
         """Starts every desk's actor without waiting for it: a second of work each that overlaps the baseline."""
         from orgruntime.backends.office import DeskOptions
         from orgruntime.backends.ray_desks import RayDesks
 
-        options = DeskOptions(unsandboxed=not self._sandbox, keys=key_names(self._manifest))
+        options = DeskOptions(
+            unsandboxed=not self._sandbox,
+            keys=key_names(self._manifest),
+            folder=None if folder is None else str(folder),
+        )
         desks = RayDesks(pack=self._pack, options=options)
         for role in self._manifest.roles:
             if role.kind is RoleKind.AGENT:
@@ -221,7 +228,15 @@ def open_desks(lab: Lab) -> None:
     """To be called once the executor has started."""
     desks = lab.ports.desks
     if isinstance(desks, _LateDesks):
-        desks.open()
+        desks.open(_own_folder(lab))
+
+
+def _own_folder(lab: Lab) -> Path | None:
+    """The embedded cluster's: what is made there is removed even when this process is killed."""
+    from orgruntime.backends.ray_executor import RayExecutor
+
+    executor = lab.ports.executor
+    return executor.folder if isinstance(executor, RayExecutor) else None
 
 
 async def recovered(ledger: Ledger, folder: RunFolder) -> list[TrialOutcome]:

@@ -13,6 +13,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orgruntime.backends import bubblewrap
@@ -72,10 +73,12 @@ class McpTools:
 
 
 async def open_servers(
-    servers: Sequence[ToolServer], folder: str, environment: Mapping[str, str], *, unsandboxed: bool = False
-) -> McpTools:
+    servers: Sequence[ToolServer], folder: str, environment: Mapping[str, str], *, unsandboxed: bool = False,
+    scratch_in: Path | None = None,
+) -> McpTools:  # fmt: skip
     """Starts or reaches every server, and asks for its tools. `folder` is the org's: what a local server may read;
-    tokens are looked up in `environment` by name. Raises ToolServersError when the SDK is not installed."""
+    tokens are looked up in `environment` by name. `scratch_in` takes a folder of ours; None: the temporary ones do.
+    Raises ToolServersError when the SDK is not installed."""
     try:
         link = importlib.import_module("orgruntime.backends.mcp_link")
         process = importlib.import_module("orgruntime.backends.mcp_process")
@@ -84,7 +87,7 @@ async def open_servers(
     for name in ("mcp", "client"):
         # The SDK logs what servers say.
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    scratch = tempfile.mkdtemp(prefix="orgrun-mcp-")
+    scratch = tempfile.mkdtemp(prefix="orgrun-mcp-", dir=scratch_in)
     local = any(server.url is None for server in servers)
     level, why = await asyncio.to_thread(bubblewrap.probe, scratch) if local else ("none", "")
     box = process.box_of(folder, scratch, boxed=level == "strict")

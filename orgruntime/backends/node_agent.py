@@ -291,7 +291,9 @@ def remove_node_folder(config: Order) -> None:
 
 def survey(config: Order) -> Order:
     """The isolation that this node can give, without a lease."""
-    with tempfile.TemporaryDirectory(prefix="orgrun-probe-") as place:
+    if config["folder"]:
+        os.makedirs(config["folder"], exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="orgrun-probe-", dir=config["folder"]) as place:
         level, detail = bubblewrap.probe(place) if config["sandbox"] else ("none", "not asked for")
     return {
         "isolation": level, "detail": detail, "simulated": not has_gpu_devices(), "environment": environment(),

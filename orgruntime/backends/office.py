@@ -45,6 +45,8 @@ class DeskOptions:
     """Whether commands may run where the machine gives no sandbox."""
     keys: tuple[str, ...] = ()
     """Names of environment variables that hold keys."""
+    folder: str | None = None
+    """Where each makes a folder of its own; None: among the temporary ones of its node."""
 
 
 class Office:

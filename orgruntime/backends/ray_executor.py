@@ -146,6 +146,11 @@ class RayExecutor:
         self._spawn(self._refresh())
         return self._fleet
 
+    @property
+    def folder(self) -> Path | None:
+        """The embedded cluster's, once there is one: what is made in it goes with it, however the driver ends."""
+        return None if self._cluster is None else self._cluster.folder
+
     def fleet(self) -> Fleet:
         return self._fleet
 

@@ -49,7 +49,7 @@ class OfficeActor:
         # Nothing of a conversation is sent anywhere but to the driver.
         os.environ.update(LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
         threading.Thread(target=die_with, args=(os.getppid(),), daemon=True).start()
-        folder = tempfile.mkdtemp(prefix="orgrun-desks-")
+        folder = tempfile.mkdtemp(prefix="orgrun-desks-", dir=options.folder)
         self._office = Office(folder, options, watch=(os.getppid(),))
 
     async def open(self) -> dict[str, str]:

@@ -43,7 +43,15 @@ def with_effects(asked: Asked) -> Says:
 
 def drive(home: Path, *words: object) -> Orgrun:
     with (home / "driver.log").open("ab") as log:
-        return Orgrun(*words, cwd=home, stdout=log, stderr=log, session=True)
+        environment = {**os.environ, "TMPDIR": str(temporary(home))}
+        return Orgrun(*words, cwd=home, stdout=log, stderr=log, session=True, env=environment)
+
+
+def temporary(home: Path) -> Path:
+    """The drivers' temporary folder. Its path is too long for a cluster's, which goes elsewhere and is cleaned up."""
+    folder = home / "temporary"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.mark.ray
@@ -60,6 +68,7 @@ def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_
             assert until(lambda wanted=seen + 7 + 4 * kill: len(server.asked) >= wanted, 120), _log(tmp_path)
             os.kill(driver.pid, signal.SIGKILL)
             driver.wait()
+            assert os.listdir(temporary(tmp_path)) == [], "nothing is made where no guardian removes it"
             driver = drive(tmp_path, "resume", "r1", "--cpus", "2")
         assert driver.wait(timeout=300) == 0, _log(tmp_path)
         asked, total = server.asked, server.total

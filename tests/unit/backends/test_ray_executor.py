@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from orgruntime.backends import node_agent
 from orgruntime.backends.ray_cluster import connect
 from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions
 from orgruntime.backends.spool import clear_spool, read_spool
@@ -203,6 +205,23 @@ async def test_a_cluster_that_asks_for_a_token_says_so(executor: RayExecutor) ->
         subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
     assert re.search("ExecutorError.*set RAY_AUTH_MODE=token", done.stderr.strip().splitlines()[-1])
+
+
+def test_a_look_at_the_sandbox_leaves_nothing_where_no_guardian_removes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+
+    def probe(place: str) -> tuple[str, str]:
+        looked.append(Path(place))
+        return "strict", ""
+
+    monkeypatch.setattr(node_agent.bubblewrap, "probe", probe)
+    folder = tmp_path / "cluster" / "n"
+    node_agent.survey({"folder": str(folder), "sandbox": True})
+    node_agent.survey({"folder": None, "sandbox": True})
+    assert [place.parent for place in looked] == [folder, Path(tempfile.gettempdir())]
+    assert not any(place.exists() for place in looked)
 
 
 @pytest.mark.parametrize(
