@@ -70,6 +70,22 @@ def test_the_same_folder_runs_on_a_search_algorithm_with_nothing_changed_but_the
 
 
 @pytest.mark.ray
+def test_the_same_folder_runs_on_claude_with_nothing_changed_but_the_model(thought: Thought) -> None:
+    """The client, its prices and its habits are Claude's; what answers is the script, as a proxy between would."""
+    words = ("--seed", "1", "--run-id", "r3", "--cpus", "2", "--model", "thinker=claude-haiku-5-5")
+    words = (*words, "--budget", "trials=30", "--budget", "usd=50")
+    assert_one_sentence(orgrun_process("run", "org", *words, cwd=thought.home), 2, "ANTHROPIC_API_KEY")
+    with MessagesServer(steadfast, traits=Traits(key=KEY)) as server:
+        env = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.url}
+        said = orgrun_process("run", "org", *words, cwd=thought.home, env=env)
+    assert said.code == 0, said.err
+    assert {asked.body["model"] for asked in server.asked} == {"claude-haiku-5-5"}
+    with Ledger.open_readonly(thought.runs / "r3" / "ledger.db") as ledger:
+        assert {proposal.species for proposal in ledger.proposals()} == {"claude-haiku-5-5"}
+        assert ledger.amounts().spent.usd_micro > 0
+
+
+@pytest.mark.ray
 def test_the_ledger_holds_what_the_server_counted(thought: Thought) -> None:
     with Ledger.open_readonly(thought.run / "ledger.db") as ledger:
         spent, reserved = ledger.amounts().spent, ledger.amounts().reserved

@@ -23,6 +23,7 @@ risk: {{preset: balanced, dry_spell: 100%}}
 budget: {{{budget}}}
 models:
   thinker: {{model: scripted, base_url: "{url}", price: {{input: 1, output: 5}}, context: 400000, max_output: 2000}}
+  {more}
 tools: [{tools}]
 ---
 
@@ -59,9 +60,9 @@ TOOLS = "Read, Grep, Edit, Write, Bash, RunTrial, Ledger, Notebook"
 
 def write_org(
     home: Path, url: str, *, count: int = 2, budget: str = "trials: 40", model: str = "thinker", tools: str = TOOLS,
-    cpus: float = 1, sleep: float = 0.0,
+    cpus: float = 1, sleep: float = 0.0, more: str = "",
 ) -> Path:  # fmt: skip
-    """`home/org`, with its workspace beside it."""
+    """`home/org`, with its workspace beside it. `more` is another entry of `models:`."""
     (home / "ws").mkdir(parents=True)
     (home / "ws" / "train.py").write_text(TRAIN.format(sleep=sleep))
     (home / "ws" / "judge.py").write_text("SECRET = 1\n")
@@ -69,7 +70,7 @@ def write_org(
     roles.mkdir(parents=True)
     (roles / "thinker.md").write_text("Move A and B towards where loss is least, one step at a time.\n")
     (roles / "trainer.md").write_text("Runs what is proposed.\n")
-    text = PROGRAM.format(url=url, count=count, budget=budget, model=model, tools=tools, cpus=cpus)
+    text = PROGRAM.format(url=url, count=count, budget=budget, model=model, tools=tools, cpus=cpus, more=more)
     (home / "org" / "program.md").write_text(text)
     return home / "org"
 

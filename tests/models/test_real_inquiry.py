@@ -1,11 +1,15 @@
-"""An org whose scientist is a real small model: it hands a proposal on, or its step is on record as one that came to
-nothing. Either way the books are sound, and nothing was invented."""
+"""One folder, four kinds of species, nothing changed but `--model`: a search algorithm, a script, Claude's client, and
+a real small model, which hands a proposal on, or its step is on record as one that came to nothing. Whichever serves,
+the books are sound, and nothing was invented."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,29 +19,50 @@ from orgruntime.ledger.audit import audit
 from orgruntime.ledger.rows import StepRow
 from orgruntime.ledger.store import Ledger, NotARun
 from orgruntime.model.ids import InquiryId
+from orgruntime.testing.messages_server import MessagesServer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "functional"))
+
+from thinking_cases import steadfast, write_org
 
 pytestmark = [pytest.mark.models, pytest.mark.ray, pytest.mark.timeout(1200)]
 
-BUDGET = ("trials=60", "tokens=200k", "wall_clock=1h")
 LONGEST_S = 900.0
 
 
-def test_an_inquiry_ends_as_what_it_was(address: str, tmp_path: Path) -> None:
-    orgrun(tmp_path, "init", "lab").check_returncode()
-    program = tmp_path / "lab" / "program.md"
-    text = program.read_text()
-    entry = f'{{model: smollm2, base_url: "{address}", context: 8k, max_output: 200, concurrency: 1}}'
-    # The role is served by search/tpe: the folder declares the model, and `--model` alone makes it think.
-    program.write_text(text.replace("---\n\n#", f"models:\n  small: {entry}\n---\n\n#", 1))
-    assert "| search/tpe |" in program.read_text()
-    orgrun(tmp_path, "check", "lab").check_returncode()
-    ledger = tmp_path / ".orgrun" / "runs" / "r1" / "ledger.db"
-    words = ["run", "lab", "--seed", "1", "--run-id", "r1", "--cpus", "1", "--model", "scientist=small"]
-    words += [word for bound in BUDGET for word in ("--budget", bound)]
-    run = subprocess.Popen(command(*words), cwd=tmp_path)
+@pytest.fixture(scope="module")
+def home(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Holds the folder `org`, the same bytes before and after whatever runs it."""
+    home = tmp_path_factory.mktemp("one")
+    small = f'small: {{model: smollm2, base_url: "{address}", context: 8k, max_output: 200, concurrency: 1}}'
+    with MessagesServer(steadfast) as server:
+        org = write_org(home, server.url, count=1, budget="trials: 30, tokens: 5M, usd: 50, wall_clock: 1h", more=small)
+        before = digest(org)
+        yield home
+        assert digest(org) == before
+
+
+@pytest.mark.parametrize("species", ["search/tpe", "thinker", "claude-haiku-5-5"])
+def test_it_runs_on(home: Path, species: str) -> None:
+    name = species.replace("/", "-")
+    words = ("run", "org", "--seed", "1", "--run-id", name, "--cpus", "2", "--model", f"thinker={species}")
+    with MessagesServer(steadfast) as proxy:
+        env = {"ANTHROPIC_API_KEY": "any", "ANTHROPIC_BASE_URL": proxy.url}
+        orgrun(home, *words, env=env).check_returncode()
+        assert len(proxy.asked) >= 5 or not species.startswith("claude")
+    ledger = home / ".orgrun" / "runs" / name / "ledger.db"
+    assert audit(ledger) == []
+    with Ledger.open_readonly(ledger) as found:
+        assert {row.species for row in found.proposals()} == {"scripted" if species == "thinker" else species}
+
+
+def test_an_inquiry_ends_as_what_it_was(home: Path) -> None:
+    ledger = home / ".orgrun" / "runs" / "real" / "ledger.db"
+    words = ("run", "org", "--seed", "1", "--run-id", "real", "--cpus", "1", "--model", "thinker=small")
+    run = subprocess.Popen(command(*words), cwd=home)
     try:
         step = wait_for_step(ledger, run)
-        orgrun(tmp_path, "stop", "r1").check_returncode()
+        orgrun(home, "stop", "real").check_returncode()
         assert run.wait(120) in (0, 1)
     finally:
         if run.poll() is None:
@@ -73,8 +98,16 @@ def wait_for_step(path: Path, run: subprocess.Popen[bytes]) -> StepRow:
     raise AssertionError(f"no step within {LONGEST_S:g} s")
 
 
-def orgrun(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), cwd=home, capture_output=True, text=True, timeout=300, check=False)
+def digest(folder: Path) -> str:
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def orgrun(home: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **(env or {})}
+    return subprocess.run(command(*words), cwd=home, timeout=300, check=False, env=environment)
 
 
 def command(*words: str) -> list[str]:
