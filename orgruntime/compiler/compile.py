@@ -17,7 +17,7 @@ from orgruntime.compiler.declared import Declared, joined
 from orgruntime.compiler.defaults import complete, implied_agent
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.filereport import PROGRAM as PROGRAM
-from orgruntime.compiler.filereport import FileReport
+from orgruntime.compiler.filereport import FileReport, Terms
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.listing import list_files
 from orgruntime.compiler.naming import SlugNames, former_slugs, names_of_roles
@@ -29,6 +29,7 @@ from orgruntime.compiler.seal import manifest_of
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
 from orgruntime.compiler.text_rules import judge_text
+from orgruntime.compiler.wishes import judge_grants, keep_wished
 from orgruntime.compiler.workflow import Edge, Workflow, read_workflow
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.nearest import nearest
@@ -158,6 +159,9 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
 def _manifest(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Manifest | None:
     facts = _facts(org, document, program, draft, findings)
     judge(facts, findings)
+    judge_grants(facts.granted_tools, findings)
+    terms = Terms(program.tools, facts.declared_servers)
+    keep_wished(((facts.files[one.ref.slug], facts.by_slug[one.ref.slug].kind) for one in facts.named), terms, findings)
     return None if findings.has_errors else manifest_of(facts)
 
 

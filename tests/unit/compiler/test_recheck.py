@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,14 @@ TEXTS = (
 KEYS = (
     "tools: [Read, Bash]\n", "tols: x\n", "model: opus\n", "description: x\n", "name: Other\n", "color: red\n",
     "org: {kind: human}\n", "org: {kind: verifier, was: [old]}\n", "org: {inputs: {topic: x}}\n", "name: [\n",
+    "org: {tools: [Read, Nope]}\n", "disallowedTools: Grep\n",
     "org: {produces: [idea], hands_off_to: [trainer]}\n", "org: {count: 2000}\n", "org: {model: claude-opus-5-5}\n",
+)  # fmt: skip
+
+WISHES = (
+    "Read", "Bash", "Bash, Grep", "Bash(git *)", "execute", "bash", "Nope", "Raed", "mcp__papers__search",
+    "papers/search", "mcp__other", "*", "", "[]", "[Read, Bash]", "{bash: false, read: true}", "Ablate",
+    "AskHuman, Ledger", "[", "mcp__papers",
 )  # fmt: skip
 
 
@@ -74,6 +82,17 @@ def in_front(org: Path, rng: random.Random) -> None:
     file.write_bytes(b"\n".join(lines))
 
 
+def in_wishes(org: Path, rng: random.Random) -> None:
+    """The tools that a file asks for, or denies itself, are others; no other line moves."""
+    file = a_file(org, rng)
+    lines = file.read_bytes().split(b"\n")
+    keys = [at for at, line in enumerate(lines[:6]) if line.startswith((b"tools:", b"disallowedTools:"))]
+    at = rng.choice(keys) if keys else 2
+    key = lines[at].partition(b":")[0] if keys else rng.choice([b"tools", b"disallowedTools"])
+    lines[at : at + bool(keys)] = [key + b": " + rng.choice(WISHES).encode()]
+    file.write_bytes(b"\n".join(lines))
+
+
 def to_nothing(org: Path, rng: random.Random) -> None:
     a_file(org, rng).write_bytes(rng.choice([b"", b"---\nname: X\n---\n", b"\xff\xfe", b"no front matter\n", b"---\n"]))
 
@@ -98,7 +117,7 @@ def of_names(org: Path, rng: random.Random) -> None:
 
 
 EDITS: tuple[Callable[[Path, random.Random], None], ...] = (
-    in_words, in_words, in_words, in_the_middle, in_front, to_nothing, of_names,
+    in_words, in_words, in_words, in_wishes, in_wishes, in_the_middle, in_front, to_nothing, of_names,
 )  # fmt: skip
 
 
@@ -132,10 +151,26 @@ def told(checked: Checked) -> str:
     return said(checked, "json") + said(checked, "full")
 
 
+SERVERS = """\
+mcp_servers: {papers: {url: 'https://papers.example/mcp', key_env: PAPERS_KEY}}
+tools: [Read, Grep, Ablate, mcp__papers]
+"""
+
+
+def with_servers(org: Path) -> None:
+    """Its program declares a server of tools and grants all that it has; one role can use it, by asking."""
+    two = org / "roles" / "two.md"
+    two.write_text(two.read_text().replace("name: Two\n", "name: Two\ntools: Read\n"))
+    program = (org / "program.md").read_text()
+    (org / "program.md").write_text(program.replace("\nrisk: ", f"\n{SERVERS}risk: "))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_edits_are_seen_as_without_a_memory(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rng, org, memory = random.Random(seed), an_org(tmp_path), Kept()
+    if seed % 2:
+        with_servers(org)
     original = tmp_path / "original"
     shutil.copytree(org, original)
     paths = [Path("org"), Path("org/roles")]
@@ -145,7 +180,7 @@ def test_any_edits_are_seen_as_without_a_memory(tmp_path: Path, seed: int, monke
             shutil.copytree(original, org)
         else:
             rng.choice(EDITS)(org, rng)
-        environ = {"ANTHROPIC_API_KEY": "x"} if rng.random() < 0.5 else {}
+        environ = {name: "x" for name in ("ANTHROPIC_API_KEY", "PAPERS_KEY") if rng.random() < 0.5}
         with remembering(memory):
             again = check_paths(paths, environ=environ)
         plain = check_paths(paths, environ=environ)
@@ -187,6 +222,34 @@ def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monke
         "---\nname: Two\ntools: [Read]\norg: {inputs: {topic: x}}\n---\n\n{{topic}}\n"
     )
     assert look() == 1
+
+
+@pytest.mark.parametrize("servers", [False, True])
+def test_other_wishes_for_tools_are_judged_without_the_rest_of_the_org(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, org, memory, compiled = random.Random(7), an_org(tmp_path), Kept(), []
+    if servers:
+        with_servers(org)
+
+    def judge(facts: Facts, findings: Findings) -> None:
+        compiled.append(facts)
+        org_rules.judge(facts, findings)
+
+    told_of = set()
+    for text in (*WISHES[:-1], *rng.sample(WISHES, len(WISHES) - 1)):
+        (org / "roles" / "one.md").write_text(
+            f"---\nname: One\ntools: {text}\ndisallowedTools: Grep\n---\n\nYou look.\n"
+        )
+        with remembering(memory), monkeypatch.context() as patched:
+            patched.setattr("orgruntime.compiler.compile.judge", judge)
+            again = check_paths([Path("org")], environ={})
+        assert again == check_paths([Path("org")], environ={}), text
+        told_of |= {found.code for found in again.diagnostics}
+    assert {"ORG501", "ORG507"} <= told_of
+    # At first; then where the file has another outline, by a fault of YAML and back again.
+    assert len(compiled) > 20 if servers else len(compiled) <= 5
 
 
 def test_a_file_in_a_folder_of_a_folder_of_roles_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,15 +336,27 @@ class Unread(str):
     split = splitlines = find = strip = count = lower = casefold = startswith = _refuse  # type: ignore[assignment]  # the same
 
 
+class Unseen(tuple[str, ...]):
+    """Names that nobody may look at."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise AssertionError("a rule reads wishes or keys of a role's file, which its outline leaves out")
+
+    __eq__ = __ne__ = __len__ = __iter__ = __contains__ = __bool__ = __getitem__ = __hash__ = _refuse  # type: ignore[assignment]  # refuses, whatever it is asked
+
+
 @pytest.mark.parametrize("name", ["microgpt-lab", "solo"])
 def test_no_rule_reads_what_the_outline_leaves_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = []
 
     def judge(facts: Facts, findings: Findings) -> None:
         hidden = {field: Unread("x") for field in ("body", "text", "description", "usage", "sha256")}
-        files = {slug: file._replace(document=None, **hidden) for slug, file in facts.files.items()}
+        names: dict[str, Any] = {"tools": Unseen("x"), "denied": Unseen("x"), "keys": Unseen("x")}
+        files = {slug: file._replace(document=None, **hidden, **names) for slug, file in facts.files.items()}
         words = {field: Unread("x") for field in ("prompt", "description", "usage")}
-        roles = tuple(role.model_copy(update=words) for role in facts.roles)
+        roles = tuple(role.model_copy(update={**words, "tools": Unseen("x")}) for role in facts.roles)
         judged.append(name)
         seen = Facts(**{**vars(facts), "files": files, "roles": roles})
         org_rules.judge(seen, findings)
