@@ -17,7 +17,7 @@ from orgruntime.compiler.declared import Declared, joined
 from orgruntime.compiler.defaults import complete, implied_agent
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.filereport import PROGRAM as PROGRAM
-from orgruntime.compiler.filereport import FileReport, Terms
+from orgruntime.compiler.filereport import FileReport
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.listing import list_files
 from orgruntime.compiler.naming import SlugNames, former_slugs, names_of_roles
@@ -160,8 +160,7 @@ def _manifest(org: Path, document: Document, program: Program, draft: _Draft, fi
     facts = _facts(org, document, program, draft, findings)
     judge(facts, findings)
     judge_grants(facts.granted_tools, findings)
-    terms = Terms(program.tools, facts.declared_servers)
-    keep_wished(((facts.files[one.ref.slug], facts.by_slug[one.ref.slug].kind) for one in facts.named), terms, findings)
+    keep_wished(facts.standings(), facts.terms, findings)
     return None if findings.has_errors else manifest_of(facts)
 
 

@@ -1,10 +1,10 @@
 """What was found in an org the last time, and what of it still holds: the org is compiled again only where it may not.
 
 A compilation is a function of what it asks of the disk, of the files that it reads whole, and of the outlines of role
-files; what is found in the words of one role file is a function of that file, and what is said of the tools that it
-asks for is one of that file and of the program's `Terms`. `Notes` are taken of all of it while an org is compiled.
-Knows no rule. Invariant: where `recheck` answers, a compilation of now would find exactly the same; where it cannot
-know that, it gives None.
+files; what is found in the words of one role file is a function of that file, and what is said of its wishes for tools
+and models is one of that file, of its role's `Standing` and of the program's `Terms`. `Notes` are taken of all of it
+while an org is compiled. Knows no rule. Invariant: where `recheck` answers, a compilation of now would find exactly the
+same; where it cannot know that, it gives None.
 """
 
 from __future__ import annotations
@@ -92,15 +92,26 @@ def _with_parts_of_now(known: Known, read: Reader, texts: dict[str, str]) -> Kno
         from orgruntime.compiler.wishes import judge_wishes  # noqa: PLC0415  # see above
 
         parts[question] = held = part_of(file)
-        has_servers = known.terms is not None and bool(known.terms.servers)
-        if held.outline != part.outline or (held.wishes != part.wishes and has_servers):
+        if _is_seen(part, held, known.terms):
             return None
         own = (file.shown, file.slug)
         if known.terms is not None and own in known.wished:
-            wished[own] = judge_wishes(file.asked or (), known.wished[own].kind, known.terms)
+            wished[own] = judge_wishes(file, known.wished[own].standing, known.terms)
+            if wished[own].model != known.wished[own].model:
+                return None
     if not parts:
         return known
     return known._replace(parts={**known.parts, **parts}, wished={**known.wished, **wished})
+
+
+def _is_seen(before: Part, now: Part, terms: Terms | None) -> bool:
+    """Whether a file is another one for others too."""
+    if before.outline != now.outline:
+        return True
+    if terms is None:
+        # In a folder of role files something is said of old models.
+        return before.models != now.models
+    return (bool(terms.servers) and before.tools != now.tools) or (terms.is_drawn and before.name != now.name)
 
 
 def _findings(known: Known) -> tuple[Diagnostic, ...]:

@@ -17,6 +17,7 @@ from orgruntime.api.rechecking import Remembered, as_bytes, from_bytes, remember
 from orgruntime.cli.findings import said
 from orgruntime.compiler import compile_org
 from orgruntime.compiler import rules as org_rules
+from orgruntime.compiler.diagram import drawn, may_be_drawn
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.diagnostic import Findings
 
@@ -38,6 +39,10 @@ WISHES = (
     "Read", "Bash", "Bash, Grep", "Bash(git *)", "execute", "bash", "Nope", "Raed", "mcp__papers__search",
     "papers/search", "mcp__other", "*", "", "[]", "[Read, Bash]", "{bash: false, read: true}", "Ablate",
     "AskHuman, Ledger", "[", "mcp__papers",
+)  # fmt: skip
+WISHED_MODELS = (
+    "opus", "sonnet", "claude-opus-5-5", "claude-opus-4-1-20250805", "search/tpe", "gpt-5", "own", "[gpt-4, opus]",
+    "[gpt-4, opus, own]", "", "inherit", "default", "nobody", "search/tp", "gpt-4", "[",
 )  # fmt: skip
 
 
@@ -83,13 +88,14 @@ def in_front(org: Path, rng: random.Random) -> None:
 
 
 def in_wishes(org: Path, rng: random.Random) -> None:
-    """The tools that a file asks for, or denies itself, are others; no other line moves."""
+    """The tools or models that a file asks for, or what it denies itself, are others."""
     file = a_file(org, rng)
     lines = file.read_bytes().split(b"\n")
-    keys = [at for at, line in enumerate(lines[:6]) if line.startswith((b"tools:", b"disallowedTools:"))]
+    keys = [at for at, line in enumerate(lines[:6]) if line.startswith((b"tools:", b"disallowedTools:", b"model:"))]
     at = rng.choice(keys) if keys else 2
-    key = lines[at].partition(b":")[0] if keys else rng.choice([b"tools", b"disallowedTools"])
-    lines[at : at + bool(keys)] = [key + b": " + rng.choice(WISHES).encode()]
+    key = lines[at].partition(b":")[0] if keys else rng.choice([b"tools", b"disallowedTools", b"model"])
+    words = WISHED_MODELS if key == b"model" else WISHES
+    lines[at : at + bool(keys)] = [key + b": " + rng.choice(words).encode()]
     file.write_bytes(b"\n".join(lines))
 
 
@@ -151,26 +157,40 @@ def told(checked: Checked) -> str:
     return said(checked, "json") + said(checked, "full")
 
 
+MODELS = """\
+models: {default: claude-sonnet-5-5, opus: claude-opus-5-5, own: {model: gpt-5, base_url: 'http://localhost:1'}}
+"""
 SERVERS = """\
 mcp_servers: {papers: {url: 'https://papers.example/mcp', key_env: PAPERS_KEY}}
 tools: [Read, Grep, Ablate, mcp__papers]
 """
 
 
-def with_servers(org: Path) -> None:
-    """Its program declares a server of tools and grants all that it has; one role can use it, by asking."""
-    two = org / "roles" / "two.md"
+def as_(kind: str, org: Path) -> Path:
+    """`bare`: it grants nothing. `serving`: it grants models. `drawn`: also, it has a diagram. `full`: also, a server
+    all of whose tools it grants; one role can use them, by asking."""
+    program, two = org / "program.md", org / "roles" / "two.md"
+    if kind == "bare":
+        return org
+    more = MODELS + SERVERS * (kind == "full")
+    program.write_text(program.read_text().replace("\nrisk: ", f"\n{more}risk: "))
     two.write_text(two.read_text().replace("name: Two\n", "name: Two\ntools: Read\n"))
-    program = (org / "program.md").read_text()
-    (org / "program.md").write_text(program.replace("\nrisk: ", f"\n{SERVERS}risk: "))
+    if kind == "drawn":
+        manifest = compile_org(org, seal=False).manifest
+        assert manifest
+        program.write_text(f"{program.read_text()}\n{drawn(manifest)}\n")
+    return org
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_any_edits_are_seen_as_without_a_memory(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+KINDS = ("bare", "serving", "drawn", "full")
+
+
+@pytest.mark.parametrize(("seed", "kind"), list(enumerate(KINDS)))
+def test_any_edits_are_seen_as_without_a_memory(
+    tmp_path: Path, seed: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    rng, org, memory = random.Random(seed), an_org(tmp_path), Kept()
-    if seed % 2:
-        with_servers(org)
+    rng, org, memory = random.Random(seed), as_(kind, an_org(tmp_path)), Kept()
     original = tmp_path / "original"
     shutil.copytree(org, original)
     paths = [Path("org"), Path("org/roles")]
@@ -224,32 +244,41 @@ def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monke
     assert look() == 1
 
 
-@pytest.mark.parametrize("servers", [False, True])
-def test_other_wishes_for_tools_are_judged_without_the_rest_of_the_org(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: bool
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_wishes_are_judged_without_the_rest_of_the_org(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    rng, org, memory, compiled = random.Random(7), an_org(tmp_path), Kept(), []
-    if servers:
-        with_servers(org)
+    rng, org, memory, compiled = random.Random(7), as_(kind, an_org(tmp_path)), Kept(), []
 
     def judge(facts: Facts, findings: Findings) -> None:
         compiled.append(facts)
         org_rules.judge(facts, findings)
 
-    told_of = set()
-    for text in (*WISHES[:-1], *rng.sample(WISHES, len(WISHES) - 1)):
-        (org / "roles" / "one.md").write_text(
-            f"---\nname: One\ntools: {text}\ndisallowedTools: Grep\n---\n\nYou look.\n"
-        )
+    def look(file: str, front: str) -> int:
+        """How often the org is compiled."""
+        (org / "roles" / file).write_text(f"---\n{front}---\n\nYou look.\n")
+        compiled.clear()
         with remembering(memory), monkeypatch.context() as patched:
             patched.setattr("orgruntime.compiler.compile.judge", judge)
             again = check_paths([Path("org")], environ={})
-        assert again == check_paths([Path("org")], environ={}), text
-        told_of |= {found.code for found in again.diagnostics}
+        assert again == check_paths([Path("org")], environ={}), front
+        told_of.update(found.code for found in again.diagnostics)
+        return len(compiled)
+
+    told_of: set[str] = set()
+    # Where a file has a fault of YAML, and after that, another outline is seen.
+    tools, models = (tuple(one for one in words if one != "[") for words in (WISHES, WISHED_MODELS))
+    look("one.md", "name: One\n")
+    often = sum(look("one.md", f"name: One\ntools: {text}\n") for text in rng.sample(tools, len(tools)))
+    assert often <= 1 or kind == "full"
+    look("two.md", "name: Two\n")
+    often = sum(look("two.md", f"name: Two\nmodel: {text}\n") for text in rng.sample(models, len(models)))
+    assert 0 < often < len(models), "only another model that the role gets is seen"
+    look("two.md", "name: Two\n")
+    assert sum(look("two.md", f"name: {name}\n") for name in ("Second", "Third")) == 2 * (kind == "drawn")
     assert {"ORG501", "ORG507"} <= told_of
-    # At first; then where the file has another outline, by a fault of YAML and back again.
-    assert len(compiled) > 20 if servers else len(compiled) <= 5
+    assert kind == "bare" or {"ORG227", "ORG508"} <= told_of
 
 
 def test_a_file_in_a_folder_of_a_folder_of_roles_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,10 +381,12 @@ def test_no_rule_reads_what_the_outline_leaves_out(name: str, monkeypatch: pytes
     judged = []
 
     def judge(facts: Facts, findings: Findings) -> None:
-        hidden = {field: Unread("x") for field in ("body", "text", "description", "usage", "sha256")}
-        names: dict[str, Any] = {"tools": Unseen("x"), "denied": Unseen("x"), "keys": Unseen("x")}
+        hidden = {field: Unread("x") for field in ("body", "text", "name", "description", "usage", "sha256")}
+        names: dict[str, Any] = {field: Unseen("x") for field in ("tools", "denied", "keys", "model")}
         files = {slug: file._replace(document=None, **hidden, **names) for slug, file in facts.files.items()}
         words = {field: Unread("x") for field in ("prompt", "description", "usage")}
+        if not may_be_drawn(facts.document):
+            words["name"] = Unread("x")
         roles = tuple(role.model_copy(update={**words, "tools": Unseen("x")}) for role in facts.roles)
         judged.append(name)
         seen = Facts(**{**vars(facts), "files": files, "roles": roles})
