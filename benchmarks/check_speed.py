@@ -3,8 +3,9 @@
 Run: python benchmarks/check_speed.py [rounds]. The org is generated, in a temporary folder. Every figure is of one
 process from start to end but the last four, which are of one that stays, as `--watch` does. `cold` remembers nothing,
 `warm` has the store of the run before, `edited` has it and one role file whose words changed, `hints` one that asks for
-another tool, `compiled` one with another `org:`, which others are judged by. `mistune` reads the same files and parses their markdown, nothing else. Rounds are interleaved, so that
-a busy machine slows all alike; CPU seconds are the fair figures.
+another tool, `compiled` one with another `org:`, which others are judged by. `mistune` reads the same files and parses
+their markdown, nothing else. Rounds are interleaved, so that a busy machine slows all alike; CPU seconds are the fair
+figures.
 
 Roles are read one after another: a cold check takes less than half of the bare parse as it is, and half of that is
 imports and the program itself, which other processes could not take over.
