@@ -5,6 +5,7 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,8 +56,6 @@ class RoleFile(NamedTuple):
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    document: Document | None = None
-    """The whole file; None where its bytes are no text."""
     keys: tuple[str, ...] = ()
     """Of the front matter, as they are written."""
     why: str = ""
@@ -74,6 +73,11 @@ class RoleFile(NamedTuple):
         from orgruntime.compiler.hints import NONE  # noqa: PLC0415  # see above
 
         return NONE if self.hinted is None else self.hinted
+
+    @property
+    def document(self) -> Document | None:
+        """The whole file, parsed once more: few ask for it. None where its bytes are no text."""
+        return _parsed(Source(self.shown, self.text, self.sha256)) if self.sha256 else None
 
     @property
     def asked(self) -> tuple[ScalarNode, ...] | None:
@@ -94,8 +98,8 @@ class RoleFile(NamedTuple):
         """
         has_errors = any(one.severity is Severity.ERROR for one in self.found)
         left_out = self._replace(
-            name="", description="", usage="", body="", sha256="", text="", document=None, found=(), keys=(),
-            tools=None, denied=(), model=(),
+            name="", description="", usage="", body="", sha256="", text="", found=(), keys=(), tools=None,
+            denied=(), model=(),
         )  # fmt: skip
         return digest((tuple(left_out), has_errors))
 
@@ -167,12 +171,16 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         text=source.text,
         has_front_matter=document.front is not None,
         broken=document.front_is_broken,
-        document=document,
         keys=tuple(name.text for name, _ in front.entries),
         why=why,
         places=_places(body) if hinted is not None and hinted.inputs else (),
         end=0 if body else source.text.count("\n") + 1,
     )
+
+
+@lru_cache(maxsize=16)
+def _parsed(source: Source) -> Document:
+    return parse_document(source, Findings(), tolerance=TOLERANCE)
 
 
 def report_empty(role: RoleFile, findings: Findings) -> None:
