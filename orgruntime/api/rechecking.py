@@ -13,11 +13,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from orgruntime.compiler.filereport import FileReport, Part
+from orgruntime.compiler.filereport import FileReport, Offer, Part, Standing, Terms, Wished
 from orgruntime.compiler.recheck import Known, noting, recheck
 from orgruntime.diagnostics.diagnostic import Diagnostic
 from orgruntime.diagnostics.stored import from_plain
-from orgruntime.orgfile.source import Reader, read_source
+from orgruntime.orgfile.source import Reader, read_source, reading_once
 
 if TYPE_CHECKING:
     from orgruntime.compiler import Compilation
@@ -64,23 +64,25 @@ def remembering(memory: Remembers | None) -> Iterator[None]:
 
 def look(
     path: Path,
-    make: Callable[[], Compilation],
+    make: Callable[[Reader], Compilation],
     needs_of: Callable[[Compilation], Needs],
     read: Reader = read_source,
 ) -> Looked:
-    """What `make` compiles of a path with `read`, called only where what is known does not answer."""
+    """What `make` compiles of a path with `read`, called only where what is known does not answer. What was read to see
+    that it does not, is not read again."""
     memory = _MEMORY.get()
     if memory is None:
-        made = make()
+        made = make(read)
         return Looked(made.diagnostics, made.files, made.texts, needs_of(made))
     before = memory.get(str(path))
+    read = reading_once(read) if before else read
     answer = recheck(before.known, read) if before else None
     if before and answer:
         found, known = answer
         if known is not before.known:
             memory.put(str(path), Remembered(known, before.needs))
         return Looked(found.diagnostics, found.files, found.texts, before.needs)
-    made, noted = noting(make)
+    made, noted = noting(lambda: make(read))
     needs = needs_of(made)
     if noted is not None:
         memory.put(str(path), Remembered(noted, needs))
@@ -102,6 +104,8 @@ def _plain(one: Remembered) -> dict[str, Any]:
         "answers": list(known.answers.items()),
         "parts": list(known.parts.items()),
         "kept": sorted(known.kept),
+        "terms": known.terms,
+        "wished": list(known.wished.items()),
         "of_whole": known.of_whole,
         "files": known.files,
         "texts": known.texts,
@@ -113,12 +117,25 @@ def _remembered(value: Any) -> Remembered:
     known = Known(
         answers={tuple(question): answer for question, answer in value["answers"]},
         parts={
-            tuple(question): Part(sha256, outline, tuple(map(from_plain, found)))
-            for question, (sha256, outline, found) in value["parts"]
+            tuple(question): Part(sha256, outline, name, tools, models, tuple(map(from_plain, found)))
+            for question, (sha256, outline, name, tools, models, found) in value["parts"]
         },
         kept=frozenset((path, slug) for path, slug in value["kept"]),
+        terms=None if value["terms"] is None else _terms(*value["terms"]),
+        wished={
+            (path, slug): Wished(_standing(*standing), model, tuple(map(from_plain, found)))
+            for (path, slug), (standing, model, found) in value["wished"]
+        },
         of_whole=tuple(map(from_plain, value["of_whole"])),
         files=tuple(FileReport(*file) for file in value["files"]),
         texts=tuple(value["texts"]),
     )
     return Remembered(known, tuple((variable, from_plain(found)) for variable, found in value["needs"]))
+
+
+def _terms(grants: list[str], servers: list[str], offers: list[list[str]], is_drawn: bool) -> Terms:
+    return Terms(tuple(grants), tuple(servers), tuple(Offer(*one) for one in offers), is_drawn)
+
+
+def _standing(kind: str, species: list[str], has_row: bool, row_has_models: bool) -> Standing:
+    return Standing(kind, tuple(species), has_row, row_has_models)

@@ -5,6 +5,7 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,8 +56,6 @@ class RoleFile(NamedTuple):
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    document: Document | None = None
-    """The whole file; None where its bytes are no text."""
     keys: tuple[str, ...] = ()
     """Of the front matter, as they are written."""
     why: str = ""
@@ -76,13 +75,32 @@ class RoleFile(NamedTuple):
         return NONE if self.hinted is None else self.hinted
 
     @property
+    def document(self) -> Document | None:
+        """The whole file, parsed once more: few ask for it. None where its bytes are no text."""
+        return _parsed(Source(self.shown, self.text, self.sha256)) if self.sha256 else None
+
+    @property
+    def asked(self) -> tuple[ScalarNode, ...] | None:
+        """The tools that the file asks for, `org.tools` before `tools`; None where it does not say."""
+        return self.tools if self.hinted is None or self.hinted.tools is None else self.hinted.tools
+
+    @property
+    def wished_models(self) -> tuple[ScalarNode, ...]:
+        """The models that the file wishes for, `org.model` before `model`."""
+        return (self.hinted.model if self.hinted else ()) or self.model
+
+    @property
     def outline(self) -> str:
         """All of the file that matters to what is said of others, and of the org as a whole, as one short word.
 
-        Its words are not part of it: no rule reads them, and none reads its description.
+        Its words are not part of it: no rule reads them, and none reads its description or the names of its keys. Nor
+        are its name and its wishes: see `Part`.
         """
         has_errors = any(one.severity is Severity.ERROR for one in self.found)
-        left_out = self._replace(description="", usage="", body="", sha256="", text="", document=None, found=())
+        left_out = self._replace(
+            name="", description="", usage="", body="", sha256="", text="", found=(), keys=(), tools=None,
+            denied=(), model=(),
+        )  # fmt: skip
         return digest((tuple(left_out), has_errors))
 
     @property
@@ -118,7 +136,8 @@ def keep_found(file: RoleFile, findings: Findings) -> None:
 
 def part_of(file: RoleFile) -> Part:
     """What is kept of a file, so that it can be seen whether another one in its place changes anything else."""
-    return Part(file.sha256, file.outline, file.found)
+    tools, models = digest((file.tools, file.denied)), digest(file.model)
+    return Part(file.sha256, file.outline, file.name, tools, models, file.found)
 
 
 def _role_with_findings(source: Source, slug: str) -> RoleFile:
@@ -152,12 +171,16 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         text=source.text,
         has_front_matter=document.front is not None,
         broken=document.front_is_broken,
-        document=document,
         keys=tuple(name.text for name, _ in front.entries),
         why=why,
         places=_places(body) if hinted is not None and hinted.inputs else (),
         end=0 if body else source.text.count("\n") + 1,
     )
+
+
+@lru_cache(maxsize=16)
+def _parsed(source: Source) -> Document:
+    return parse_document(source, Findings(), tolerance=TOLERANCE)
 
 
 def report_empty(role: RoleFile, findings: Findings) -> None:
