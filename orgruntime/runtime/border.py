@@ -17,10 +17,12 @@ from orgruntime.model.amounts import Amounts
 from orgruntime.model.dialogue import Block, ModelReply, ToolResult, ToolUse
 from orgruntime.model.step import Answer, Ask, AskKind, Bench
 from orgruntime.runtime.calls import Call
+from orgruntime.runtime.duplicates import near_duplicate
 from orgruntime.runtime.gateway import GatewayError
 from orgruntime.runtime.handoffs import refusal, tidy
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.redaction import clean, clipped
+from orgruntime.runtime.services.trial_tool import SPEC as RUN_TRIAL
 from orgruntime.runtime.toolset import DECLINE, STATED, Toolset, out_of_bounds
 from orgruntime.runtime.transcripts import Journal, Line
 
@@ -63,6 +65,8 @@ class Border:
         self._recorded_refusals = 0
         self._next = self._turns = self._uses = self._malformed = self._unfit = 0
         self._served: dict[str, int] = {}
+        self._warned = False
+        """It was told of what is nearly the same as its own; once a step is enough."""
         self.over = ""
         """Why the step came to no end."""
         self.accepted: Accepted | None = None
@@ -96,7 +100,7 @@ class Border:
     def _begin_anew(self) -> None:
         """A desk that was lost asks from the first question on."""
         self._next = self._turns = self._uses = self._malformed = self._unfit = 0
-        self._served = {}
+        self._served, self._warned = {}, False
         self.over, self.accepted, self.spent = "", None, Amounts()
 
     def _count(self, ask: Ask) -> None:
@@ -122,6 +126,7 @@ class Border:
             self.accepted = Accepted(**line["handed"])
         self._malformed += bool(line.get("malformed"))
         self._unfit += bool(line.get("unfit"))
+        self._warned |= bool(line.get("near"))
         if line.get("served"):
             self._served[line["served"]] = self._served.get(line["served"], 0) + 1
         self.over = answer.over
@@ -179,7 +184,7 @@ class Border:
 
     async def _may(self, number: int, ask: Ask, use: ToolUse) -> Replied:
         if use.name in self._tools.handoffs:
-            return self._handoff(ask, use)
+            return await self._handoff(ask, use)
         if use.name not in self._tools.names:
             granted = ", ".join(self._tools.names)
             return await self._refused(use, f"`{use.name[:100]}` is not granted to you; your tools are {granted}")
@@ -192,7 +197,7 @@ class Border:
         self._say(f"running {use.name}")
         return Answer(run=True), {}
 
-    def _handoff(self, ask: Ask, use: ToolUse) -> Replied:
+    async def _handoff(self, ask: Ask, use: ToolUse) -> Replied:
         kind, body = self._tools.handoffs[use.name], tidy(use.input)
         if use.name == DECLINE:
             reason = " ".join(str(body.get("reason") or "no reason given").split())[:1000]
@@ -202,6 +207,10 @@ class Border:
         }
         wrong = refusal(self._lab, self._call, kind, body, files)
         if wrong is None:
+            if kind == STATED.name and files != self._carried:
+                near = await self._nearly_the_same(use, files, str(body["hypothesis"]))
+                if near is not None:
+                    return near
             return _accepted(kind, body, files if kind == STATED.name else {})
         malformed, unfit = self._malformed + wrong.malformed, self._unfit + (not wrong.malformed)
         if malformed > self._bench.limits.nudges or unfit > UNFIT:
@@ -215,11 +224,23 @@ class Border:
         if tool.most is not None and self._served.get(use.name, 0) >= tool.most:
             text = f"{use.name} may be used {tool.most} times in a step, and was"
             return Answer(result=ToolResult(id=use.id, text=text, is_error=True)), {}
+        if use.name == RUN_TRIAL.name and ask.files:
+            near = await self._nearly_the_same(use, {**self._carried, **ask.files})
+            if near is not None:
+                return near
         self._say(f"using {use.name}")
         # A service may be asked again after a death: what it does, it does once for the number of the ask.
         numbered = ask.model_copy(update={"n": number, "files": {**self._carried, **ask.files}})
         result = await tool.serve(self._lab, self._call, numbered)
         return Answer(result=self._fit(use, result)), {"served": use.name}
+
+    async def _nearly_the_same(self, use: ToolUse, files: Mapping[str, str], hypothesis: str = "") -> Replied | None:
+        """A word before the step spends anything, once; that is no fault of it."""
+        if self._warned or not (told := await near_duplicate(self._lab, self._call, files, hypothesis)):
+            return None
+        what = "Not run yet" if use.name == RUN_TRIAL.name else "Not handed off yet"
+        text = f"{what}: {told}. Do it again if yours differs in what matters; else change it, or decline."
+        return Answer(result=ToolResult(id=use.id, text=text, is_error=True)), {"near": True}
 
     async def _remote(self, number: int, use: ToolUse) -> Replied:
         """A tool server's tool may do anything, and once only: begun and not ended is cut off."""

@@ -162,7 +162,7 @@ async def test_code_that_was_measured_comes_back_with_its_verdict_and_can_be_men
 
     at = Thinking(tmp_path, says, thinking_org(budget=SHORT))
     await at.run()
-    assert all("the same code as pq1.0 (" in text for text in told if "Not handed off" in text)
+    assert all("the same code as pq1.0 (" in text for text in told if "Not handed off: " in text)
     assert any("(discard: " in text for text in told)
     with at.bench.ledger() as ledger:
         assert len({proposal.tree for proposal in ledger.proposals()}) == len(ledger.proposals()) > 3
