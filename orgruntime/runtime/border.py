@@ -19,9 +19,9 @@ from orgruntime.model.step import Answer, Ask, AskKind, Bench
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.duplicates import near_duplicate
 from orgruntime.runtime.gateway import GatewayError
-from orgruntime.runtime.handoffs import refusal, tidy
+from orgruntime.runtime.handoffs import keyless, refusal, tidy
 from orgruntime.runtime.lab import Lab
-from orgruntime.runtime.redaction import clean, clipped
+from orgruntime.runtime.redaction import clean, clipped, without_keys
 from orgruntime.runtime.services.trial_tool import SPEC as RUN_TRIAL
 from orgruntime.runtime.toolset import DECLINE, STATED, Toolset, out_of_bounds
 from orgruntime.runtime.transcripts import Journal, Line
@@ -276,7 +276,12 @@ class Border:
         result = ask.result.model_copy(
             update={"text": clipped(clean(ask.result.text), self._bench.limits.result_chars)}
         )
-        await self._journal.add(kind, number, result=_said(result), changes=ask.changes)
+        # What is resumed from this has no key in its files; none could have been handed off.
+        changes = {
+            path: text if text is None else keyless(self._lab, self._call, path, text)
+            for path, text in ask.changes.items()
+        }
+        await self._journal.add(kind, number, result=_said(result), changes=changes)
         self._say("thinking")
         return Answer()
 
@@ -306,9 +311,15 @@ def _other(kind: str) -> str:
 
 
 def _cleaned(reply: ModelReply) -> ModelReply:
-    """Texts without what has the shape of a key. Thinking stays as it came: a server wants it back unchanged."""
+    """Texts and what tools are given without what has the shape of a key, before anything acts on them. Thinking stays
+    as it came: a server wants it back unchanged."""
     return reply.model_copy(update={"content": tuple(_cleaned_block(block) for block in reply.content)})
 
 
 def _cleaned_block(block: Block) -> Block:
-    return {**block, "text": clean(str(block.get("text", "")))} if block.get("type") == "text" else block
+    match block.get("type"):
+        case "text":
+            return {**block, "text": clean(str(block.get("text", "")))}
+        case "tool_use":
+            return {**block, **without_keys({name: block[name] for name in ("name", "input") if name in block})}
+    return block

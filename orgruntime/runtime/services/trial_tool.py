@@ -21,7 +21,7 @@ from orgruntime.model.step import Ask
 from orgruntime.model.trial import Purpose, TrialIdentity
 from orgruntime.runtime.admission import blast, earlier_proposal, frozen_files
 from orgruntime.runtime.board import Order, TrialDropped
-from orgruntime.runtime.handoffs import committed
+from orgruntime.runtime.handoffs import committed, keys_held
 from orgruntime.runtime.ports import Commit, WorkspaceError
 from orgruntime.runtime.redaction import quoted
 from orgruntime.runtime.service import ServiceTool
@@ -97,6 +97,8 @@ async def _commit(lab: Lab, call: Call, ask: Ask) -> Commit | str:
     base = lab.workspace.get(call.base)
     if not ask.files:
         return base
+    if said := keys_held(lab, call, ask.files):
+        return f"The change {said}."
     try:
         commit = committed(lab, call, call.base, ask.files, "a probe")
     except WorkspaceError as error:
