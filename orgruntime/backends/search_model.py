@@ -32,6 +32,7 @@ from orgruntime.backends.search_space import (
     space_of,
     value_at,
 )
+from orgruntime.model.assignments import assignments
 from orgruntime.model.base import digest
 from orgruntime.model.research import RiskClass
 from orgruntime.model.species import nature
@@ -47,7 +48,6 @@ NUDGES = 2000
 Sampler = Callable[[Space, StepRequest], Iterator[Settings]]
 """Candidates without end, best guess first."""
 
-_ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)\s*=\s*(\"[^\"]*\"|'[^']*'|[^,\s]+)\s*\Z")
 _NULL_LINE = re.compile(r"# no change: [0-9a-f]{12}\n?\Z")
 
 
@@ -231,7 +231,7 @@ def _carried_over(request: StepRequest, knobs: Knobs, again: Mapping[str, Value]
 
 def _as_told(request: StepRequest, knobs: Knobs, space: Space, outcome: object) -> StepReply:
     """An idea of the form `NAME = value, …`: these constants, the others as at the base."""
-    wanted = _read_idea(request.idea)
+    wanted = assignments(request.idea)
     if wanted is None:
         return _declined(
             request, "it cannot read prose; write `NAME = value`, or give the idea to a role with a language model"
@@ -265,11 +265,6 @@ def _told_settings(knobs: Knobs, wanted: Mapping[str, str]) -> Settings | str:
             return f"{name} cannot be {text}; {allowed}"
         settings[name] = value
     return settings
-
-
-def _read_idea(idea: str) -> dict[str, str] | None:
-    matches = [_ASSIGNMENT.match(piece.strip()) for piece in idea.strip().rstrip(".").split(",")]
-    return {match[1]: match[2] for match in matches if match} if all(matches) else None
 
 
 def _read_value(knob: Knob, text: str) -> Value | None:

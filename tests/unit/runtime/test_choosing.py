@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from recorded import Recorded, recorded, talking_org
 from orgruntime.ledger.audit import audit
 from orgruntime.model.amounts import Amounts
 from orgruntime.model.appetite import Dial
-from orgruntime.model.ids import IdeaId, InquiryId
+from orgruntime.model.ids import IdeaId, InquiryId, PayloadId
 from orgruntime.model.manifest import Choice, Manifest, ModelSpec
+from orgruntime.model.payload import Payload
 from orgruntime.model.research import VerdictWord
-from orgruntime.runtime.choosing import RESULTS, chosen, retire
+from orgruntime.runtime.calls import Call
+from orgruntime.runtime.choosing import RESULTS, chosen, retire, suits, told_settings
 from orgruntime.runtime.events import EventKind
 from orgruntime.scheduler.choice import FIRST_TRIES
 from orgruntime.testing.lab import RESEARCHER, ROLES
@@ -126,6 +129,48 @@ async def test_a_model_with_nothing_left_is_passed_over_and_the_desks_idle_with_
     retire(lab.lab, lab.call(visit=1), "so is mine")
     assert lab.lab.idle == {"researcher#0", "researcher#1"}
     assert len(lab.heard.texts(EventKind.NOTICE)) == 2
+
+
+PROSE, SETTINGS = "read a second letter back", "LR = 0.02, WIDTH = 24"
+
+
+def arrived(lab: Recorded, visit: int, kind: str = "", text: str = "", idea: str = "", desk: int = 1) -> Call:
+    """At the desk of the tuner, where desks are served in turn."""
+    inbox = Payload(id=PayloadId("q1.0"), type=kind, body={"text": text}, source=RESEARCHER) if kind else None
+    return replace(lab.call(visit=visit), inbox=inbox, text=idea, desk=desk)
+
+
+@pytest.mark.parametrize(
+    "lab", [(Choice.TURNS,), (Choice.SHARES, (0.1, 0.9)), (Choice.RESULTS,)], indirect=True, ids=str
+)
+async def test_prose_goes_to_who_can_read_it(lab: Recorded) -> None:
+    for call in (
+        arrived(lab, 0, idea=PROSE),
+        arrived(lab, 1, kind="idea", text=PROSE),
+        arrived(lab, 2, kind="note", text="A director's question"),
+        arrived(lab, 3, kind="result", text="crashed", idea=PROSE),
+    ):
+        assert await chosen(lab.lab, call) == "large"
+        assert not suits(lab.lab, call, 1) or call.role.choice is not Choice.TURNS
+        assert suits(lab.lab, call, 0)
+
+
+@pytest.mark.parametrize("lab", [(Choice.TURNS,), (Choice.SHARES, (0.1, 0.9))], indirect=True, ids=str)
+async def test_settings_and_results_and_invitations_go_to_everybody(lab: Recorded) -> None:
+    calls = [
+        arrived(lab, 0, idea=SETTINGS),
+        arrived(lab, 1, kind="idea", text=SETTINGS),
+        arrived(lab, 2, kind="result"),
+    ]
+    assert [await chosen(lab.lab, call) for call in [*calls, arrived(lab, 3)]].count("tuner") >= 3
+    assert [told_settings(call) for call in calls] == [SETTINGS, SETTINGS, ""]
+
+
+@pytest.mark.parametrize("lab", [(Choice.SHARES, (0.5, 0.5))], indirect=True)
+async def test_prose_goes_to_a_reader_that_has_given_up_before_it_goes_to_none(lab: Recorded) -> None:
+    lab.lab.retired[RESEARCHER] = {"large"}
+    assert await chosen(lab.lab, arrived(lab, 0, idea=PROSE)) == "large"
+    assert await chosen(lab.lab, arrived(lab, 1)) == "tuner"
 
 
 @pytest.mark.parametrize("lab", [(Choice.RESULTS,)], indirect=True)
