@@ -93,6 +93,8 @@ class ModelReply(Noun):
     """Of the attempt that answered."""
     species: str = ""
     """The model as the server names it."""
+    entry: str = ""
+    """Name of the entry of the manifest that answered: the one that was asked, or one that stood in for it."""
     spent: Amounts = Amounts()
     """Over every attempt at this call."""
     lacks: dict[str, str] = {}

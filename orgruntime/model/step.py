@@ -172,4 +172,6 @@ class StepReply(Noun):
     declined: str = ""
     failed: str = ""
     spent: Amounts = Amounts()
+    answered: tuple[str, ...] = ()
+    """Names of the models that answered, the last one last: those that were asked, or that stood in for them."""
     cpu_s: float = 0.0

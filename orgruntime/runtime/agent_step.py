@@ -314,6 +314,11 @@ def _record(
     )
 
 
+def _answered(lab: Lab, request: StepRequest, reply: StepReply) -> str:
+    """The species whose proposal it is: of the model that said the last word, which may have stood in for another."""
+    return lab.manifest.species_of(reply.answered[-1]).species if reply.answered else request.species
+
+
 def _proposal_id(call: Call) -> ProposalId:
     return ProposalId(f"p{call.address.inquiry}.{call.address.visit}")
 
@@ -337,7 +342,7 @@ async def _proposal(lab: Lab, call: Call, request: StepRequest, reply: StepReply
         idea=call.idea,
         role=call.role.slug,
         desk=call.desk,
-        species=request.species,
+        species=_answered(lab, request, reply),
         base=request.base,
         commit=commit.id,
         tree=commit.tree,

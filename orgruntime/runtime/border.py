@@ -71,6 +71,8 @@ class Border:
         """Why the step came to no end."""
         self.accepted: Accepted | None = None
         self.spent = Amounts()
+        self.answered: tuple[str, ...] = ()
+        """Names of the models that answered, the last one last."""
 
     async def serve(self, ask: Ask) -> Answer:
         """`runtime.ports.Serve`. What it raises is a fault of the run, never of the model."""
@@ -101,7 +103,7 @@ class Border:
         """A desk that was lost asks from the first question on."""
         self._next = self._turns = self._uses = self._malformed = self._unfit = 0
         self._served, self._warned = {}, False
-        self.over, self.accepted, self.spent = "", None, Amounts()
+        self.over, self.accepted, self.spent, self.answered = "", None, Amounts(), ()
 
     def _count(self, ask: Ask) -> None:
         """Limits that hold whatever the answer is."""
@@ -121,6 +123,8 @@ class Border:
         """What later answers depend on, the same for a new answer and a recorded one."""
         if answer.reply is not None:
             self.spent = self.spent + answer.reply.spent
+            if name := answer.reply.entry:
+                self.answered = (*(one for one in self.answered if one != name), name)
         self.spent = self.spent + Amounts(**line.get("spent", {}))
         if line.get("handed") is not None:
             self.accepted = Accepted(**line["handed"])

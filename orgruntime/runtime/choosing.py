@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from orgruntime.ledger.panels import Outcome
 from orgruntime.ledger.transaction import Transaction
-from orgruntime.model.amounts import Amounts
 from orgruntime.model.assignments import assignments
 from orgruntime.model.manifest import Choice, Role
 from orgruntime.model.payload import Payload
@@ -120,7 +119,7 @@ def _kinds(call: Call) -> Sequence[RiskClass | None]:
 
 def _record(lab: Lab, role: Role, name: str, steps: int, outcomes: list[Outcome]) -> Record:
     own = [outcome for outcome in outcomes if outcome.model == name]
-    used = _used(lab, role, name)
+    used = lab.ledger.used_by_choice(role.slug, name)
     # A program without noise has no unit; the scale of the gains then is of no consequence.
     unit = lab.noise.sd or 1.0
     return Record(
@@ -132,11 +131,3 @@ def _record(lab: Lab, role: Role, name: str, steps: int, outcomes: list[Outcome]
         gpu_s=used.gpu_ms / 1000,
         cpu_s=used.cpu_ms / 1000,
     )
-
-
-def _used(lab: Lab, role: Role, name: str) -> Amounts:
-    """Model calls are booked under the model's name or its species, trials under its species."""
-    used = Amounts()
-    for word in {name, lab.manifest.species_of(name).species}:
-        used += lab.ledger.used_by(role.slug, word)
-    return used

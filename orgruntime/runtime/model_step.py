@@ -62,7 +62,7 @@ async def model_step(lab: Lab, call: Call, model: str) -> tuple[Call, StepReques
         call = replace(call, base=request.base, species=request.species)
         reply = await _served(lab, call, request, carried, journal)
         how = "failed" if reply.failed else "declined" if reply.declined else reply.type
-        await journal.add("end", how=how, why=reply.failed or reply.declined)
+        await journal.add("end", how=how, why=reply.failed or reply.declined, answered=list(reply.answered))
         return call, request, reply
     finally:
         lab.thinking.discard(call.address.inquiry)
@@ -130,7 +130,8 @@ async def _served(
     finally:
         await border.close()
     if failed or border.accepted is None:
-        return StepReply(type="", failed=failed or "it ended without a handoff", spent=border.spent)
+        failed = failed or "it ended without a handoff"
+        return StepReply(type="", failed=failed, spent=border.spent, answered=border.answered)
     return _reply(border.accepted, border)
 
 
@@ -151,5 +152,8 @@ async def _at_desk(lab: Lab, request: StepRequest, border: Border) -> str:
 
 def _reply(accepted: Accepted, border: Border) -> StepReply:
     if not accepted.type:
-        return StepReply(type="", declined=str(accepted.body["reason"]), spent=border.spent)
-    return StepReply(type=accepted.type, body=accepted.body, files=accepted.files, spent=border.spent)
+        reason = str(accepted.body["reason"])
+        return StepReply(type="", declined=reason, spent=border.spent, answered=border.answered)
+    return StepReply(
+        type=accepted.type, body=accepted.body, files=accepted.files, spent=border.spent, answered=border.answered
+    )

@@ -201,6 +201,23 @@ async def test_a_gateway_that_gives_up_is_a_failed_decision(tmp_path: Path) -> N
     assert {body["reason"] for body in events(at, "fail-step")} == {"every model of the chain failed"}
 
 
+async def test_a_proposal_is_whose_model_had_the_last_word(tmp_path: Path) -> None:
+    models = (ModelSpec(name="thinker", species="some-model", fallback="spare"), ModelSpec(name="spare", species="s2"))
+
+    def says(model: ModelSpec, call: ModelCall) -> ModelReply:
+        if "inquiry q1," not in brief_of(call):
+            return uses_tool("decline", reason="another has it")
+        reply = sets("LR", 2) if turn(call) == 0 else propose()
+        return reply.model_copy(update={"entry": "thinker" if turn(call) == 0 else "spare"})
+
+    at = Thinking(tmp_path, says, thinking_org(budget=SHORT, models=models))
+    await at.run()
+    with at.bench.ledger() as ledger:
+        assert [one.species for one in ledger.proposals()] == ["s2"]
+    lines, _ = read_lines(tmp_path / "steps" / "q1.0.jsonl")
+    assert lines[-1]["answered"] == ["thinker", "spare"]
+
+
 @pytest.mark.parametrize(
     ("use", "reason"),
     [
