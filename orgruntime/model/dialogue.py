@@ -44,6 +44,8 @@ class ToolResult(Noun):
     """Of the use."""
     text: str
     is_error: bool = False
+    refused: bool = False
+    """The use was not carried out, because it may not be or makes no sense; else it was, or something broke."""
 
 
 class Message(Noun):

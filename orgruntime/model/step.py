@@ -174,4 +174,6 @@ class StepReply(Noun):
     spent: Amounts = Amounts()
     answered: tuple[str, ...] = ()
     """Names of the models that answered, the last one last: those that were asked, or that stood in for them."""
+    refusals: int = 0
+    """Refused uses of tools that are no event of their own yet."""
     cpu_s: float = 0.0

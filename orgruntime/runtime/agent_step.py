@@ -309,9 +309,13 @@ def _record(
     spent = reply.spent if reply is not None else StepReply(type="").spent
     if payload is not None:
         tx.add_payload(payload, address.inquiry)
-    return tx.record_step(
+    fresh = tx.record_step(
         address.inquiry, address.visit, address.role, payload.id if payload else None, kind, words, spent
     )
+    if fresh and reply is not None and reply.refusals:
+        more = f"{reply.refusals} more uses of tools were refused; the transcript has them"
+        tx.refuse_tool(address.inquiry, address.visit, address.role, "", more)
+    return fresh
 
 
 def _answered(lab: Lab, request: StepRequest, reply: StepReply) -> str:

@@ -63,7 +63,7 @@ async def serve(lab: Lab, call: Call, ask: Ask) -> ToolResult:
     rung = _rung(lab, use)
     commit = rung if isinstance(rung, str) else await _commit(lab, call, ask)
     if isinstance(rung, str) or isinstance(commit, str):
-        return ToolResult(id=use.id, text=str(commit), is_error=True)
+        return ToolResult(id=use.id, text=str(commit), is_error=True, refused=True)
     seed = lab.seed_for("probe", call.base)
     order = _at(lab.order(commit, lab.experimenter, Purpose.PROBE, seed, inquiry=call.address.inquiry), rung)
     order = replace(order, sleeve=call.wish or RiskClass.EXPLOIT)

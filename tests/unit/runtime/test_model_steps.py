@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from supervised import Died
 from thinking import Thinking, brief_of, last_result, propose, sets, thinking_org, turn
 
 from orgruntime.ledger.audit import audit
@@ -16,6 +17,7 @@ from orgruntime.model.dialogue import ModelCall, ModelReply
 from orgruntime.model.history import PastResult, PastWord
 from orgruntime.model.manifest import ModelSpec
 from orgruntime.model.research import RiskClass
+from orgruntime.model.step import Ask
 from orgruntime.runtime.gateway import GatewayError
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.transcripts import read_lines
@@ -245,6 +247,45 @@ async def test_what_is_not_granted_is_refused_and_recorded(tmp_path: Path, use: 
     assert reason in told[0]
     assert at.desks.ran == []
     assert reason in events(at, "refuse-tool")[0]["reason"]
+    assert audit(tmp_path / "ledger.db") == []
+
+
+async def test_every_refused_use_is_an_event_or_counted_by_one(tmp_path: Path) -> None:
+    """By the border, by a service, at the handoff; after twenty of a step one event says how many more there were."""
+    ungranted = [uses_tool("WebFetch", url=f"http://x/{n}") for n in range(22)]
+    first = [
+        *[uses_tool("RunTrial")] * 4,
+        uses_tool("Notebook", action="prune", ids=["f1"], reason="mine now"),
+        uses_tool("hand_off_proposal", text="malformed"),
+        *ungranted,
+    ]
+
+    def says(model: ModelSpec, call: ModelCall) -> ModelReply:
+        at = turn(call)
+        if "inquiry q1," in brief_of(call) and at < len(first):
+            return first[at]
+        return uses_tool("decline", reason="that was all")
+
+    at_work = Thinking(tmp_path, says, thinking_org(budget=SHORT, tools=("RunTrial", "Notebook")))
+    died: list[int] = []
+
+    def die_once(ask: Ask) -> None:
+        if ask.n == 40 and not died:
+            died.append(ask.n)
+            raise Died("in the middle of the refusals")
+
+    at_work.desks.before = die_once
+    with pytest.raises(Died):
+        await at_work.run()
+    await at_work.run()
+    found = [body for body in events(at_work, "refuse-tool")]
+    assert [body["tool"] for body in found] == [
+        "RunTrial", "Notebook", "hand_off_proposal", *["WebFetch"] * 17, ""
+    ]  # fmt: skip
+    assert "may be used 3 times" in found[0]["reason"]
+    assert "f1" in found[1]["reason"]
+    assert "lacks the field" in found[2]["reason"]
+    assert found[-1]["reason"].startswith("5 more uses of tools were refused")
     assert audit(tmp_path / "ledger.db") == []
 
 
