@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from orgruntime.backends.constants import Knob, Knobs, Settings, Value, read_knobs
 from orgruntime.backends.search_space import (
     SMALL_SPACE,
     Point,
@@ -39,6 +38,7 @@ from orgruntime.model.base import digest
 from orgruntime.model.research import RiskClass
 from orgruntime.model.species import nature
 from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.runtime.constants import Knob, Knobs, Settings, Value, read_knobs
 
 STARTUP = 8
 """Proposals drawn at random before a model of the space is trusted."""
@@ -93,7 +93,8 @@ def _propose(request: StepRequest, sampler: Sampler) -> StepReply:
     space = space_of(knobs)
     outcome = request.inbox.get("outcome") if request.inbox.get("type") == "result" else None
     again = request.inbox.get("settings")
-    if outcome == "conflicted" and isinstance(again, Mapping) and again:
+    told = assignments(request.idea) is not None
+    if outcome == "conflicted" and isinstance(again, Mapping) and again and not told:
         return _carried_over(request, knobs, again)
     if request.idea.strip():
         return _as_told(request, knobs, space, outcome)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgruntime.backends.constants import Settings, read_knobs
 from orgruntime.backends.search_space import points, position_of, space_of, value_at
 from orgruntime.backends.species import is_key_free, species_for
 from orgruntime.model.step import PastTrial, Scene, StepReply, StepRequest
+from orgruntime.runtime.constants import Settings, read_knobs
 from orgruntime.runtime.ports import StepError
 
 SEARCHERS = ("search/tpe", "search/cmaes", "search/random")
@@ -242,6 +242,13 @@ def test_a_conflict_carries_the_same_settings_to_the_new_base() -> None:
     same = {"type": "result", "outcome": "conflicted", "settings": {"RATE": 0.001}}
     assert "already has these settings" in asked("search/tpe", inbox=same).declined
     assert asked("search/tpe", inbox={"type": "result", "outcome": "conflicted"}).type == "proposal"
+
+
+def test_what_an_idea_asked_for_is_asked_of_the_new_base_alone() -> None:
+    """The other constants are the new base's: those of the old one were no part of the idea."""
+    inbox = {"type": "result", "outcome": "conflicted", "settings": {"RATE": 0.01, "BATCH": 16}}
+    base = space_of(read_knobs({"train.py": PROGRAM})).base
+    assert asked("search/tpe", inbox=inbox, idea="RATE = 0.01").settings == {**base, "RATE": 0.01}
 
 
 def test_after_a_crash_comes_something_else() -> None:
