@@ -105,7 +105,7 @@ class _Trap:
 
 class _OtherRoom:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        from orgruntime.backends import constants
+        from orgruntime.runtime import constants
 
         return (next(value for value in vars(constants).values() if isinstance(value, type)), ("x",))
 
