@@ -1,10 +1,11 @@
 """`orgrun check` of an org of 1,000 roles of 5 KB: cold, warm, and after an edit, against mistune's bare parse.
 
 Run: python benchmarks/check_speed.py [rounds]. The org is generated, in a temporary folder. Every figure is of one
-process from start to end but the last two, which are of one that stays, as `--watch` does. `cold` remembers nothing,
-`warm` has the store of the run before, `edited` has it and one role file whose words changed, `hints` one whose front
-matter changed. `mistune` reads the same files and parses their markdown, nothing else. Rounds are interleaved, so that
-a busy machine slows all alike; CPU seconds are the fair figures.
+process from start to end but the last four, which are of one that stays, as `--watch` does. `cold` remembers nothing,
+`warm` has the store of the run before, `edited` has it and one role file whose words changed, `hints` one that asks for
+another tool, `compiled` one with another `org:`, which others are judged by. `mistune` reads the same files and parses
+their markdown, nothing else. Rounds are interleaved, so that a busy machine slows all alike; CPU seconds are the fair
+figures.
 
 Roles are read one after another: a cold check takes less than half of the bare parse as it is, and half of that is
 imports and the program itself, which other processes could not take over.
@@ -50,10 +51,16 @@ def look():
     print(time.perf_counter() - wall, time.process_time() - cpu)
     gc.enable()
 look()
-for number in range(int(sys.argv[2])):
+def edit(number, old, new):
     role = org / "roles" / f"researcher-{number:04}.md"
-    role.write_text(role.read_text() + f"\\nA word more: {time.time()}.\\n")
+    role.write_text(role.read_text().replace(old, new, 1))
     look()
+for number in range(int(sys.argv[2])):
+    edit(number, "## Part 1", f"A word more: {time.time()}.\\n\\n## Part 1")
+for number in range(int(sys.argv[2])):
+    edit(number, "\\ntools: ", "\\ntools: Bash, ")
+for number in range(int(sys.argv[2])):
+    edit(number, "\\ntools: ", "\\norg: {count: 2}\\ntools: ")
 """
 PROGRAM = """\
 ---
@@ -144,12 +151,20 @@ def main(rounds: int) -> None:
             role.write_text(role.read_text().replace("\ntools: ", "\ntools: Bash, ", 1))
             return measured(check, env)
 
+        def compiled() -> tuple[float, float]:
+            role = org / "roles" / "researcher-0997.md"
+            front, _, words = role.read_text().partition("\n---\n")
+            kept = [line for line in front.split("\n") if not line.startswith("org:")]
+            role.write_text("\n".join([*kept, f"org: {{count: {2 + time.time_ns() % 1000}}}", "---", words]))
+            return measured(check, env)
+
         lanes: dict[str, Callable[[], tuple[float, float]]] = {
             "mistune": lambda: measured([sys.executable, "-c", BARE, str(org)], env),
             "cold": lambda: measured([*check, "--no-cache"], env),
             "warm": lambda: measured(check, env),
             "edited": edited,
             "hints": hinted,
+            "compiled": compiled,
         }
         for lane in lanes.values():
             lane()
@@ -160,13 +175,15 @@ def main(rounds: int) -> None:
         staying = [sys.executable, "-c", STAYING, str(org), str(rounds)]
         lines = subprocess.run(staying, env=env, check=True, capture_output=True, text=True).stdout.splitlines()
         first, *rest = [(float(wall), float(cpu)) for wall, cpu in (line.split() for line in lines)]
-        times |= {"staying: first": [first], "staying: after an edit": rest}
+        times["staying: first"] = [first]
+        for at, name in enumerate(("an edit", "hints", "another `org:`")):
+            times[f"staying: after {name}"] = rest[at * rounds : (at + 1) * rounds]
     floor = statistics.median(cpu for _, cpu in times["mistune"])
     print(f"{ROLES} roles of {SIZE} bytes, {rounds} rounds, {os.cpu_count()} cores")
     for name, pairs in times.items():
         wall, cpu = (statistics.median(part) for part in zip(*pairs, strict=True))
         least = min(cpu for _, cpu in pairs)
-        print(f"{name:24} wall {wall:.3f} s, CPU {cpu:.3f} s (least {least:.3f}), {cpu / floor:.2f} × mistune")
+        print(f"{name:30} wall {wall:.3f} s, CPU {cpu:.3f} s (least {least:.3f}), {cpu / floor:.2f} × mistune")
 
 
 if __name__ == "__main__":

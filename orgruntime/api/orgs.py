@@ -9,8 +9,8 @@ from pathlib import Path
 
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.compiler import Compilation, compile_org
+from orgruntime.compiler.model_names import KEY_FREE as KNOWN_SPECIES
 from orgruntime.compiler.overrides import budget_entry, panel_entry
-from orgruntime.compiler.species import KEY_FREE as KNOWN_SPECIES
 from orgruntime.diagnostics.diagnostic import Severity
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.render import full

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from orgruntime.compiler.filereport import FileReport, Part
+from orgruntime.compiler.filereport import FileReport, Offer, Part, Standing, Terms, Wished
 from orgruntime.compiler.recheck import Known, noting, recheck
 from orgruntime.diagnostics.diagnostic import Diagnostic
 from orgruntime.diagnostics.stored import from_plain
@@ -102,6 +102,8 @@ def _plain(one: Remembered) -> dict[str, Any]:
         "answers": list(known.answers.items()),
         "parts": list(known.parts.items()),
         "kept": sorted(known.kept),
+        "terms": known.terms,
+        "wished": list(known.wished.items()),
         "of_whole": known.of_whole,
         "files": known.files,
         "texts": known.texts,
@@ -113,12 +115,25 @@ def _remembered(value: Any) -> Remembered:
     known = Known(
         answers={tuple(question): answer for question, answer in value["answers"]},
         parts={
-            tuple(question): Part(sha256, outline, tuple(map(from_plain, found)))
-            for question, (sha256, outline, found) in value["parts"]
+            tuple(question): Part(sha256, outline, name, tools, models, tuple(map(from_plain, found)))
+            for question, (sha256, outline, name, tools, models, found) in value["parts"]
         },
         kept=frozenset((path, slug) for path, slug in value["kept"]),
+        terms=None if value["terms"] is None else _terms(*value["terms"]),
+        wished={
+            (path, slug): Wished(_standing(*standing), model, tuple(map(from_plain, found)))
+            for (path, slug), (standing, model, found) in value["wished"]
+        },
         of_whole=tuple(map(from_plain, value["of_whole"])),
         files=tuple(FileReport(*file) for file in value["files"]),
         texts=tuple(value["texts"]),
     )
     return Remembered(known, tuple((variable, from_plain(found)) for variable, found in value["needs"]))
+
+
+def _terms(grants: list[str], servers: list[str], offers: list[list[str]], is_drawn: bool) -> Terms:
+    return Terms(tuple(grants), tuple(servers), tuple(Offer(*one) for one in offers), is_drawn)
+
+
+def _standing(kind: str, species: list[str], has_row: bool, row_has_models: bool) -> Standing:
+    return Standing(kind, tuple(species), has_row, row_has_models)

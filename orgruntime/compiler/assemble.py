@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
-from orgruntime.compiler.authority import asked, given, granted_to, held_back
+from orgruntime.compiler.authority import given, granted_to, held_back
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.inputs import defaults, filled, read_value
 from orgruntime.compiler.library import RoleRef
@@ -111,7 +111,7 @@ def _tools(named: Named, kind: RoleKind, file: RoleFile, program: Program) -> tu
     """What the row gives an agent; else what the file asks for and the program grants. What it denies itself is held
     back."""
     row = named.row.hints.tools if named.row and kind is RoleKind.AGENT else None
-    tools = granted_to(kind, asked(file), program.tools) if row is None else given(row)
+    tools = granted_to(kind, file.asked, program.tools) if row is None else given(row)
     return held_back(tools, file.denied)
 
 

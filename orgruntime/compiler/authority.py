@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from orgruntime.compiler.dialects import canonical_tool, grant_for
+from orgruntime.compiler.dialects import called_here, canonical_tool, grant_for
 from orgruntime.compiler.fields import Fields
-from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.model.manifest import RoleKind
-from orgruntime.model.tools import ABLATE, BUILT_IN, SERVER_PREFIX, plain_name, server_of
+from orgruntime.model.tools import ABLATE, SERVER_PREFIX, plain_name, server_of
 from orgruntime.orgfile.tree import ScalarNode
 
 DEFAULT_TOOLS = ("Read", "Grep", "Edit", "Ledger")
@@ -22,18 +21,6 @@ def bind_tools(parent: Fields) -> tuple[str, ...]:
     """The org's set: what every role gets, and the most that a role can get. By the names that tools have here."""
     nodes = parent.words("tools", comma_string=True)
     return DEFAULT_TOOLS if nodes is None else tuple(dict.fromkeys(called_here(node.text.strip()) for node in nodes))
-
-
-def called_here(tool: str) -> str:
-    """A grant by its name here where another program's was written: `Bash(git log)` for `shell(git log)`."""
-    name = plain_name(tool)
-    known = canonical_tool(name)
-    return tool.replace(name, known, 1) if known in BUILT_IN else tool
-
-
-def asked(file: RoleFile) -> tuple[ScalarNode, ...] | None:
-    """The tools that a role file asks for, `org.tools` before `tools`; None where it does not say."""
-    return file.tools if file.hints.tools is None else file.hints.tools
 
 
 def given(row: tuple[ScalarNode, ...]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from orgruntime.compiler.seal import manifest_of
 from orgruntime.compiler.sections import Parts, part_sections
 from orgruntime.compiler.tables import RoleRow, read_payloads, read_roles
 from orgruntime.compiler.text_rules import judge_text
+from orgruntime.compiler.wishes import judge_grants, keep_wished
 from orgruntime.compiler.workflow import Edge, Workflow, read_workflow
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.nearest import nearest
@@ -158,6 +159,8 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
 def _manifest(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Manifest | None:
     facts = _facts(org, document, program, draft, findings)
     judge(facts, findings)
+    judge_grants(facts.granted_tools, findings)
+    keep_wished(facts.standings(), facts.terms, findings)
     return None if findings.has_errors else manifest_of(facts)
 
 

@@ -14,7 +14,8 @@ from orgruntime.model.manifest import Manifest
 from orgruntime.orgfile.document import Document
 
 BEGIN, END = "<!-- orgrun:graph -->", "<!-- /orgrun:graph -->"
-_MARKER = pattern(r"^ {0,3}<!--[ \t]*(?P<end>/?)orgrun:graph[ \t]*-->[ \t]*$", re.MULTILINE)
+_WORD = "orgrun:graph"
+_MARKER = pattern(rf"^ {{0,3}}<!--[ \t]*(?P<end>/?){_WORD}[ \t]*-->[ \t]*$", re.MULTILINE)
 
 
 class Diagram(NamedTuple):
@@ -38,6 +39,11 @@ def find_diagram(document: Document) -> Diagram | None:
         elif begin is not None:
             return Diagram(begin.start(), mark.end(), text[begin.start() : mark.end()])
     return Diagram(begin.start(), None) if begin else None
+
+
+def may_be_drawn(document: Document) -> bool:
+    """False where `find_diagram` surely finds none, at the time of one search."""
+    return _WORD in document.source.text
 
 
 def drawn(manifest: Manifest) -> str:

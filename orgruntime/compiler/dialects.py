@@ -7,6 +7,8 @@ Agent Skills and Paperclip. Invariant: a name that is not in a table here is nob
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.model.tools import BUILT_IN, SERVER_PREFIX, plain_name, server_of
@@ -124,6 +126,13 @@ def canonical_tool(name: str) -> str:
     return _CANONICAL.get(name.casefold(), name)
 
 
+def called_here(tool: str) -> str:
+    """A grant by its name here where another program's was written: `Bash(git log)` for `shell(git log)`."""
+    name = plain_name(tool)
+    known = canonical_tool(name)
+    return tool.replace(name, known, 1) if known in BUILT_IN else tool
+
+
 def is_known(tool: str) -> bool:
     """Whether some program known here has a tool of this name, or it says which server has it."""
     name = plain_name(tool)
@@ -136,12 +145,18 @@ def grant_for(asked: str, grants: tuple[str, ...]) -> str | None:
     A narrower request stays narrow: `Bash(git *)` of a granted `Bash` is `Bash(git *)`. A narrower grant is no grant
     of the whole. Copilot's `papers/search` is `mcp__papers__search`.
     """
-    by_name = {canonical_tool(grant): grant for grant in grants}
+    by_name = _by_name(grants)
     if (whole := by_name.get(canonical_tool(asked))) is not None:
         return whole
     narrow = _PATTERN.fullmatch(asked)
     wide = by_name.get(canonical_tool(narrow["tool"].strip())) if narrow else None
     return f"{wide}({narrow['pattern']})" if narrow and wide else _of_server(asked, grants)
+
+
+@lru_cache(maxsize=64)
+def _by_name(grants: tuple[str, ...]) -> Mapping[str, str]:
+    """Most roles of an org ask the same set of grants."""
+    return {canonical_tool(grant): grant for grant in grants}
 
 
 def _of_server(asked: str, grants: tuple[str, ...]) -> str | None:

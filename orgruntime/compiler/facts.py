@@ -14,6 +14,8 @@ from pathlib import Path
 from orgruntime.compiler.assemble import Named, settled
 from orgruntime.compiler.command import COMMANDS
 from orgruntime.compiler.declared import Declared
+from orgruntime.compiler.diagram import may_be_drawn
+from orgruntime.compiler.filereport import Offer, Standing, Terms
 from orgruntime.compiler.graph import entries
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
@@ -21,7 +23,6 @@ from orgruntime.compiler.payloads import is_sound, known_payloads, slips, undecl
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
-from orgruntime.compiler.species import species_behind
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import locate
 from orgruntime.diagnostics.span import Span
@@ -29,7 +30,7 @@ from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
-from orgruntime.model.species import by_name, chain, is_language_model
+from orgruntime.model.species import by_name, chain, is_language_model, reference_to
 from orgruntime.orgfile import disk
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
@@ -213,9 +214,17 @@ class Facts:
             if role.kind is RoleKind.AGENT:
                 yield named, role, self.files[named.ref.slug]
 
-    def served(self, name: str) -> str:
-        """The species behind a name by which a role is served."""
-        return species_behind(name, self.program.models)
+    def standings(self) -> Iterator[tuple[RoleFile, Standing]]:
+        """The files of the roles that the program names, with what their wishes are judged by."""
+        for named in self.named:
+            role, row = self.by_slug[named.ref.slug], named.row
+            has_models = row is not None and bool(row.panel.names)
+            yield self.files[named.ref.slug], Standing(role.kind, role.species, row is not None, has_models)
+
+    @property
+    def terms(self) -> Terms:
+        offers = tuple(Offer(one.name, one.species, reference_to(one)) for one in self.program.models)
+        return Terms(self.program.tools, self.declared_servers, offers, may_be_drawn(self.document))
 
     @cached_property
     def root(self) -> Path | None:

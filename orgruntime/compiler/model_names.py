@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from orgruntime.model.manifest import ModelSpec
+KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
+"""Species that cost nothing, so that a role gets them without a grant."""
 
 CURRENT = {
     "opus": "claude-opus-5-5",
@@ -67,11 +67,23 @@ def vendor(name: str) -> str | None:
     return next((who for who, pattern in _VENDORS if re.match(rf"(?:\S*[/:])?(?:{pattern})", words)), None)
 
 
-def grant_for_model(wish: str, models: tuple[ModelSpec, ...]) -> ModelSpec | None:
+class Entry(Protocol):
+    """An entry of `models:`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def species(self) -> str: ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def grant_for_model(wish: str, models: tuple[E, ...]) -> E | None:
     """The entry of `models:` that grants what a file wishes for: by its name, its species, the model that the wish
     means today, or a model of that family."""
     text, now, kin = wish.strip(), current(wish), family(wish)
-    ways: tuple[Callable[[ModelSpec], bool], ...] = (
+    ways: tuple[Callable[[E], bool], ...] = (
         lambda model: model.name.casefold() == text.casefold(),
         lambda model: model.species.casefold() == text.casefold(),
         lambda model: now is not None and model.species == now,

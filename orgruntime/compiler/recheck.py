@@ -1,9 +1,10 @@
 """What was found in an org the last time, and what of it still holds: the org is compiled again only where it may not.
 
 A compilation is a function of what it asks of the disk, of the files that it reads whole, and of the outlines of role
-files; what is found in the words of one role file is a function of that file. `Notes` are taken of all of it while an
-org is compiled. Knows no rule. Invariant: where `recheck` answers, a compilation of now would find exactly the same;
-where it cannot know that, it gives None.
+files; what is found in the words of one role file is a function of that file, and what is said of its wishes for tools
+and models is one of that file, of its role's `Standing` and of the program's `Terms`. `Notes` are taken of all of it
+while an org is compiled. Knows no rule. Invariant: where `recheck` answers, a compilation of now would find exactly the
+same; where it cannot know that, it gives None.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from orgruntime.compiler.filereport import FileReport, Part
+from orgruntime.compiler.filereport import FileReport, Part, Terms, Wished
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, in_order
 from orgruntime.orgfile import disk
 from orgruntime.orgfile.disk import Question
@@ -21,6 +22,7 @@ from orgruntime.orgfile.source import Reader
 
 if TYPE_CHECKING:
     from orgruntime.compiler.compile import Compilation
+    from orgruntime.compiler.rolefile import RoleFile
 
 
 class Known(NamedTuple):
@@ -31,6 +33,10 @@ class Known(NamedTuple):
     parts: Mapping[Question, Part]
     kept: frozenset[tuple[str, str]]
     """Path and slug of the role files whose own findings are told."""
+    terms: Terms | None
+    """None where no wish is judged: the program cannot be bound, or there is none."""
+    wished: Mapping[tuple[str, str], Wished]
+    """By path and slug of the files of roles that have work."""
     of_whole: tuple[Diagnostic, ...]
     files: tuple[FileReport, ...]
     texts: tuple[str, ...]
@@ -51,7 +57,8 @@ def noting(make: Callable[[], Compilation]) -> tuple[Compilation, Known | None]:
     with disk.noting(notes):
         made = make()
     known = Known(
-        notes.answers, notes.parts, frozenset(notes.kept), made.of_whole, made.files, tuple(made.texts),
+        notes.answers, notes.parts, frozenset(notes.kept), notes.terms, notes.wished, made.of_whole, made.files,
+        tuple(made.texts),
     )  # fmt: skip
     return made, None if notes.torn else known
 
@@ -66,15 +73,45 @@ def recheck(known: Known, read: Reader) -> tuple[Found, Known] | None:
     for question, answer in known.answers.items():
         if not disk.is_asked_here(question) and _read_again(question, read, texts) != answer:
             return None
-    changed: dict[Question, Part] = {}
-    for question, part in known.parts.items():
-        held = _part_again(question, part, read, texts)
-        if held.outline != part.outline:
-            return None
-        if held is not part:
-            changed[question] = held
-    now = known._replace(parts={**known.parts, **changed}) if changed else known
+    now = _with_parts_of_now(known, read, texts)
+    if now is None:
+        return None
     return Found(_findings(now), known.files, {name: texts[name] for name in known.texts}), now
+
+
+def _with_parts_of_now(known: Known, read: Reader, texts: dict[str, str]) -> Known | None:
+    """None where a role file is another one for others, or for the org as a whole."""
+    parts: dict[Question, Part] = {}
+    wished: dict[tuple[str, str], Wished] = {}
+    for question, part in known.parts.items():
+        file = _changed(question, part, read, texts)
+        if file is None:
+            continue
+        # Imported late: most of the time no file has changed.
+        from orgruntime.compiler.rolefile import part_of  # noqa: PLC0415  # see above
+        from orgruntime.compiler.wishes import judge_wishes  # noqa: PLC0415  # see above
+
+        parts[question] = held = part_of(file)
+        if _is_seen(part, held, known.terms):
+            return None
+        own = (file.shown, file.slug)
+        if known.terms is not None and own in known.wished:
+            wished[own] = judge_wishes(file, known.wished[own].standing, known.terms)
+            if wished[own].model != known.wished[own].model:
+                return None
+    if not parts:
+        return known
+    return known._replace(parts={**known.parts, **parts}, wished={**known.wished, **wished})
+
+
+def _is_seen(before: Part, now: Part, terms: Terms | None) -> bool:
+    """Whether a file is another one for others too."""
+    if before.outline != now.outline:
+        return True
+    if terms is None:
+        # In a folder of role files something is said of old models.
+        return before.models != now.models
+    return (bool(terms.servers) and before.tools != now.tools) or (terms.is_drawn and before.name != now.name)
 
 
 def _findings(known: Known) -> tuple[Diagnostic, ...]:
@@ -82,6 +119,8 @@ def _findings(known: Known) -> tuple[Diagnostic, ...]:
     for (_, _, shown, slug), part in known.parts.items():
         if part.found and (shown, slug) in known.kept:
             every.update(dict.fromkeys(part.found))
+    for wished in known.wished.values():
+        every.update(dict.fromkeys(wished.found))
     return in_order(every)
 
 
@@ -93,19 +132,19 @@ def _read_again(question: Question, read: Reader, texts: dict[str, str]) -> str:
     return disk.digest(disk.of_reading(source, own))
 
 
-def _part_again(question: Question, part: Part, read: Reader, texts: dict[str, str]) -> Part:
-    """The same part where the file holds the same bytes. What follows from those is known, decoding included."""
+def _changed(question: Question, part: Part, read: Reader, texts: dict[str, str]) -> RoleFile | None:
+    """None where the file holds the same bytes. What follows from those is known, decoding included."""
     _, path, shown, slug = question
     own = Findings()
     source = read(Path(path), shown, own)
     texts[shown] = source.text if source else ""
     if source is not None and source.sha256 and source.sha256 == part.sha256:
-        return part
-    from orgruntime.compiler.rolefile import part_of, role_in  # noqa: PLC0415  # most files have not changed
+        return None
+    from orgruntime.compiler.rolefile import role_in  # noqa: PLC0415  # most files have not changed
 
     # A memory of files keeps those that are asked for together: this one file is not all there is.
     with asking(None):
-        return part_of(role_in(source, shown, slug, own))
+        return role_in(source, shown, slug, own)
 
 
 class _Notes:
@@ -115,11 +154,17 @@ class _Notes:
         self.answers: dict[Question, str] = {}
         self.parts: dict[Question, Part] = {}
         self.kept: dict[tuple[str, str], None] = {}
+        self.terms: Terms | None = None
+        self.wished: dict[tuple[str, str], Wished] = {}
         self.torn = False
 
     def __call__(self, question: Question, answer: object) -> None:
         if question[0] == "kept":
             self.kept[question[1], question[2]] = None
+        elif isinstance(answer, Terms):
+            self.terms = answer
+        elif isinstance(answer, Wished):
+            self.wished[question[1], question[2]] = answer
         elif question[0] == "role":
             assert isinstance(answer, Part), question
             self.torn |= self.parts.setdefault(question, answer) != answer

@@ -76,13 +76,27 @@ class RoleFile(NamedTuple):
         return NONE if self.hinted is None else self.hinted
 
     @property
+    def asked(self) -> tuple[ScalarNode, ...] | None:
+        """The tools that the file asks for, `org.tools` before `tools`; None where it does not say."""
+        return self.tools if self.hinted is None or self.hinted.tools is None else self.hinted.tools
+
+    @property
+    def wished_models(self) -> tuple[ScalarNode, ...]:
+        """The models that the file wishes for, `org.model` before `model`."""
+        return (self.hinted.model if self.hinted else ()) or self.model
+
+    @property
     def outline(self) -> str:
         """All of the file that matters to what is said of others, and of the org as a whole, as one short word.
 
-        Its words are not part of it: no rule reads them, and none reads its description.
+        Its words are not part of it: no rule reads them, and none reads its description or the names of its keys. Nor
+        are its name and its wishes: see `Part`.
         """
         has_errors = any(one.severity is Severity.ERROR for one in self.found)
-        left_out = self._replace(description="", usage="", body="", sha256="", text="", document=None, found=())
+        left_out = self._replace(
+            name="", description="", usage="", body="", sha256="", text="", document=None, found=(), keys=(),
+            tools=None, denied=(), model=(),
+        )  # fmt: skip
         return digest((tuple(left_out), has_errors))
 
     @property
@@ -118,7 +132,8 @@ def keep_found(file: RoleFile, findings: Findings) -> None:
 
 def part_of(file: RoleFile) -> Part:
     """What is kept of a file, so that it can be seen whether another one in its place changes anything else."""
-    return Part(file.sha256, file.outline, file.found)
+    tools, models = digest((file.tools, file.denied)), digest(file.model)
+    return Part(file.sha256, file.outline, file.name, tools, models, file.found)
 
 
 def _role_with_findings(source: Source, slug: str) -> RoleFile:

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import MODEL, PRICE
-from orgruntime.compiler.model_names import grant_for_model
 from orgruntime.compiler.panel import Panel
 from orgruntime.compiler.reach import read_address, read_variable
 from orgruntime.compiler.rolefile import RoleFile
+from orgruntime.compiler.wishes import granted_model
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance, nearest
 from orgruntime.model.manifest import Effort, ModelSpec, Price
@@ -22,7 +22,6 @@ from orgruntime.model.species import FAMILIES as PREFIXES
 from orgruntime.model.species import reference_to
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
-KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
 FAMILIES = tuple(prefix.removesuffix("/") for prefix in PREFIXES)
 _MOST_NEAR = 50
 """Entries that a name of a cell is compared with."""
@@ -88,19 +87,10 @@ def granted_wishes(file: RoleFile, models: tuple[ModelSpec, ...]) -> Panel:
     """
     asked = file.hints.panel
     if asked.names:
-        granted = tuple(found for node in asked.names if (found := _granted(node, models)) is not None)
+        granted = tuple(found for node in asked.names if (found := granted_model(node, models)) is not None)
         return asked._replace(names=granted) if len(granted) == len(asked.names) else Panel(granted)
-    first = (_granted(node, models) for node in file.model)
+    first = (granted_model(node, models) for node in file.model)
     return Panel(tuple(node for node in first if node is not None)[:1])
-
-
-def _granted(wish: ScalarNode, models: tuple[ModelSpec, ...]) -> ScalarNode | None:
-    """A model that is wished for and granted, by its name in the program."""
-    text = wish.text.strip()
-    if text in KEY_FREE:
-        return wish
-    found = grant_for_model(text, models)
-    return ScalarNode(wish.span, found.name) if found else None
 
 
 def resolve(cell: Iterable[ScalarNode], models: tuple[ModelSpec, ...], findings: Findings) -> tuple[str, ...]:

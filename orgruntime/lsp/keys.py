@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from orgruntime.compiler import keys as table
 from orgruntime.compiler.authority import DEFAULT_TOOLS
 from orgruntime.compiler.hint_keys import HINTS as HINT_TABLE
-from orgruntime.compiler.species import KEY_FREE
+from orgruntime.compiler.model_names import KEY_FREE
 from orgruntime.model.appetite import PRESETS
 from orgruntime.model.claude import CURRENT, price_of
 from orgruntime.model.manifest import Direction, Memory, RoleKind

@@ -48,7 +48,7 @@ def _of_models(manifest: Manifest, role: Role) -> Iterator[Key]:
 
 
 def _of_servers(manifest: Manifest, role: Role) -> Iterator[Key]:
-    granted = {server_of(tool) for tool in role.tools}
+    granted = {server_of(tool) for tool in role.tools} if manifest.servers else ()
     for server in manifest.servers:
         if server.name in granted and server.key_env is not None:
             yield Key(role.slug, f"{SERVER_PREFIX}{server.name}", server.key_env)

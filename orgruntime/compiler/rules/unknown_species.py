@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orgruntime.compiler.facts import Facts
-from orgruntime.compiler.species import FAMILIES, KEY_FREE
+from orgruntime.compiler.model_names import KEY_FREE
+from orgruntime.compiler.species import FAMILIES
 from orgruntime.diagnostics.codes import UNKNOWN_SPECIES
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean, nearest

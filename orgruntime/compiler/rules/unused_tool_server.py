@@ -11,7 +11,7 @@ CODE = UNUSED_TOOL_SERVER
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    if not facts.whole:
+    if not facts.whole or not facts.program.servers:
         return
     granted = {server_of(tool) for tool in facts.program.tools}
     used = {server_of(tool) for tools in {role.tools for role in facts.roles} for tool in tools}

@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgruntime.compiler import compile_org
-from orgruntime.compiler.authority import called_here, held_back
-from orgruntime.compiler.dialects import FOREIGN, KNOWN_TOOLS, READ, TOLERANCE, canonical_tool, grant_for
+from orgruntime.compiler.authority import held_back
+from orgruntime.compiler.dialects import (
+    FOREIGN,
+    KNOWN_TOOLS,
+    READ,
+    TOLERANCE,
+    called_here,
+    canonical_tool,
+    grant_for,
+)
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.tools import BUILT_IN, plain_name
 from orgruntime.orgfile.tree import ScalarNode

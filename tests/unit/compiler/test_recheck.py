@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from orgruntime.api.rechecking import Remembered, as_bytes, from_bytes, remember
 from orgruntime.cli.findings import said
 from orgruntime.compiler import compile_org
 from orgruntime.compiler import rules as org_rules
+from orgruntime.compiler.diagram import drawn, may_be_drawn
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.diagnostic import Findings
 
@@ -29,7 +31,18 @@ TEXTS = (
 KEYS = (
     "tools: [Read, Bash]\n", "tols: x\n", "model: opus\n", "description: x\n", "name: Other\n", "color: red\n",
     "org: {kind: human}\n", "org: {kind: verifier, was: [old]}\n", "org: {inputs: {topic: x}}\n", "name: [\n",
+    "org: {tools: [Read, Nope]}\n", "disallowedTools: Grep\n",
     "org: {produces: [idea], hands_off_to: [trainer]}\n", "org: {count: 2000}\n", "org: {model: claude-opus-5-5}\n",
+)  # fmt: skip
+
+WISHES = (
+    "Read", "Bash", "Bash, Grep", "Bash(git *)", "execute", "bash", "Nope", "Raed", "mcp__papers__search",
+    "papers/search", "mcp__other", "*", "", "[]", "[Read, Bash]", "{bash: false, read: true}", "Ablate",
+    "AskHuman, Ledger", "[", "mcp__papers",
+)  # fmt: skip
+WISHED_MODELS = (
+    "opus", "sonnet", "claude-opus-5-5", "claude-opus-4-1-20250805", "search/tpe", "gpt-5", "own", "[gpt-4, opus]",
+    "[gpt-4, opus, own]", "", "inherit", "default", "nobody", "search/tp", "gpt-4", "[",
 )  # fmt: skip
 
 
@@ -74,6 +87,18 @@ def in_front(org: Path, rng: random.Random) -> None:
     file.write_bytes(b"\n".join(lines))
 
 
+def in_wishes(org: Path, rng: random.Random) -> None:
+    """The tools or models that a file asks for, or what it denies itself, are others."""
+    file = a_file(org, rng)
+    lines = file.read_bytes().split(b"\n")
+    keys = [at for at, line in enumerate(lines[:6]) if line.startswith((b"tools:", b"disallowedTools:", b"model:"))]
+    at = rng.choice(keys) if keys else 2
+    key = lines[at].partition(b":")[0] if keys else rng.choice([b"tools", b"disallowedTools", b"model"])
+    words = WISHED_MODELS if key == b"model" else WISHES
+    lines[at : at + bool(keys)] = [key + b": " + rng.choice(words).encode()]
+    file.write_bytes(b"\n".join(lines))
+
+
 def to_nothing(org: Path, rng: random.Random) -> None:
     a_file(org, rng).write_bytes(rng.choice([b"", b"---\nname: X\n---\n", b"\xff\xfe", b"no front matter\n", b"---\n"]))
 
@@ -98,7 +123,7 @@ def of_names(org: Path, rng: random.Random) -> None:
 
 
 EDITS: tuple[Callable[[Path, random.Random], None], ...] = (
-    in_words, in_words, in_words, in_the_middle, in_front, to_nothing, of_names,
+    in_words, in_words, in_words, in_wishes, in_wishes, in_the_middle, in_front, to_nothing, of_names,
 )  # fmt: skip
 
 
@@ -132,10 +157,40 @@ def told(checked: Checked) -> str:
     return said(checked, "json") + said(checked, "full")
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_any_edits_are_seen_as_without_a_memory(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+MODELS = """\
+models: {default: claude-sonnet-5-5, opus: claude-opus-5-5, own: {model: gpt-5, base_url: 'http://localhost:1'}}
+"""
+SERVERS = """\
+mcp_servers: {papers: {url: 'https://papers.example/mcp', key_env: PAPERS_KEY}}
+tools: [Read, Grep, Ablate, mcp__papers]
+"""
+
+
+def as_(kind: str, org: Path) -> Path:
+    """`bare`: it grants nothing. `serving`: it grants models. `drawn`: also, it has a diagram. `full`: also, a server
+    all of whose tools it grants; one role can use them, by asking."""
+    program, two = org / "program.md", org / "roles" / "two.md"
+    if kind == "bare":
+        return org
+    more = MODELS + SERVERS * (kind == "full")
+    program.write_text(program.read_text().replace("\nrisk: ", f"\n{more}risk: "))
+    two.write_text(two.read_text().replace("name: Two\n", "name: Two\ntools: Read\n"))
+    if kind == "drawn":
+        manifest = compile_org(org, seal=False).manifest
+        assert manifest
+        program.write_text(f"{program.read_text()}\n{drawn(manifest)}\n")
+    return org
+
+
+KINDS = ("bare", "serving", "drawn", "full")
+
+
+@pytest.mark.parametrize(("seed", "kind"), list(enumerate(KINDS)))
+def test_any_edits_are_seen_as_without_a_memory(
+    tmp_path: Path, seed: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    rng, org, memory = random.Random(seed), an_org(tmp_path), Kept()
+    rng, org, memory = random.Random(seed), as_(kind, an_org(tmp_path)), Kept()
     original = tmp_path / "original"
     shutil.copytree(org, original)
     paths = [Path("org"), Path("org/roles")]
@@ -145,7 +200,7 @@ def test_any_edits_are_seen_as_without_a_memory(tmp_path: Path, seed: int, monke
             shutil.copytree(original, org)
         else:
             rng.choice(EDITS)(org, rng)
-        environ = {"ANTHROPIC_API_KEY": "x"} if rng.random() < 0.5 else {}
+        environ = {name: "x" for name in ("ANTHROPIC_API_KEY", "PAPERS_KEY") if rng.random() < 0.5}
         with remembering(memory):
             again = check_paths(paths, environ=environ)
         plain = check_paths(paths, environ=environ)
@@ -187,6 +242,43 @@ def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monke
         "---\nname: Two\ntools: [Read]\norg: {inputs: {topic: x}}\n---\n\n{{topic}}\n"
     )
     assert look() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_wishes_are_judged_without_the_rest_of_the_org(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, org, memory, compiled = random.Random(7), as_(kind, an_org(tmp_path)), Kept(), []
+
+    def judge(facts: Facts, findings: Findings) -> None:
+        compiled.append(facts)
+        org_rules.judge(facts, findings)
+
+    def look(file: str, front: str) -> int:
+        """How often the org is compiled."""
+        (org / "roles" / file).write_text(f"---\n{front}---\n\nYou look.\n")
+        compiled.clear()
+        with remembering(memory), monkeypatch.context() as patched:
+            patched.setattr("orgruntime.compiler.compile.judge", judge)
+            again = check_paths([Path("org")], environ={})
+        assert again == check_paths([Path("org")], environ={}), front
+        told_of.update(found.code for found in again.diagnostics)
+        return len(compiled)
+
+    told_of: set[str] = set()
+    # Where a file has a fault of YAML, and after that, another outline is seen.
+    tools, models = (tuple(one for one in words if one != "[") for words in (WISHES, WISHED_MODELS))
+    look("one.md", "name: One\n")
+    often = sum(look("one.md", f"name: One\ntools: {text}\n") for text in rng.sample(tools, len(tools)))
+    assert often <= 1 or kind == "full"
+    look("two.md", "name: Two\n")
+    often = sum(look("two.md", f"name: Two\nmodel: {text}\n") for text in rng.sample(models, len(models)))
+    assert 0 < often < len(models), "only another model that the role gets is seen"
+    look("two.md", "name: Two\n")
+    assert sum(look("two.md", f"name: {name}\n") for name in ("Second", "Third")) == 2 * (kind == "drawn")
+    assert {"ORG501", "ORG507"} <= told_of
+    assert kind == "bare" or {"ORG227", "ORG508"} <= told_of
 
 
 def test_a_file_in_a_folder_of_a_folder_of_roles_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,15 +365,29 @@ class Unread(str):
     split = splitlines = find = strip = count = lower = casefold = startswith = _refuse  # type: ignore[assignment]  # the same
 
 
+class Unseen(tuple[str, ...]):
+    """Names that nobody may look at."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise AssertionError("a rule reads wishes or keys of a role's file, which its outline leaves out")
+
+    __eq__ = __ne__ = __len__ = __iter__ = __contains__ = __bool__ = __getitem__ = __hash__ = _refuse  # type: ignore[assignment]  # refuses, whatever it is asked
+
+
 @pytest.mark.parametrize("name", ["microgpt-lab", "solo"])
 def test_no_rule_reads_what_the_outline_leaves_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = []
 
     def judge(facts: Facts, findings: Findings) -> None:
-        hidden = {field: Unread("x") for field in ("body", "text", "description", "usage", "sha256")}
-        files = {slug: file._replace(document=None, **hidden) for slug, file in facts.files.items()}
+        hidden = {field: Unread("x") for field in ("body", "text", "name", "description", "usage", "sha256")}
+        names: dict[str, Any] = {field: Unseen("x") for field in ("tools", "denied", "keys", "model")}
+        files = {slug: file._replace(document=None, **hidden, **names) for slug, file in facts.files.items()}
         words = {field: Unread("x") for field in ("prompt", "description", "usage")}
-        roles = tuple(role.model_copy(update=words) for role in facts.roles)
+        if not may_be_drawn(facts.document):
+            words["name"] = Unread("x")
+        roles = tuple(role.model_copy(update={**words, "tools": Unseen("x")}) for role in facts.roles)
         judged.append(name)
         seen = Facts(**{**vars(facts), "files": files, "roles": roles})
         org_rules.judge(seen, findings)

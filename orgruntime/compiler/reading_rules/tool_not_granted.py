@@ -1,0 +1,29 @@
+"""A tool that a role asks for and the program does not grant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from orgruntime.compiler.dialects import called_here
+from orgruntime.diagnostics.codes import TOOL_NOT_GRANTED
+from orgruntime.diagnostics.diagnostic import Fault
+from orgruntime.model.tools import BUILT_IN, plain_name, server_of
+
+CODE = TOOL_NOT_GRANTED
+
+
+def asked_for(name: str, servers: Collection[str]) -> Fault:
+    """`servers`: those that the program declares."""
+    message = f"the role asks for the tool `{name}`, which the program does not grant"
+    return Fault(CODE, message, _help(name, servers))
+
+
+def _help(name: str, servers: Collection[str]) -> str:
+    known, server = called_here(name), server_of(name)
+    if plain_name(known) in BUILT_IN or server in servers:
+        return f"add `{known}` to `tools:` in program.md if the org may have it"
+    if server is not None:
+        return (
+            f"declare `{server}` in `mcp_servers:` of program.md, and add `{name}` to `tools:`, if the org may have it"
+        )
+    return "no tool of that name is built in here; a server of `mcp_servers:` may have one like it"

@@ -1,0 +1,120 @@
+"""The tools and models that a role file asks for, judged by what the program says. Knows names, and grants nothing.
+
+Works on plain values, so that one file is judged again without anything else of the org. Invariant: what is said of the
+wishes of a file follows from it, the role's `Standing` and the program's `Terms` alone, whatever other files ask for;
+none of it is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orgruntime.compiler import reading_rules
+from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known
+from orgruntime.compiler.filereport import Standing, Terms, Wished
+from orgruntime.compiler.model_names import KEY_FREE, Entry, current, grant_for_model
+from orgruntime.compiler.rolefile import RoleFile
+from orgruntime.compiler.rolevalues import near_tool
+from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.model.tools import ABLATE, BUILT_IN, plain_name, server_of
+from orgruntime.orgfile.disk import noted
+from orgruntime.orgfile.tree import ScalarNode
+
+_MOST = 50
+"""Names of a program, and of a role file, that are compared with those that exist."""
+
+
+def judge_wishes(file: RoleFile, standing: Standing, terms: Terms) -> Wished:
+    """What becomes of the wishes of the file of a role."""
+    findings = Findings()
+    _judge_tools(file.asked or (), standing.kind, terms, findings)
+    if standing.kind == "agent" and file.wished_models:
+        _judge_models(file, standing, terms, findings)
+    granted = (granted_model(node, terms.offers) for node in file.model)
+    return Wished(standing, next((node.text for node in granted if node), ""), tuple(findings))
+
+
+def keep_wished(roles: Iterable[tuple[RoleFile, Standing]], terms: Terms, findings: Findings) -> None:
+    """Reports what is to be said of the wishes of each file."""
+    noted(("terms",), terms)
+    for file, standing in roles:
+        wished = judge_wishes(file, standing, terms)
+        for one in wished.found:
+            findings.keep(one, of_file=True)
+        noted(("wished", file.shown, file.slug), wished)
+
+
+def granted_model(wish: ScalarNode, models: tuple[Entry, ...]) -> ScalarNode | None:
+    """A model that is wished for and granted, by its name in the program."""
+    text = wish.text.strip()
+    if text in KEY_FREE:
+        return wish
+    found = grant_for_model(text, models)
+    return ScalarNode(wish.span, found.name) if found else None
+
+
+def judge_grants(granted: Iterable[ScalarNode], findings: Findings) -> None:
+    """The names by which the program grants tools, to all roles or to one."""
+    for at, node in enumerate(granted):
+        name = plain_name(node.text.strip())
+        if name in BUILT_IN or name in ("", "*") or server_of(name) is not None:
+            continue
+        known = canonical_tool(name)
+        if known in BUILT_IN:
+            fault = reading_rules.unknown_tool.called_otherwise(name, known)
+        elif at < _MOST and (near := _near(name.casefold())):
+            fault = reading_rules.unknown_tool.nearly(name, near)
+        else:
+            fault = reading_rules.unknown_tool.granted(name)
+        findings.put(node.part(0, len(name)), fault)
+
+
+def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings: Findings) -> None:
+    for at, node in enumerate(asked):
+        name = node.text.strip()
+        usable = kind == "agent" or (kind == "verifier" and name == ABLATE)
+        if not usable or plain_name(name) in ("", "*") or grant_for(name, terms.grants) is not None:
+            continue
+        if is_known(name):
+            findings.put(node.span, reading_rules.tool_not_granted.asked_for(name, terms.servers))
+        elif at >= _MOST or not near_tool(plain_name(name)):
+            # What is nearly a tool is told where the file is read.
+            short = plain_name(name)
+            findings.put(node.part(0, len(short)), reading_rules.unknown_tool.asked_for(short))
+
+
+def _judge_models(file: RoleFile, standing: Standing, terms: Terms, findings: Findings) -> None:
+    """Of a list below `model:` the first that is granted is enough; of a panel below `org:` each is wanted."""
+    wishes = file.wished_models
+    is_panel = wishes is not file.model
+    missed = [node for node in wishes if standing.species and not _is_served(node.text.strip(), standing, terms)]
+    if is_panel or len(missed) == len(wishes):
+        for node in missed if is_panel else missed[:1]:
+            wish = node.text.strip()
+            is_free = granted_model(node, terms.offers) is not None
+            fault = reading_rules.model_not_granted.asked_for(
+                wish, standing.species, is_free=is_free, has_row=standing.has_row
+            )
+            findings.put(node.span, fault)
+    for node in () if standing.row_has_models else wishes:
+        wish = node.text.strip()
+        found = None if wish in KEY_FREE else grant_for_model(wish, terms.offers)
+        if found and wish not in (found.name, found.species) and {found.name, found.species} & set(standing.species):
+            findings.put(node.span, reading_rules.model_translated.granted_as(wish, found.species, found.name))
+
+
+def _is_served(wish: str, standing: Standing, terms: Terms) -> bool:
+    """Whether the role gets what it wishes for, by this name or by what it means today."""
+    species = {offer.name: offer.species for offer in reversed(terms.offers)}
+    served = {*standing.species, *(species.get(name, name) for name in standing.species)}
+    found = grant_for_model(wish, terms.offers)
+    return wish in served or current(wish) in served or (found is not None and found.reference in served)
+
+
+def _near(name: str) -> str | None:
+    """The nearest tool within two slips. A long list of names is answered too, so lengths are compared first."""
+    close = [tool for tool in BUILT_IN if abs(len(tool) - len(name)) <= 2]
+    slips = {tool: edit_distance(name, tool.casefold()) for tool in close}
+    near = min(slips, key=slips.__getitem__, default=None)
+    return near if near and slips[near] <= min(2, len(near) - 3) else None
