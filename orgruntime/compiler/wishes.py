@@ -29,6 +29,8 @@ def judge_wishes(file: RoleFile, standing: Standing, terms: Terms) -> Wished:
     """What becomes of the wishes of the file of a role."""
     findings = Findings()
     _judge_tools(file.asked or (), standing.kind, terms, findings)
+    if standing.kind == "agent":
+        _judge_denied(file.denied, terms, findings)
     if standing.kind == "agent" and file.wished_models:
         _judge_models(file, standing, terms, findings)
     granted = (granted_model(node, terms.offers) for node in file.model)
@@ -82,6 +84,16 @@ def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings:
             # What is nearly a tool is told where the file is read.
             short = plain_name(name)
             findings.put(node.part(0, len(short)), reading_rules.unknown_tool.asked_for(short))
+
+
+def _judge_denied(denied: Iterable[ScalarNode], terms: Terms, findings: Findings) -> None:
+    """A slip in what is held back holds nothing back. A pattern of names may be of tools that are not known here."""
+    for at, node in enumerate(denied):
+        name = plain_name(node.text.strip())
+        if not name or "*" in name or is_known(name) or grant_for(name, terms.grants) is not None:
+            continue
+        if at >= _MOST or not near_tool(name):
+            findings.put(node.part(0, len(name)), reading_rules.unknown_tool.held_back(name))
 
 
 def _judge_models(file: RoleFile, standing: Standing, terms: Terms, findings: Findings) -> None:
