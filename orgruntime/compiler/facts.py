@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from orgruntime.compiler.assemble import Named, settled
-from orgruntime.compiler.command import COMMANDS
+from orgruntime.compiler.command import COMMANDS, Target, target_of
 from orgruntime.compiler.declared import Declared
 from orgruntime.compiler.diagram import may_be_drawn
 from orgruntime.compiler.filereport import Offer, Standing, Terms
@@ -194,6 +194,22 @@ class Facts:
         for key in COMMANDS:
             if node := self.scalar(f"workspace.{key}"):
                 yield key, node
+
+    def script(self, command: str) -> str | None:
+        """The file of the workspace that a command runs, where it can be told; a script may be missing."""
+        target = target_of(command)
+        if target is None:
+            return None
+        return self.found(target) or (None if target.module else target.paths[0])
+
+    def found(self, target: Target) -> str | None:
+        """Where the script or module of a command lies in the workspace. A module may be below a folder of sources."""
+        if self.root is None:
+            return None
+        if here := next((path for path in target.paths if disk.is_file(self.root / path)), None):
+            return here
+        ends = tuple(f"/{path}" for path in target.paths) if target.module else ()
+        return next((name for name in self.workspace_files if name.endswith(ends)), None) if ends else None
 
     def species(self) -> Iterator[ScalarNode]:
         """Every species that the program names, models of its own servers left out."""

@@ -27,6 +27,16 @@ def address_with_version(address: str) -> Fault:
     return Fault(CODE, message, "leave `/v1` out")
 
 
+def program(name: str, near: str) -> Fault:
+    return Fault(CODE, f"no program that is known here is called `{name}`", f"did you mean `{near}`?")
+
+
+def module(name: str, near: str | None) -> Fault:
+    message = f"the workspace has no module `{name}`, and none of that name is known here"
+    help = "check its name; nothing has to be done if it is installed where trials run"
+    return Fault(CODE, message, f"did you mean `{near}`?" if near else help)
+
+
 def section(title: str, near: str) -> Fault:
     message = f"the section `{title}` is read as words for the agents, and its links make no handoffs"
     return Fault(CODE, message, f"did you mean `## {near.capitalize()}`?")
