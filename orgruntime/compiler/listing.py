@@ -14,6 +14,7 @@ from orgruntime.compiler.filereport import FileReport
 from orgruntime.compiler.library import RoleLinks
 from orgruntime.compiler.model_names import current
 from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty, slug_of
+from orgruntime.compiler.wishes import near_wish
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
@@ -76,7 +77,7 @@ def list_roles(
             keep_found(file, findings)
             if file.kind in (None, RoleKind.AGENT):
                 report_empty(file, findings)
-            _report_old_pins(file, findings)
+            _report_models(file, findings)
             _report_same(file, homes, findings)
             why = "it has front matter" if file.has_front_matter else "it was named"
             reports.append(FileReport(shown, "role", slug, why))
@@ -107,12 +108,14 @@ def _is_not_document(path: Path) -> bool:
     return path.stem.casefold() not in _DOCUMENTS
 
 
-def _report_old_pins(file: RoleFile, findings: Findings) -> None:
-    """Of a file that belongs to no org: names of old models, with what they mean in one."""
+def _report_models(file: RoleFile, findings: Findings) -> None:
+    """Of a file that belongs to no org: names of old models, with what they mean in one, and slips."""
     for node in file.wished_models:
         now, wish = current(node.text), node.text.strip()
         if now is not None and wish != now and any(char.isdigit() for char in wish):
             findings.put(node.span, reading_rules.model_translated.old_pin(wish, now))
+        if near := near_wish(wish):
+            findings.put(node.span, reading_rules.likely_typo.wished_model(wish, near))
 
 
 def _report_same(file: RoleFile, homes: dict[str, RoleFile], findings: Findings) -> RoleFile | None:

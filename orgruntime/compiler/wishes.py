@@ -12,7 +12,15 @@ from collections.abc import Iterable
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known
 from orgruntime.compiler.filereport import Standing, Terms, Wished
-from orgruntime.compiler.model_names import KEY_FREE, Entry, current, grant_for_model
+from orgruntime.compiler.model_names import (
+    KEY_FREE,
+    NONE_OF_ITS_OWN,
+    Entry,
+    current,
+    grant_for_model,
+    near_model,
+    vendor,
+)
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.rolevalues import near_tool
 from orgruntime.diagnostics.diagnostic import Findings
@@ -54,6 +62,13 @@ def granted_model(wish: ScalarNode, models: tuple[Entry, ...]) -> ScalarNode | N
         return wish
     found = grant_for_model(text, models)
     return ScalarNode(wish.span, found.name) if found else None
+
+
+def near_wish(wish: str, offers: tuple[Entry, ...] = ()) -> str | None:
+    """The model that a wish is nearly one for; None for a wish that means a model, or could."""
+    if wish in KEY_FREE or current(wish) or vendor(wish) or grant_for_model(wish, offers):
+        return None
+    return near_model(wish, (*(offer.name for offer in offers), *NONE_OF_ITS_OWN))
 
 
 def judge_grants(granted: Iterable[ScalarNode], findings: Findings) -> None:
@@ -104,6 +119,9 @@ def _judge_models(file: RoleFile, standing: Standing, terms: Terms, findings: Fi
     if is_panel or len(missed) == len(wishes):
         for node in missed if is_panel else missed[:1]:
             wish = node.text.strip()
+            if near := near_wish(wish, terms.offers):
+                findings.put(node.span, reading_rules.likely_typo.wished_model(wish, near))
+                continue
             is_free = granted_model(node, terms.offers) is not None
             fault = reading_rules.model_not_granted.asked_for(
                 wish, standing.species, is_free=is_free, has_row=standing.has_row

@@ -22,6 +22,25 @@ def model(name: str, near: str) -> Fault:
     return Fault(CODE, message, f"did you mean `{near}`?")
 
 
+def alias(name: str, now: str) -> Fault:
+    return Fault(CODE, f"`{name}` is the name of a family of models, and no server answers to it", f"write `{now}`")
+
+
+def no_model(name: str, near: str) -> Fault:
+    help = (
+        f"did you mean `{near}`?"
+        if near
+        else "write a Claude model, such as `claude-opus-5-5`, or an entry of `models:`"
+    )
+    return Fault(CODE, f"no model that is known here is called `{name}`", help)
+
+
+def wished_model(name: str, near: str) -> Fault:
+    return Fault(
+        CODE, f"the role asks for a model `{name}`, and none is known here by that name", f"did you mean `{near}`?"
+    )
+
+
 def address_with_version(address: str) -> Fault:
     message = f"the client adds `/v1/messages` to `{address}` by itself"
     return Fault(CODE, message, "leave `/v1` out")
