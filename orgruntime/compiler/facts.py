@@ -1,7 +1,7 @@
 """What was read of one org, as the rules see it: bound, resolved and completed, with the way back to each place.
 
 Holds no rule and reports nothing. Invariant: facts are the same whatever order the rules are asked in, and a part that
-could not be read is absent, never guessed.
+could not be read is absent, never guessed; but a kind that is nearly one of ours stands for it, and is an error.
 """
 
 from __future__ import annotations
@@ -97,6 +97,19 @@ class Facts:
     def sound(self) -> tuple[Edge, ...]:
         """The edges that are well typed: what rules over the whole graph may lean on."""
         return tuple(e for e in self.edges if is_sound(e, self.by_slug, self.payloads, self.program.models))
+
+    @cached_property
+    def typed(self) -> tuple[Edge, ...]:
+        """The same with those whose condition alone is at fault."""
+        return tuple(
+            e for e in self.edges if is_sound(e._replace(when=None), self.by_slug, self.payloads, self.program.models)
+        )
+
+    @cached_property
+    def unsure(self) -> frozenset[str]:
+        """The roles whose kind is given and is none: what hangs on it is not judged."""
+        asked = ((one.ref.slug, settled(one, self.files[one.ref.slug])) for one in self.named)
+        return frozenset(slug for slug, hints in asked if hints.kind is None and "kind" in hints.places)
 
     @cached_property
     def entries(self) -> tuple[RoleSlug, ...]:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.declared import Declared
-from orgruntime.compiler.fields import Fields, convert, one_of
+from orgruntime.compiler.fields import Fields, convert, near_of, one_of
 from orgruntime.compiler.hints import Hints, memory_of, names_of
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.needs import Needs, desks, pairs, read_budget, read_needs
@@ -61,7 +61,7 @@ class RoleRow(NamedTuple):
 def read_roles(
     document: Document, section: Section, role_links: RoleLinks, findings: Findings
 ) -> tuple[tuple[RoleRow, ...], bool]:
-    """The rows whose link resolves, and whether all did."""
+    """The rows whose link resolves, and whether all did, and all kinds are known."""
     found: dict[str, RoleRow] = {}
     complete = True
     for row in _rows(document, section, ROLE_COLUMNS, "role", findings):
@@ -69,6 +69,7 @@ def read_roles(
         complete = complete and made is not None
         if made is None:
             continue
+        complete = complete and (made.kind is not None or "kind" not in made.hints.places)
         earlier = found.get(made.ref.slug)
         if earlier is not None:
             findings.put(made.span, reading_rules.duplicate_role.second_row(made.ref.slug, earlier.span.line))
@@ -137,7 +138,9 @@ def _hints(cells: dict[str, ScalarNode], findings: Findings) -> Hints:
 
     needs = cells.get("resources")
     return Hints(
-        kind=read("kind", lambda text: one_of(text, RoleKind)),
+        # A slip in it is told, and does not hide what else is wrong.
+        kind=read("kind", lambda text: one_of(text, RoleKind))
+        or (near_of(cells["kind"].text, RoleKind) if "kind" in cells else None),
         count=read("count", desks),
         panel=read_panel(names("model") or (), findings),
         tools=names("tools"),

@@ -67,6 +67,8 @@ def read_workflow(document: Document, section: Section, role_links: RoleLinks, f
             except _Stopped as stop:
                 complete = False
                 findings.put(stop.span, stop.fault)
+    if number == 0 and complete:
+        findings.put(document.heading_span(section), reading_rules.likely_typo.no_items())
     return Workflow(tuple(edges), complete)
 
 

@@ -61,6 +61,17 @@ def section(title: str, near: str) -> Fault:
     return Fault(CODE, message, f"did you mean `## {near.capitalize()}`?")
 
 
+def level(title: str, found: int) -> Fault:
+    message = f"the heading `{title}` is of level {found}, so that what stands below it is words for the agents"
+    return Fault(CODE, message, f"write `## {title}`")
+
+
+def no_items() -> Fault:
+    message = "no list of handoffs stands in this section, so that it makes none"
+    help = "write each as an item: ``1. [Researcher](roles/researcher.md) → [Trainer](roles/trainer.md): `proposal` ``"
+    return Fault(CODE, message, help)
+
+
 def keys_without_fence() -> Fault:
     message = "these keys are not read, because no line `---` stands above them"
     return Fault(CODE, message, "put a line `---` before the first key and another one after the last")
