@@ -107,7 +107,9 @@ class Facts:
 
     @cached_property
     def unsure(self) -> frozenset[str]:
-        """The roles whose kind is given and is none: what hangs on it is not judged."""
+        """The roles whose kind is given and is none, or whose row cannot be read: what hangs on it is not judged."""
+        if self.parts.roles is not None and not self.whole and not any(one.row for one in self.named):
+            return frozenset(one.ref.slug for one in self.named)
         asked = ((one.ref.slug, settled(one, self.files[one.ref.slug])) for one in self.named)
         return frozenset(slug for slug, hints in asked if hints.kind is None and "kind" in hints.places)
 

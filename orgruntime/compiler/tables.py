@@ -61,9 +61,9 @@ class RoleRow(NamedTuple):
 def read_roles(
     document: Document, section: Section, role_links: RoleLinks, findings: Findings
 ) -> tuple[tuple[RoleRow, ...], bool]:
-    """The rows whose link resolves, and whether all did, and all kinds are known."""
+    """The rows whose link resolves, and whether all did, and the kinds of all are known."""
     found: dict[str, RoleRow] = {}
-    complete = True
+    complete = _is_readable(document, section, "role")
     for row in _rows(document, section, ROLE_COLUMNS, "role", findings):
         made = _role_row(document, row, role_links, findings)
         complete = complete and made is not None
@@ -223,7 +223,7 @@ def _rows(
         findings.put(document.heading_span(section), reading_rules.bad_table.none(section.title, columns))
         return
     table = document.table(block)
-    names = [cell.text.strip("*_` ").casefold() for cell in table.header]
+    names = [_column(cell) for cell in table.header]
     for name, cell in zip(names, table.header, strict=True):
         if name not in columns:
             span = document.source.span(cell.start, max(cell.end, cell.start + 1))
@@ -238,6 +238,16 @@ def _rows(
             findings.put(span, reading_rules.bad_table.too_many_cells())
         padded = (*row, *[Cell("", row[-1].end, row[-1].end)] * (len(names) - len(row)))
         yield {name: cell for name, cell in zip(names, padded, strict=False) if name in columns}
+
+
+def _is_readable(document: Document, section: Section, first: str) -> bool:
+    """Whether there is a table with the column that each row must have."""
+    block = next((block for block in section.blocks if block.kind == "table"), None)
+    return block is not None and first in (_column(cell) for cell in document.table(block).header)
+
+
+def _column(cell: Cell) -> str:
+    return cell.text.strip("*_` ").casefold()
 
 
 def _scalar(document: Document, row: dict[str, Cell], name: str) -> ScalarNode | None:
