@@ -26,6 +26,7 @@ _OPERATORS = pattern(r"\|\|?|&&?|;|<<?|>>?|`|\n|\$(?=[\w{(?#@*!-])")
 _PLACEHOLDER = pattern(r"\{([A-Za-z_]\w*)\}")
 _INTERPRETERS = pattern(r"(?:.*/)?(?:python[\d.]*|bash|sh)")
 _SCRIPT = pattern(r"[\w./-]+\.(?:py|sh)")
+_FILE = pattern(r"(?!/|-)[\w./-]+")
 _MODULE = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _LAUNCHERS = pattern(r"(?:.*/)?(?:torchrun|deepspeed)|launch")
 _RUNNERS: Mapping[str, tuple[str, ...]] = {
@@ -64,6 +65,11 @@ class Target(NamedTuple):
     module: bool = False
 
     @property
+    def is_sure(self) -> bool:
+        """Whether it is a script by its name. What an interpreter is given may be a folder, or have no ending."""
+        return _SCRIPT.fullmatch(self.word) is not None
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """Where it can be, below the workspace."""
         if not self.module:
@@ -90,7 +96,7 @@ def target_of(text: str) -> Target | None:
         if flag.endswith("m") and "python" in words[0] and not flag.startswith("--"):
             return _module(words[at + 1 : at + 2])
         at += 2 if flag in ("-W", "-X") or (flag.endswith("o") and "python" not in words[0]) else 1
-    return _script(words[at]) if at < len(words) else None
+    return Target(words[at]) if at < len(words) and _FILE.fullmatch(words[at]) else None
 
 
 def program_words(text: str) -> tuple[str, ...]:

@@ -38,10 +38,12 @@ def check(facts: Facts, findings: Findings) -> None:
             continue
         if target.module:
             _check_module(facts, target, node, findings)
-        elif not disk.is_file(facts.root / target.paths[0]):
+        else:
             script = target.paths[0]
-            help = did_you_mean(script, [name for name in facts.workspace_files if name.endswith((".py", ".sh"))])
-            help = help or "check the path; it is relative to the workspace"
+            scripts = [name for name in facts.workspace_files if name.endswith((".py", ".sh"))]
+            if not target.is_sure and (disk.is_there(facts.root / script) or nearest(script, scripts) is None):
+                continue
+            help = did_you_mean(script, scripts) or "check the path; it is relative to the workspace"
             message = f"`workspace.{key}` runs `{script}`, and the workspace has no such file"
             at = node.text.find(target.word)
             findings.add(CODE, node.part(at, at + len(target.word)), message, help)

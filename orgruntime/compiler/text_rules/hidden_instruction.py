@@ -17,7 +17,7 @@ CODE = HIDDEN_INSTRUCTION
 _COMMENT = pattern(
     r"<!--(?P<comment>.*?)(?:-->|\Z)"
     r"|^ {0,3}\[(?!\^)[^\]\n]{1,200}\]:[ \t]*(?:\n[ \t]*)?[^\s(]\S*(?:[ \t]+(?:\n[ \t]*)?|\n[ \t]*)"
-    r"(?P<title>(?:\(|\"|')[^\n]*?(?:\n[ \t]*[^\s][^\n]*?){0,20}?(?:\)|\"|'))[ \t]*$",
+    r"(?P<title>(?:\(|\"|')[^\n]*?(?:\n[ \t]*[^\s][^\n]*?){0,3}?(?:\)|\"|'))[ \t]*$",
     re.DOTALL | re.MULTILINE,
 )
 _FENCE = pattern(r"^ {0,3}(?P<mark>`{3,}|~{3,})", re.MULTILINE)

@@ -92,6 +92,8 @@ def test_variables_quotes_and_placeholders() -> None:
         ("make data", None),
         ("uv sync", None),
         ("python", None),
+        ("python train.p --seed {seed}", Target("train.p")),
+        ("python {seed}", None),
         ("", None),
         ("python 'open", None),
     ],
