@@ -20,7 +20,7 @@ from pathlib import Path
 
 import optuna
 
-from orgruntime.backends.constants import Choices, Knob, Knobs, Range, Settings, Value, read_knobs, rounded
+from orgruntime.runtime.constants import Choices, Knob, Knobs, Range, Settings, Value, read_knobs, rounded
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "microgpt"
 SAMPLERS = {

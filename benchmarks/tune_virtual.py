@@ -219,6 +219,7 @@ def main() -> None:
     parser.add_argument("--worlds", nargs="+", choices=list(HEADROOM), default=["typical", "null"])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trials", type=int, default=160, help="of each arm")
+    parser.add_argument("--org-trials", type=int, help="of the org, where it is to have fewer")
     parser.add_argument("--reduction", type=int, default=2, help="of ASHA; 4 is its default")
     parser.add_argument("--models", default="search/tpe, search/cmaes, search/random", help="of the org's panel")
     options = parser.parse_args()
@@ -226,7 +227,7 @@ def main() -> None:
         pairs = []
         for seed in range(options.seeds):
             world = World(HEADROOM[name], seed, 1.0)
-            mine = ours(world, options.trials, options.models)
+            mine = ours(world, options.org_trials or options.trials, options.models)
             pairs.append((mine, ray_tune(world, options.trials, options.reduction)))
             print(".", end="", file=sys.stderr, flush=True)
         print(table(name, pairs), flush=True)

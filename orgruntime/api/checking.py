@@ -22,6 +22,7 @@ from orgruntime.diagnostics.diagnostic import Code, Diagnostic, Findings, Severi
 from orgruntime.diagnostics.nearest import did_you_mean, nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile import disk
+from orgruntime.orgfile.source import Reader, read_source
 
 if TYPE_CHECKING:
     from orgruntime.compiler import Compilation
@@ -180,15 +181,15 @@ def payload_schema(name: str, org: Path | None) -> str:
 def _looked(path: Path, models: Mapping[str, str]) -> Looked:
     """Models that stand in for others change what is needed, so that nothing of before answers then."""
     if models:
-        one = _compiled(path)
+        one = _compiled(path, read_source)
         return Looked(one.diagnostics, one.files, one.texts, _needs(one, models))
     return look(path, partial(_compiled, path), partial(_needs, models={}))
 
 
-def _compiled(path: Path) -> Compilation:
+def _compiled(path: Path, read: Reader) -> Compilation:
     from orgruntime.compiler import compile_org, read_role_files
 
-    return compile_org(path, seal=False) if is_org(path) else read_role_files([path])
+    return compile_org(path, read, seal=False) if is_org(path) else read_role_files([path], read)
 
 
 def _needs(one: Compilation, models: Mapping[str, str]) -> Needs:

@@ -17,7 +17,7 @@ from orgruntime.compiler.filereport import FileReport, Offer, Part, Standing, Te
 from orgruntime.compiler.recheck import Known, noting, recheck
 from orgruntime.diagnostics.diagnostic import Diagnostic
 from orgruntime.diagnostics.stored import from_plain
-from orgruntime.orgfile.source import Reader, read_source
+from orgruntime.orgfile.source import Reader, read_source, reading_once
 
 if TYPE_CHECKING:
     from orgruntime.compiler import Compilation
@@ -64,23 +64,25 @@ def remembering(memory: Remembers | None) -> Iterator[None]:
 
 def look(
     path: Path,
-    make: Callable[[], Compilation],
+    make: Callable[[Reader], Compilation],
     needs_of: Callable[[Compilation], Needs],
     read: Reader = read_source,
 ) -> Looked:
-    """What `make` compiles of a path with `read`, called only where what is known does not answer."""
+    """What `make` compiles of a path with `read`, called only where what is known does not answer. What was read to see
+    that it does not, is not read again."""
     memory = _MEMORY.get()
     if memory is None:
-        made = make()
+        made = make(read)
         return Looked(made.diagnostics, made.files, made.texts, needs_of(made))
     before = memory.get(str(path))
+    read = reading_once(read) if before else read
     answer = recheck(before.known, read) if before else None
     if before and answer:
         found, known = answer
         if known is not before.known:
             memory.put(str(path), Remembered(known, before.needs))
         return Looked(found.diagnostics, found.files, found.texts, before.needs)
-    made, noted = noting(make)
+    made, noted = noting(lambda: make(read))
     needs = needs_of(made)
     if noted is not None:
         memory.put(str(path), Remembered(noted, needs))

@@ -18,7 +18,7 @@ from typing import Any
 from orgruntime.api.errors import UserError
 from orgruntime.api.folders import RunFolder
 from orgruntime.diagnostics.nearest import nearest
-from orgruntime.runtime.redaction import clean
+from orgruntime.runtime.redaction import clean, without_keys
 from orgruntime.runtime.transcripts import Line, read_lines
 
 POLL_S = 0.3
@@ -107,7 +107,7 @@ def _taken(step: _Step) -> list[Line]:
 
 def _shown(step: _Step, line: Line, *, as_json: bool) -> Iterator[str]:
     if as_json:
-        yield json.dumps({"step": step.path.stem, **line}, ensure_ascii=True)
+        yield json.dumps({"step": step.path.stem, **without_keys(line)}, ensure_ascii=True)
         return
     clock = datetime.fromtimestamp(float(line.get("t", 0.0))).astimezone().strftime("%H:%M:%S")
     for text in _texts(line):

@@ -6,12 +6,17 @@ the request stands in the cluster until another takes its place.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
+from orgruntime.model.fleet import Node
 from orgruntime.model.manifest import Resources
 
+T = TypeVar("T")
 BUSY = (RuntimeError, ConnectionError, TimeoutError, ValueError)
 """The head is busy or restarting."""
 KIND_GRAIN = 0.001
@@ -33,6 +38,11 @@ def travel_by_value(*modules: ModuleType) -> None:
         cloudpickle.register_pickle_by_value(module)
 
 
+def environment(node: Node, found: Mapping[str, Any]) -> dict[str, str]:
+    """What trials meet on a node, as its survey found it."""
+    return {**found["environment"], "accelerator": node.accelerator or ("unknown" if node.gpus else "none")}
+
+
 async def quietly(reply: Awaitable[Any]) -> None:
     import ray
 
@@ -40,6 +50,35 @@ async def quietly(reply: Awaitable[Any]) -> None:
         await reply
     except ray.exceptions.RayError:
         return
+
+
+async def aside(function: Callable[[], T]) -> T:
+    """A call that the head may never answer: in a thread that nobody waits for when the process ends."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def tell(how: Callable[[Any], None], what: object) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed.
+            loop.call_soon_threadsafe(lambda: None if answer.done() else how(what))
+
+    def work() -> None:
+        try:
+            tell(answer.set_result, function())
+        except BaseException as error:  # whoever waits gets it
+            tell(answer.set_exception, error)
+
+    threading.Thread(target=work, daemon=True, name="aside").start()
+    return await answer
+
+
+async def on_each(nodes: Sequence[Node], function: Callable[[Any], object], config: object) -> None:
+    """A task on each node, waited for up to 10 s."""
+    import ray
+
+    task = ray.remote(num_cpus=0, max_retries=0)(function)
+    asked = [quietly(task.options(scheduling_strategy=pinned(node.id)).remote(config)) for node in nodes]
+    if asked:
+        await asyncio.wait([asyncio.ensure_future(one) for one in asked], timeout=10)
 
 
 def ask_for(shapes: Sequence[Resources]) -> None:

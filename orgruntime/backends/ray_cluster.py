@@ -8,6 +8,7 @@ killed, however it is killed (Ray ties them to the *thread* that started it, so 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -29,6 +31,8 @@ from orgruntime.runtime.ports import ExecutorError
 
 OBJECT_STORE_BYTES = 200 << 20
 """Packed trees go through it, nothing else of size does."""
+SILENT_S = 30.0
+"""A head that is restarted where its state is kept is back by then; Ray ends the process after 60."""
 LONGEST_FOLDER = 40
 """A Unix socket's path holds 107 bytes, and Ray adds up to 65 of its own."""
 
@@ -49,6 +53,8 @@ class Cluster:
     _environment: dict[str, str | None]
     """What was changed of this process's environment, as it was before."""
     _guard: Guard | None = None
+    head: str | None = None
+    """host:port of the head of a joined one."""
     _closed: bool = field(default=False)
 
     def call(self, function: Callable[[], T]) -> T:
@@ -66,6 +72,20 @@ class Cluster:
 
         found: dict[str, Mapping[str, float]] = available_resources_per_node()
         return found
+
+    def answers(self) -> bool:
+        """Whether a call may be made that waits for the head."""
+        return self.head is None or _listens(self.head)
+
+    async def lost_head(self) -> str:
+        """Returns once the head of a joined cluster has not taken a connection for SILENT_S, with the sentence for it:
+        Ray itself says nothing and waits, and at last it ends the process."""
+        heard = time.monotonic()
+        while time.monotonic() < heard + SILENT_S:
+            await asyncio.sleep(2.0)
+            if await asyncio.to_thread(self.answers):
+                heard = time.monotonic()
+        return f"the head of the Ray cluster at {self.head} has not answered for {SILENT_S:.0f} s, and what ran is lost"
 
     def close(self) -> None:
         """Leaves the cluster; ends and removes an embedded one. Idempotent."""
@@ -123,7 +143,7 @@ def connect(
         if isinstance(error, ExecutorError):
             raise
         raise ExecutorError(_sentence(address, error)) from error
-    return Cluster(address is None, folder, thread, before, guard)
+    return Cluster(address is None, folder, thread, before, guard, options["address"] if address else None)
 
 
 def check_address(address: str) -> None:
@@ -142,9 +162,21 @@ def _reachable(address: str) -> str:
     from ray._private.services import canonicalize_bootstrap_address_or_die
 
     found: str = canonicalize_bootstrap_address_or_die(address)
-    host, _, port = found.rpartition(":")
-    with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
-        return found
+    _connect(found)
+    return found
+
+
+def _connect(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
+def _listens(address: str) -> bool:
+    try:
+        _connect(address)
+    except OSError:
+        return False
+    return True
 
 
 def _folder() -> Path:

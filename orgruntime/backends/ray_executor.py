@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import itertools
 import json
@@ -119,7 +120,7 @@ class RayExecutor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._used: set[str] = set()
         self._closed = False
-        self._gone = False
+        self._gone = ""
         self._asked = False
 
     async def start(self) -> Fleet:
@@ -140,10 +141,13 @@ class RayExecutor:
             isolation="strict" if all(node["isolation"] == "strict" for node in found) else "none",
             simulated=any(node.gpus for node in nodes) and any(node["simulated"] for node in found),
             environments={
-                node.address: _environment(node, one) for node, one in zip(nodes, itertools.cycle(found), strict=False)
+                node.address: ray_calls.environment(node, one)
+                for node, one in zip(nodes, itertools.cycle(found), strict=False)
             },
         )
         self._spawn(self._refresh())
+        if not self._cluster.embedded:
+            self._spawn(self._watch_head(self._cluster))
         return self._fleet
 
     @property
@@ -184,9 +188,7 @@ class RayExecutor:
             if self._closed:
                 raise ExecutorError("the executor is closed")
             if self._gone:
-                raise ExecutorError(
-                    "the local Ray of this run is gone: its node died, perhaps for want of memory or of disk space"
-                )
+                raise ExecutorError(self._gone)
             self._news.clear()
             await self._news.wait()
         done, self._done = self._done, []
@@ -212,20 +214,24 @@ class RayExecutor:
         if self._cluster is not None and not self._cluster.embedded and (shapes or self._asked):
             self._asked = bool(shapes)
             with contextlib.suppress(*ray_calls.BUSY):
-                await asyncio.to_thread(ray_calls.ask_for, shapes)
+                await ray_calls.aside(functools.partial(ray_calls.ask_for, shapes))
 
     async def close(self) -> None:
         if self._closed:
             return
-        await self.ask_for(())
+        there = not self._gone and self._cluster is not None and await asyncio.to_thread(self._cluster.answers)
+        if there:
+            await self.ask_for(())
         self._closed = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._cluster is not None:
-            await self._give_back([] if self._gone else list(self._leases), keep=False)
-            if not self._cluster.embedded:
-                await self._sweep()
+            if there:
+                await self._give_back(list(self._leases), keep=False)
+            if there and not self._cluster.embedded:
+                used = [node for node in self._fleet.nodes if node.id in self._used]
+                await ray_calls.on_each(used, node_agent.remove_node_folder, self._config)
             await asyncio.to_thread(self._cluster.close)
         self._news.set()
 
@@ -316,7 +322,7 @@ class RayExecutor:
         try:
             found = await asyncio.wait_for(lease.agent.ready.remote(), READY_S)
             lease.gpus, lease.ready = found["gpus"], True
-            known = {**self._fleet.environments, lease.node.address: _environment(lease.node, found)}
+            known = {**self._fleet.environments, lease.node.address: ray_calls.environment(lease.node, found)}
             self._fleet = self._fleet.model_copy(update={"environments": known})
             await self._send(lease, [running.spec for running in lease.running.values()])
             while True:
@@ -403,8 +409,13 @@ class RayExecutor:
         # Should it live after all, nobody listens to it any more.
         ray.kill(lease.agent)
         started = lease.ready
+        if not started:
+            # Perhaps its node went, and the head does not know yet: nothing else goes there before the next look.
+            others = tuple(node for node in self._fleet.nodes if node.id != lease.node.id)
+            self._fleet = self._fleet.model_copy(update={"nodes": others})
         ending = Ending.INFRASTRUCTURE if started else Ending.NEVER_STARTED
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        gone = isinstance(error, ray.exceptions.ActorUnschedulableError)
+        reason = "its node is gone" if gone else (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         detail = f"the agent of node {lease.node.address} died: {reason}"
         for attempt, running in list(lease.running.items()):
             wall_s = time.monotonic() - running.since if started else 0.0
@@ -416,7 +427,7 @@ class RayExecutor:
 
     async def _refresh(self) -> None:
         """Once a second: which nodes are there, what others hold, which leases are idle."""
-        while True:
+        while not self._gone:
             await asyncio.sleep(1.0)
             try:
                 await self._look()
@@ -426,19 +437,27 @@ class RayExecutor:
 
     async def _look(self) -> None:
         assert self._cluster is not None
-        nodes = await asyncio.to_thread(self._cluster.nodes)
+        nodes = await ray_calls.aside(self._cluster.nodes)
         if self._cluster.embedded and not nodes:
-            for lease in list(self._leases):
-                # Every attempt has its outcome before anyone is told that there will be no more.
-                self._lost(lease, ExecutorError("its node is gone"))
-            self._gone = True
-            self._news.set()
+            self._give_up(
+                "the local Ray of this run is gone: its node died, perhaps for want of memory or of disk space"
+            )
         if not self._cluster.embedded:
-            self._note_others(nodes, await asyncio.to_thread(self._cluster.available))
+            self._note_others(nodes, await ray_calls.aside(self._cluster.available))
             now = time.monotonic()
             idle = [lease for lease in self._leases if lease.ready and not lease.running]
             await self._give_back([x for x in idle if now - x.idle_since > self._options.lease_idle_s], keep=True)
         self._fleet = self._fleet.model_copy(update={"nodes": nodes})
+
+    async def _watch_head(self, cluster: Cluster) -> None:
+        self._give_up(await cluster.lost_head())
+
+    def _give_up(self, why: str) -> None:
+        for lease in list(self._leases):
+            # Every attempt has its outcome before anyone is told that there will be no more.
+            self._lost(lease, ExecutorError("its node is gone"))
+        self._gone = why
+        self._news.set()
 
     def _note_others(self, nodes: Sequence[Node], available: dict[str, Any]) -> None:
         for node in nodes:
@@ -466,27 +485,11 @@ class RayExecutor:
         for lease in idle:
             ray.kill(lease.agent)
 
-    async def _sweep(self) -> None:
-        import ray
-
-        alive = [node for node in self._fleet.nodes if node.id in self._used]
-        sweep = ray.remote(num_cpus=0, max_retries=0)(node_agent.remove_node_folder)
-        swept = [
-            ray_calls.quietly(sweep.options(scheduling_strategy=ray_calls.pinned(node.id)).remote(self._config))
-            for node in alive
-        ]
-        if swept:
-            await asyncio.wait([asyncio.ensure_future(one) for one in swept], timeout=10)
-
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _environment(node: Node, found: dict[str, Any]) -> dict[str, str]:
-    return {**found["environment"], "accelerator": node.accelerator or ("unknown" if node.gpus else "none")}
 
 
 def _outcome(

@@ -13,12 +13,13 @@ warm-started CMA-ES, Nomura et al., AAAI 2021; categorical marginals as in UMDA,
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
+from statistics import fmean
 from typing import Any
 
-from orgruntime.backends.constants import Knob, Knobs, Settings, Value, read_knobs
 from orgruntime.backends.search_space import (
     SMALL_SPACE,
     Point,
@@ -32,10 +33,12 @@ from orgruntime.backends.search_space import (
     space_of,
     value_at,
 )
+from orgruntime.model.assignments import assignments
 from orgruntime.model.base import digest
 from orgruntime.model.research import RiskClass
 from orgruntime.model.species import nature
 from orgruntime.model.step import StepReply, StepRequest
+from orgruntime.runtime.constants import Knob, Knobs, Settings, Value, read_knobs
 
 STARTUP = 8
 """Proposals drawn at random before a model of the space is trusted."""
@@ -44,10 +47,12 @@ TRIES = 6
 NUDGES = 2000
 """Single draws after that, about 5 µs each, before a continuous space counts as exhausted."""
 
+COST = "one trial"
+"""What a proposal costs beside its tests: setting constants takes no step of a model."""
+
 Sampler = Callable[[Space, StepRequest], Iterator[Settings]]
 """Candidates without end, best guess first."""
 
-_ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)\s*=\s*(\"[^\"]*\"|'[^']*'|[^,\s]+)\s*\Z")
 _NULL_LINE = re.compile(r"# no change: [0-9a-f]{12}\n?\Z")
 
 
@@ -77,7 +82,7 @@ def null(request: StepRequest) -> StepReply:
     text = _NULL_LINE.sub("", request.files[path])
     mark = digest([request.inquiry, request.role, request.desk, request.seed])[:12]
     end = "" if text.endswith("\n") or not text else "\n"
-    body = {"hypothesis": "nothing changes but a comment: any gain is noise"}
+    body = {"hypothesis": "nothing changes but a comment: any gain is noise", "expected_gain": 0.0, "cost": COST}
     return StepReply(type="proposal", body=body, files={path: f"{text}{end}# no change: {mark}\n"})
 
 
@@ -88,7 +93,8 @@ def _propose(request: StepRequest, sampler: Sampler) -> StepReply:
     space = space_of(knobs)
     outcome = request.inbox.get("outcome") if request.inbox.get("type") == "result" else None
     again = request.inbox.get("settings")
-    if outcome == "conflicted" and isinstance(again, Mapping) and again:
+    told = assignments(request.idea) is not None
+    if outcome == "conflicted" and isinstance(again, Mapping) and again and not told:
         return _carried_over(request, knobs, again)
     if request.idea.strip():
         return _as_told(request, knobs, space, outcome)
@@ -97,7 +103,26 @@ def _propose(request: StepRequest, sampler: Sampler) -> StepReply:
     settings = _fresh(request, space, sampler)
     if settings is None:
         return _declined(request, "the space is exhausted: every setting has been tried; widen a domain")
-    return _proposal(request, knobs, settings)
+    return _proposal(request, knobs, settings, _expected(request, space))
+
+
+def _expected(request: StepRequest, space: Space) -> float | None:
+    """By how much the metric should improve on the base: as much as what the draws are made after did on average. That
+    is the best tenth once a model is trusted (as both samplers have it), everything before that and for random draws.
+    None: nothing to tell it from."""
+    here = request.scene.lead if request.scene.lead is not None else request.scene.baseline
+    if here is None:
+        return None
+    sign = -1.0 if request.scene.direction == "maximize" else 1.0
+    base = space.key(space.base)
+    found = sorted(
+        point.loss
+        for point in points(space, request)
+        if point.loss is not None and math.isfinite(point.loss) and space.key(point.settings) != base
+    )
+    if request.species != "search/random" and len(found) >= STARTUP:
+        found = found[: math.ceil(len(found) / 10)]
+    return float(f"{sign * here - fmean(found):.6g}") if found else None
 
 
 def _fresh(request: StepRequest, space: Space, sampler: Sampler) -> Settings | None:
@@ -231,7 +256,7 @@ def _carried_over(request: StepRequest, knobs: Knobs, again: Mapping[str, Value]
 
 def _as_told(request: StepRequest, knobs: Knobs, space: Space, outcome: object) -> StepReply:
     """An idea of the form `NAME = value, …`: these constants, the others as at the base."""
-    wanted = _read_idea(request.idea)
+    wanted = assignments(request.idea)
     if wanted is None:
         return _declined(
             request, "it cannot read prose; write `NAME = value`, or give the idea to a role with a language model"
@@ -267,11 +292,6 @@ def _told_settings(knobs: Knobs, wanted: Mapping[str, str]) -> Settings | str:
     return settings
 
 
-def _read_idea(idea: str) -> dict[str, str] | None:
-    matches = [_ASSIGNMENT.match(piece.strip()) for piece in idea.strip().rstrip(".").split(",")]
-    return {match[1]: match[2] for match in matches if match} if all(matches) else None
-
-
 def _read_value(knob: Knob, text: str) -> Value | None:
     """The text as a value of the knob, inside its domain where it has one."""
     candidate = read_knobs({"idea.py": f"IDEA = {text}"}).values.get("IDEA")
@@ -286,7 +306,7 @@ def _read_value(knob: Knob, text: str) -> Value | None:
     return candidate if type(candidate) is type(knob.value) else None
 
 
-def _proposal(request: StepRequest, knobs: Knobs, settings: Settings) -> StepReply:
+def _proposal(request: StepRequest, knobs: Knobs, settings: Settings, expected: float | None = None) -> StepReply:
     changed = [
         f"{knob.name} {_shown(knob.value)} -> {_shown(settings[knob.name])}"
         for knob in knobs.all
@@ -294,7 +314,9 @@ def _proposal(request: StepRequest, knobs: Knobs, settings: Settings) -> StepRep
     ]
     shown = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
     risk = nature(request.species) or RiskClass.EXPLOIT
-    body = {"hypothesis": shown, "risk": risk.value}
+    body: dict[str, Any] = {"hypothesis": shown, "risk": risk.value, "cost": COST}
+    if expected is not None:
+        body["expected_gain"] = expected
     return StepReply(type="proposal", body=body, files=knobs.apply(settings), settings=settings)
 
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from orgruntime.backends.constants import Choices, Knob, Knobs, Range, Settings, Value, rounded
 from orgruntime.model.step import StepRequest
+from orgruntime.runtime.constants import Choices, Knob, Knobs, Range, Settings, Value, rounded
 
 Key = tuple[Value, ...]
 """The values of a setting in the order of the space's knobs. 1 and 1.0 are one key, as a person would have it."""

@@ -5,6 +5,7 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,8 +56,6 @@ class RoleFile(NamedTuple):
     text: str = ""
     has_front_matter: bool = False
     broken: bool = False
-    document: Document | None = None
-    """The whole file; None where its bytes are no text."""
     keys: tuple[str, ...] = ()
     """Of the front matter, as they are written."""
     why: str = ""
@@ -76,6 +75,11 @@ class RoleFile(NamedTuple):
         return NONE if self.hinted is None else self.hinted
 
     @property
+    def document(self) -> Document | None:
+        """The whole file, parsed once more: few ask for it. None where its bytes are no text."""
+        return _parsed(Source(self.shown, self.text, self.sha256)) if self.sha256 else None
+
+    @property
     def asked(self) -> tuple[ScalarNode, ...] | None:
         """The tools that the file asks for, `org.tools` before `tools`; None where it does not say."""
         return self.tools if self.hinted is None or self.hinted.tools is None else self.hinted.tools
@@ -93,8 +97,8 @@ class RoleFile(NamedTuple):
         are its name and its wishes: see `Part`.
         """
         left_out = self._replace(
-            name="", description="", usage="", body="", sha256="", text="", document=None, found=(), keys=(),
-            tools=None, denied=(), model=(),
+            name="", description="", usage="", body="", sha256="", text="", found=(), keys=(), tools=None,
+            denied=(), model=(),
         )  # fmt: skip
         return digest((tuple(left_out), self.first_error if self.broken else bool(self.first_error)))
 
@@ -171,12 +175,16 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         text=source.text,
         has_front_matter=document.front is not None,
         broken=document.front_is_broken,
-        document=document,
         keys=tuple(name.text for name, _ in front.entries),
         why=why,
         places=_places(body) if hinted is not None and hinted.inputs else (),
         end=0 if body else source.text.count("\n") + 1,
     )
+
+
+@lru_cache(maxsize=16)
+def _parsed(source: Source) -> Document:
+    return parse_document(source, Findings(), tolerance=TOLERANCE)
 
 
 def report_empty(role: RoleFile, findings: Findings) -> None:

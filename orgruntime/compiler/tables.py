@@ -19,13 +19,14 @@ from orgruntime.compiler.nodes import split_commas
 from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.payloads import NAME
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk
-from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
 from orgruntime.model.payload import BUILTIN_PAYLOADS, FieldType, PayloadField, PayloadType
 from orgruntime.orgfile.document import Cell, Document, Section
-from orgruntime.orgfile.inline import links
+from orgruntime.orgfile.inline import Piece, links
+from orgruntime.orgfile.recall import recall
 from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
 
 ROLE_COLUMNS = (
@@ -58,14 +59,29 @@ class RoleRow(NamedTuple):
         return self.hints.needs
 
 
+class _Written(NamedTuple):
+    """A row as it stands in the text: its link not yet followed. `found`: what is to be said if that leads to a role.
+
+    `link` is None where there is no link or more than one.
+    """
+
+    link: Piece | None
+    span: Span
+    hints: Hints = Hints()
+    values: tuple[tuple[ScalarNode, ScalarNode], ...] = ()
+    found: tuple[Diagnostic, ...] = ()
+
+
 def read_roles(
     document: Document, section: Section, role_links: RoleLinks, findings: Findings
 ) -> tuple[tuple[RoleRow, ...], bool]:
     """The rows whose link resolves, and whether all did, and the kinds of all are known."""
+    kind = f"roles {section.heading.start}"
+    written = recall(kind, document.source, findings, lambda own: _written_rows(document, section, own))
     found: dict[str, RoleRow] = {}
-    complete = _is_readable(document, section, "role")
-    for row in _rows(document, section, ROLE_COLUMNS, "role", findings):
-        made = _role_row(document, row, role_links, findings)
+    complete = bool(written) or _is_readable(document, section, "role")
+    for row in written:
+        made = _resolved(document, row, role_links, findings)
         complete = complete and made is not None
         if made is None:
             continue
@@ -107,23 +123,36 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
     )
 
 
-def _role_row(document: Document, row: dict[str, Cell], role_links: RoleLinks, findings: Findings) -> RoleRow | None:
+def _written_rows(document: Document, section: Section, findings: Findings) -> tuple[_Written, ...]:
+    """A function of the text alone, so that it can be remembered."""
+    return tuple(_written(document, row) for row in _rows(document, section, ROLE_COLUMNS, "role", findings))
+
+
+def _written(document: Document, row: dict[str, Cell]) -> _Written:
     cell = row["role"]
     found = links(document.source.text, cell.start, cell.end)
     if len(found) != 1:
-        findings.put(_cell_span(document, cell, row), reading_rules.bad_table.no_link())
-        return None
-    link = found[0]
-    span = document.source.span(link.start, link.end)
-    ref = role_links.resolve(link.href)
-    if not isinstance(ref, RoleRef):
-        where = document.source.span(link.href_start, link.href_start + len(link.href))
-        findings.put(where, ref)
-        return None
+        return _Written(None, _cell_span(document, cell, row))
+    own = Findings()
     cells = {name: node for name in ROLE_COLUMNS[1:] if (node := _scalar(document, row, name)) is not None}
     inputs = cells.get("inputs")
-    values = pairs(inputs, "inputs", findings) if inputs else ()
-    return RoleRow(ref, span, link.text, _hints(cells, findings), values)
+    values = pairs(inputs, "inputs", own) if inputs else ()
+    hints = _hints(cells, own)
+    return _Written(found[0], document.source.span(found[0].start, found[0].end), hints, values, tuple(own))
+
+
+def _resolved(document: Document, row: _Written, role_links: RoleLinks, findings: Findings) -> RoleRow | None:
+    link = row.link
+    if link is None:
+        findings.put(row.span, reading_rules.bad_table.no_link())
+        return None
+    ref = role_links.resolve(link.href)
+    if not isinstance(ref, RoleRef):
+        findings.put(document.source.span(link.href_start, link.href_start + len(link.href)), ref)
+        return None
+    for one in row.found:
+        findings.keep(one)
+    return RoleRow(ref, row.span, link.text, row.hints, row.values)
 
 
 def _hints(cells: dict[str, ScalarNode], findings: Findings) -> Hints:

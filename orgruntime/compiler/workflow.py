@@ -21,6 +21,7 @@ from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import HandoffKind
 from orgruntime.orgfile.document import Cell, Document, Section
 from orgruntime.orgfile.inline import PieceKind, links, pieces
+from orgruntime.orgfile.recall import recall
 
 
 class Edge(NamedTuple):
@@ -50,26 +51,89 @@ class Workflow(NamedTuple):
     """Whether every item could be read, so that rules over the whole graph mean something."""
 
 
+class _Link(NamedTuple):
+    """A link to a role. `at`: the offset of its target."""
+
+    href: str
+    span: Span
+    at: int
+
+
+class _Made(NamedTuple):
+    """What an edge has beside its roles; fields as there."""
+
+    number: int
+    span: Span
+    payload: str
+    payload_span: Span
+    kind: HandoffKind = HandoffKind.TRANSFER
+    fan_out: int = 1
+    when: str | None = None
+    when_span: Span | None = None
+    otherwise: bool = False
+    at_most: int | None = None
+    every_trials: int | None = None
+    every_s: float | None = None
+
+
+class _Written(NamedTuple):
+    """An item as it stands in the text. `links`: those to roles that were read, source first, not yet followed."""
+
+    links: tuple[_Link, ...]
+    made: _Made | None
+    stop: tuple[Span, Fault] | None = None
+    """Where the reading stopped, and why."""
+
+
 def read_workflow(document: Document, section: Section, role_links: RoleLinks, findings: Findings) -> Workflow:
+    kind = f"workflow {section.heading.start}"
+    items, complete = recall(kind, document.source, findings, lambda own: _written(document, section, own))
     edges: list[Edge] = []
-    complete, number = True, 0
+    for item in items:
+        edge = _followed(document, item, role_links, findings)
+        complete = complete and edge is not None
+        edges += [edge] if edge else []
+    return Workflow(tuple(edges), complete)
+
+
+def _written(document: Document, section: Section, findings: Findings) -> tuple[tuple[_Written, ...], bool]:
+    """The items, and whether nothing else looks like one: a function of the text, so that it can be remembered."""
+    found: list[_Written] = []
+    complete = True
     for block in section.blocks:
         if block.kind == "paragraph" and _looks_like_edge(document, block.start, block.end):
             span = document.source.span(block.start, document.source.line_end(block.start))
             findings.put(span, reading_rules.workflow_syntax.outside_the_list())
             complete = False
-        if block.kind != "list":
-            continue
-        for item in document.items(block):
-            number += 1
-            try:
-                edges.append(_Reader(document, item, role_links).edge(number))
-            except _Stopped as stop:
-                complete = False
-                findings.put(stop.span, stop.fault)
-    if number == 0 and complete:
+        if block.kind == "list":
+            found += [_Reader(document, item).read(len(found) + at) for at, item in enumerate(document.items(block), 1)]
+    if not found and complete:
         findings.put(document.heading_span(section), reading_rules.likely_typo.no_items())
-    return Workflow(tuple(edges), complete)
+    return tuple(found), complete
+
+
+def _followed(document: Document, item: _Written, role_links: RoleLinks, findings: Findings) -> Edge | None:
+    """The edge of an item; None, with one fault, where a link leads to no role or the reading stopped behind them."""
+    refs: list[RoleRef] = []
+    for link in item.links:
+        ref = role_links.resolve(link.href)
+        if not isinstance(ref, RoleRef):
+            findings.put(document.source.span(link.at, link.at + max(1, len(link.href))), ref)
+            return None
+        refs.append(ref)
+    made = item.made
+    if made is None:
+        if item.stop:
+            findings.put(*item.stop)
+        return None
+    has_target = len(refs) > 1
+    return Edge(
+        number=made.number, span=made.span, source=refs[0], source_span=item.links[0].span, payload=made.payload,
+        payload_span=made.payload_span, target=refs[1] if has_target else None,
+        target_span=item.links[1].span if has_target else None, kind=made.kind, fan_out=made.fan_out, when=made.when,
+        when_span=made.when_span, otherwise=made.otherwise, at_most=made.at_most, every_trials=made.every_trials,
+        every_s=made.every_s,
+    )  # fmt: skip
 
 
 class _Token(NamedTuple):
@@ -106,20 +170,27 @@ _MOST = 10_000
 class _Reader:
     """Reads one item from left to right."""
 
-    def __init__(self, document: Document, item: Cell, role_links: RoleLinks) -> None:
-        self._source, self._links = document.source, role_links
-        self._item = item
+    def __init__(self, document: Document, item: Cell) -> None:
+        self._source, self._item = document.source, item
+        self._links: list[_Link] = []
         self._tokens = _tokens(document.source.text, item)
         self._at = 0
 
-    def edge(self, number: int) -> Edge:
-        source, source_span = self._role(lambda found: reading_rules.workflow_syntax.no_source(found))
+    def read(self, number: int) -> _Written:
+        try:
+            made = self._edge(number)
+        except _Stopped as stop:
+            return _Written(tuple(self._links), None, (stop.span, stop.fault))
+        return _Written(tuple(self._links), made)
+
+    def _edge(self, number: int) -> _Made:
+        self._role(lambda found: reading_rules.workflow_syntax.no_source(found))
         verb = self._next()
         if verb.kind == "word" and verb.text.casefold() == "every":
-            made = self._cadence(number, source, source_span)
+            made = self._cadence(number)
         elif verb.kind == "arrow" or (verb.kind == "word" and verb.text.casefold() == "asks"):
             kind = HandoffKind.TRANSFER if verb.kind == "arrow" else HandoffKind.ASK
-            made = self._handoff(number, source, source_span, kind)
+            made = self._handoff(number, kind)
         else:
             raise self._stop(verb, reading_rules.workflow_syntax.no_verb(verb.quoted, verb.text))
         if self._peek().kind == "punct" and self._peek().text == ".":
@@ -128,22 +199,20 @@ class _Reader:
             raise self._stop(self._peek(), reading_rules.workflow_syntax.not_understood(self._peek().quoted))
         return made
 
-    def _handoff(self, number: int, source: RoleRef, source_span: Span, kind: HandoffKind) -> Edge:
+    def _handoff(self, number: int, kind: HandoffKind) -> _Made:
         after = "→" if kind is HandoffKind.TRANSFER else "asks"
-        target, target_span = self._role(lambda found: reading_rules.workflow_syntax.no_target(found, after))
+        self._role(lambda found: reading_rules.workflow_syntax.no_target(found, after))
         fan_out = 1
         if self._peek().kind == "times":
             token = self._next()
             fan_out = self._count(token._replace(text=token.text[1:].strip()))
         payload, payload_span = self._payload()
-        made = Edge(
-            number, self._item_span(), source, source_span, payload, payload_span, target, target_span, kind, fan_out
-        )
+        made = _Made(number, self._item_span(), payload, payload_span, kind, fan_out)
         while self._more():
             made = self._clause(made)
         return made
 
-    def _cadence(self, number: int, source: RoleRef, source_span: Span) -> Edge:
+    def _cadence(self, number: int) -> _Made:
         token = self._next()
         unit = self._peek()
         trials: int | None = None
@@ -157,10 +226,9 @@ class _Reader:
                 text = f"{text} {self._next().text}"
             seconds = self._time(token, text)
         payload, payload_span = self._payload()
-        made = Edge(number, self._item_span(), source, source_span, payload, payload_span)
-        return made._replace(every_trials=trials, every_s=seconds)
+        return _Made(number, self._item_span(), payload, payload_span, every_trials=trials, every_s=seconds)
 
-    def _clause(self, made: Edge) -> Edge:
+    def _clause(self, made: _Made) -> _Made:
         token = self._next()
         word = token.text.casefold() if token.kind == "word" else ""
         if word == "when" and made.when is None and not made.otherwise:
@@ -218,15 +286,11 @@ class _Reader:
             )
         return token.text, self._source.span(token.start + 1, token.end - 1)
 
-    def _role(self, missing: Callable[[str], Fault]) -> tuple[RoleRef, Span]:
+    def _role(self, missing: Callable[[str], Fault]) -> None:
         token = self._next()
         if token.kind != "link":
             raise self._stop(token, missing(token.quoted))
-        found = self._links.resolve(token.href)
-        if not isinstance(found, RoleRef):
-            span = self._source.span(token.href_start, max(token.href_start + len(token.href), token.href_start + 1))
-            raise _Stopped(span, found)
-        return found, self._span(token)
+        self._links.append(_Link(token.href, self._span(token), token.href_start))
 
     def _count(self, token: _Token) -> int:
         try:

@@ -78,6 +78,9 @@ class CallWrites(Money):
         moved = (value for pair in zip(vector(cap), vector(used), strict=True) for value in pair)
         self._db.write(_FREE, *moved, spend["role"])
         self._charge(spend["role"], spend["model"], used)
+        inquiry, _, visit = id.partition("#")[0].rpartition(".")[0].rpartition(".")
+        if visit.isdecimal():
+            self._charge_choice(inquiry, visit, used)
         self._note(spend["role"], spend["model"], receipt)
         self._event("settle-spend", id, {"used": known(used), **receipt.told()})
         return True

@@ -58,6 +58,15 @@ def questions(db: Database) -> Iterator[str]:
             yield f"Question {id} is {row['state']}, and its answer is not the one that was given."
 
 
+_CHARGED_MORE = """
+SELECT h.role, h.model, h.used_{unit} AS held, (
+  SELECT coalesce(sum(s.used_{unit}), 0) FROM choices c JOIN spends s
+    ON s.id > c.inquiry || '.' || c.visit || '.' AND s.id < c.inquiry || '.' || c.visit || '/'
+  WHERE c.role = h.role AND c.model = h.model) AS used
+FROM choosers h WHERE held > used
+"""
+
+
 def choices(db: Database) -> Iterator[str]:
     """A step has a model exactly where a decision gave it one."""
     if not db.has("choices"):
@@ -70,6 +79,17 @@ def choices(db: Database) -> Iterator[str]:
     held = {(row["step"], row["role"], row["model"]): None for row in rows}
     for step, _, model in sorted(told.keys() ^ held.keys()):
         yield f"Step {step} and the decision that gave it to {model} disagree."
+    yield from _choosers(db)
+
+
+def _choosers(db: Database) -> Iterator[str]:
+    """No model is charged more for the steps that it was given than those have used; an older driver charged less."""
+    if not db.has("choosers"):
+        return
+    for unit in ("tokens", "usd_micro"):
+        for row in db.rows(_CHARGED_MORE.format(unit=unit)):
+            said = f"is charged {row['held']} for its steps, they used {row['used']}."
+            yield f"{unit}: {row['model']} of {row['role']} {said}"
 
 
 def ablations(db: Database) -> Iterator[str]:

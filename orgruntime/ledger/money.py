@@ -22,6 +22,14 @@ _CHARGE = (
     " ON CONFLICT(role, species) DO UPDATE SET gain = gain + excluded.gain, "
     + ", ".join(f"used_{unit} = used_{unit} + excluded.used_{unit}" for unit in UNITS)
 )
+_CHOSEN = (
+    "SELECT role, model FROM choices WHERE inquiry = ?1 AND (?2 IS NULL OR visit = ?2) ORDER BY visit DESC LIMIT 1"
+)
+_CHARGE_CHOICE = (
+    f"INSERT INTO choosers(role, model, {columns('used')}) VALUES(?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT(role, model) DO UPDATE SET "
+    + ", ".join(f"used_{unit} = used_{unit} + excluded.used_{unit}" for unit in UNITS)
+)
 
 _NOTHING = (0,) * (len(UNITS) + 1)
 
@@ -52,6 +60,15 @@ class Money(Journal):
     def _charge(self, role: str, species: str, used: Amounts, gain: float = 0.0) -> None:
         before = self._charged.get((role, species), _NOTHING)
         self._charged[role, species] = tuple(a + b for a, b in zip(before, (*vector(used), gain), strict=True))
+
+    def _charge_choice(self, inquiry: str | None, visit: str | None, used: Amounts) -> None:
+        """Charges what a step used to the model of its role's panel that it was given to, if it was given to one.
+        Without a visit: the newest step of the inquiry that was."""
+        if inquiry is None or not self._db.has("choosers"):
+            return
+        row = self._db.row(_CHOSEN, inquiry, int(visit) if visit is not None else None)
+        if row is not None:
+            self._db.write(_CHARGE_CHOICE, row["role"], row["model"], *vector(used))
 
     def _flush(self) -> None:
         super()._flush()

@@ -94,6 +94,14 @@ class PanelView(View):
         rows = self._gathered("SELECT * FROM spenders WHERE role = ? AND species = ?", role, species)
         return amounts_of(rows[0], "used") if rows else Amounts()
 
+    def used_by_choice(self, role: RoleSlug, model: str) -> Amounts:
+        """What the role's steps that were given to a model have used: their calls, whoever answered, their probes, and
+        the trials of their proposals."""
+        if not self._has("choosers"):
+            return Amounts()
+        row = self._row("SELECT * FROM choosers WHERE role = ? AND model = ?", role, model)
+        return amounts_of(row, "used") if row else Amounts()
+
 
 def _is_over(row: Any) -> bool:
     """A step that handed nothing off has come to its end with that."""

@@ -41,6 +41,10 @@ LATER = (
   model TEXT NOT NULL, UNIQUE(inquiry, visit)
 ) STRICT""",
     "CREATE INDEX IF NOT EXISTS choices_by_role ON choices(role, n)",
+    # Sums over the steps that were given to each model of a panel: calls, whoever answered, probes and trials.
+    f"""CREATE TABLE IF NOT EXISTS choosers(
+  role TEXT NOT NULL, model TEXT NOT NULL, {_declared("used")}, PRIMARY KEY(role, model)
+) STRICT, WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS findings(
   n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, evidence TEXT NOT NULL, role TEXT NOT NULL,
   inquiry TEXT NOT NULL REFERENCES inquiries(id), source TEXT NOT NULL UNIQUE,

@@ -88,9 +88,11 @@ class ScienceViews(View):
         return _verdict(row) if row else None
 
     def measured_since_kept(self) -> int:
-        """Proposals that were measured since the last one that was kept. Reads all verdicts: once a driver."""
+        """Proposals that met the lead, or crashed, since the last one that was kept; those ended early did not. Reads
+        all verdicts: once a driver."""
         kept = "SELECT COALESCE(MAX(rowid), 0) FROM verdicts WHERE word = 'keep'"
-        row = self._db.row(f"SELECT COUNT(*) AS n FROM verdicts WHERE evidence != '[]' AND rowid > ({kept})")
+        met = "(gain IS NOT NULL OR (word = 'crash' AND evidence != '[]'))"
+        row = self._db.row(f"SELECT COUNT(*) AS n FROM verdicts WHERE {met} AND rowid > ({kept})")
         return int(row["n"]) if row else 0
 
     def candidate_curves(self, limit: int) -> list[tuple[str, tuple[tuple[float, float], ...]]]:

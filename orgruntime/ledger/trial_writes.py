@@ -26,7 +26,7 @@ MAX_VOID = 20
 their driver. Only a trial that cannot start, or that takes its driver down, makes this many."""
 
 _ATTEMPT = (
-    "SELECT t.n AS trial, t.key, t.purpose, t.proposal, t.lost, t.void, a.n AS n, a.epoch, a.state AS state,"
+    "SELECT t.n AS trial, t.key, t.purpose, t.proposal, t.inquiry, t.lost, t.void, a.n AS n, a.epoch, a.state AS state,"
     f" {columns('a.cap')} FROM trials t JOIN attempts a ON a.trial = t.n AND a.n = ? WHERE t.key = ?"
 )
 
@@ -106,6 +106,12 @@ class TrialWrites(Money):
         else:
             served = self._reopen(row, state, outcome)
         self._charge(served.role, served.species, used)
+        inquiry, _, visit = (row["proposal"] or "").removeprefix("p").rpartition(".")
+        if visit.isdecimal():
+            self._charge_choice(inquiry, visit, used)
+        elif row["purpose"] == Purpose.PROBE:
+            # A probe is asked for by the step that its inquiry is at.
+            self._charge_choice(row["inquiry"], None, used)
         self._event("settle", outcome.attempt, body)
         return True
 

@@ -5,6 +5,7 @@ Knows the tables, decides nothing. Invariant: a read touches a bounded window of
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from orgruntime.ledger.rows import LeadRow
@@ -40,6 +41,17 @@ _OF_CALLS = (
     " WHERE id > ? AND id < ?"
 )
 
+# Ids of proposals are `p<inquiry>.<visit>`: those of an inquiry are neighbours in their unique index.
+_HANDED = """
+SELECT h.id, h.type, h.body, (
+  SELECT p.id FROM proposals p LEFT JOIN verdicts v ON v.proposal = p.id
+  WHERE p.id > 'p' || h.inquiry || '.' AND p.id < 'p' || h.inquiry || '/'
+    AND CAST(substr(p.id, length(h.inquiry) + 3) AS INTEGER) > CAST(substr(h.id, length(h.inquiry) + 2) AS INTEGER)
+  ORDER BY v.gain IS NULL, v.gain DESC, p.n DESC LIMIT 1) AS best
+FROM (SELECT * FROM payloads ORDER BY n DESC LIMIT ?3) h
+WHERE h.source = ?1 AND h.type != 'proposal' ORDER BY h.n DESC LIMIT ?2
+"""
+
 
 class Tried(NamedTuple):
     """A proposal and what became of it. Its words are its author's: untrusted."""
@@ -54,6 +66,17 @@ class Tried(NamedTuple):
     reason: str
     gain: float | None
     """Mean improvement over the lead of its time, on shared seeds."""
+
+
+class HandedOff(NamedTuple):
+    """A payload that is no proposal, and what came of it."""
+
+    payload: str
+    type: str
+    body: dict[str, Any]
+    """Its author's words: untrusted."""
+    best: Tried | None
+    """Among the later proposals of its inquiry the one of the largest gain, else the newest. None: there is none."""
 
 
 class Ablation(NamedTuple):
@@ -76,6 +99,14 @@ class TriedView(View):
         # Without a role SQLite walks the table from its end, with one the index of that role.
         sql = _NEWEST.format(role="WHERE role = ?1" if role else "")
         return [_tried(row) for row in self._rows(sql, role, species, limit, WINDOW if species else limit)]
+
+    def handed_off(self, limit: int, role: str) -> list[HandedOff]:
+        """What a role handed off that is no proposal, newest first."""
+        rows = self._rows(_HANDED, role, limit, WINDOW)
+        return [
+            HandedOff(row["id"], row["type"], json.loads(row["body"]), self.tried(row["best"]) if row["best"] else None)
+            for row in rows
+        ]
 
     def best_tried(self, limit: int, role: str = "", species: str = "") -> list[Tried]:
         """What was kept, the largest gain first."""

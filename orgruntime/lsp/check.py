@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 from orgruntime.api.checking import RULES
@@ -91,7 +91,7 @@ def check_unit(unit: Path, read: Reader) -> Found:
 
 
 def _org(unit: Path, read: Reader) -> tuple[Diagnostic, ...]:
-    return look(unit, partial(compile_org, unit, read, seal=False), lambda _: (), read).diagnostics
+    return look(unit, lambda once: compile_org(unit, once, seal=False), lambda _: (), read).diagnostics
 
 
 @lru_cache(maxsize=4096)

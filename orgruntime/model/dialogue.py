@@ -44,6 +44,8 @@ class ToolResult(Noun):
     """Of the use."""
     text: str
     is_error: bool = False
+    refused: bool = False
+    """The use was not carried out, because it may not be or makes no sense; else it was, or something broke."""
 
 
 class Message(Noun):
@@ -93,6 +95,8 @@ class ModelReply(Noun):
     """Of the attempt that answered."""
     species: str = ""
     """The model as the server names it."""
+    entry: str = ""
+    """Name of the entry of the manifest that answered: the one that was asked, or one that stood in for it."""
     spent: Amounts = Amounts()
     """Over every attempt at this call."""
     lacks: dict[str, str] = {}

@@ -14,6 +14,8 @@ from orgruntime.model.research import RiskClass
 
 FAMILIES = ("search/", "digest/", "control/")
 """Species that need no key and no network begin so."""
+WORDLESS = ("search/", "control/")
+"""Those of them that read no words."""
 
 _NATURE = {
     "search/random": RiskClass.EXPLORE,
@@ -30,6 +32,11 @@ _FREE = Price(input=0, output=0)
 
 def is_language_model(species: str) -> bool:
     return not species.startswith(FAMILIES)
+
+
+def reads_no_words(species: str) -> bool:
+    """Whether a species sets constants or changes nothing, and an idea in prose says nothing to it."""
+    return species.startswith(WORDLESS)
 
 
 def nature(species: str) -> RiskClass | None:

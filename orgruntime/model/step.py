@@ -172,4 +172,8 @@ class StepReply(Noun):
     declined: str = ""
     failed: str = ""
     spent: Amounts = Amounts()
+    answered: tuple[str, ...] = ()
+    """Names of the models that answered, the last one last: those that were asked, or that stood in for them."""
+    refusals: int = 0
+    """Refused uses of tools that are no event of their own yet."""
     cpu_s: float = 0.0

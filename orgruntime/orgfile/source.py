@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.diagnostic import Diagnostic, Findings
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile import reading_rules
@@ -96,6 +96,23 @@ def read_source(path: Path, shown: str, findings: Findings) -> Source | None:
         findings.put(here, reading_rules.unreadable_file.failed(shown, error.strerror or str(error)))
         return None
     return decode(data, shown, findings)
+
+
+def reading_once(read: Reader) -> Reader:
+    """As `read`, and the same again for a file that was read before."""
+    known: dict[tuple[str, str], tuple[Source | None, tuple[Diagnostic, ...]]] = {}
+
+    def again(path: Path, shown: str, findings: Findings) -> Source | None:
+        asked = (str(path), shown)
+        if asked not in known:
+            own = Findings()
+            known[asked] = read(path, shown, own), tuple(own)
+        source, found = known[asked]
+        for one in found:
+            findings.keep(one)
+        return source
+
+    return again
 
 
 def _size(path: Path) -> int | None:

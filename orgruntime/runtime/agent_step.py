@@ -17,10 +17,10 @@ from orgruntime.model.ids import PayloadId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Choice, Memory, Role
 from orgruntime.model.payload import Payload, PayloadType
 from orgruntime.model.research import IdeaState, Proposal, RiskClass
-from orgruntime.model.species import is_language_model
+from orgruntime.model.species import is_language_model, reads_no_words
 from orgruntime.model.step import PastTrial, StepReply, StepRequest
 from orgruntime.runtime.calls import Call
-from orgruntime.runtime.choosing import chosen, retire
+from orgruntime.runtime.choosing import chosen, retire, told_settings
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.handoffs import committed, inbox_proposal, shortened
 from orgruntime.runtime.lab import Lab
@@ -30,13 +30,12 @@ from orgruntime.runtime.ports import Handed, StepError, WorkspaceError
 from orgruntime.runtime.scenes import editable_files, scene
 from orgruntime.runtime.toolset import produced
 from orgruntime.runtime.whereabouts import located
+from orgruntime.scheduler.choice import in_turn
 
 PAST_WINDOW = 200
 """Past proposals that a desk is shown: enough to learn from, and a bounded message."""
 _FORGETFUL = ("control/", "digest/")
 """Species that learn nothing from single trials, and are not sent them."""
-_WORDLESS = ("control/", "search/")
-"""Species that read no words."""
 TRIES = 3
 FAILURES = 5
 """Steps in a row in which a language model failed, or declined though it was free to do anything."""
@@ -96,8 +95,8 @@ async def agent_step(lab: Lab, call: Call) -> Handed:
     """One step, whoever thinks. What comes to nothing ends the inquiry, with the reason on record."""
     lab.doing[call.name] = f"thinking about {call.text!r}" if call.text else "thinking"
     try:
-        model = await chosen(lab, call)
         call = located(lab, call)
+        model = await chosen(lab, call)
         if is_language_model(lab.manifest.species_of(model).species):
             return await _thought(lab, call, model)
         return await _computed(lab, call, model)
@@ -150,7 +149,7 @@ def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
         species=species,
         inquiry=call.address.inquiry,
         produces=produced(lab.manifest, call.role),
-        idea=call.text,
+        idea=told_settings(call) or call.text,
         inbox={} if call.inbox is None else {"type": call.inbox.type, **call.inbox.body},
         prompt=call.role.prompt,
         base=base,
@@ -158,7 +157,7 @@ def _request(lab: Lab, call: Call, attempt: int, model: str) -> StepRequest:
         seed=lab.seed_for("step", call.address.inquiry, call.address.visit, attempt),
         scene=scene(lab),
         past=() if species.startswith(_FORGETFUL) else _past(lab, call.role),
-        history=() if species.startswith(_WORDLESS) or call.role.memory is not Memory.ORG else lab.history,
+        history=() if reads_no_words(species) or call.role.memory is not Memory.ORG else lab.history,
         digest=lab.ledger.digest(0) if species.startswith("digest/") else None,
     )
 
@@ -199,6 +198,8 @@ async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None =
     elif call.inbox is not None and call.inbox.type == "result":
         # It gave up one proposal that came back; that says nothing of the next ones.
         lab.tell(EventKind.NOTICE, f"{call.name} gives up what came back: {reason}")
+    elif told := told_settings(call):
+        lab.tell(EventKind.NOTICE, f"{call.name} does not set {told!r}: {reason}")
     elif reply is not None:
         lab.tell(EventKind.NOTICE, f"{call.name} declined: {reason}")
         _note_step(lab, call, model, reason)
@@ -218,6 +219,9 @@ async def _declined(lab: Lab, call: Call, reason: str, reply: StepReply | None =
 def _note_step(lab: Lab, call: Call, model: str, empty: str) -> None:
     """A language model whose steps brought nothing so often in a row is passed over. `empty`: why this one did."""
     tied = call.role.choice is Choice.TURNS or len(call.role.species) == 1
+    if tied and model != in_turn(call.role.species, call.desk):
+        # It stood in at a desk of a species that could not read what arrived.
+        return
     who = call.name if tied else f"{call.role.slug}: {model}"
     if lab.empty_steps(who, empty=bool(empty)) == FAILURES:
         retire(lab, call, f"{FAILURES} steps in a row brought nothing, the last one: {empty}")
@@ -305,9 +309,18 @@ def _record(
     spent = reply.spent if reply is not None else StepReply(type="").spent
     if payload is not None:
         tx.add_payload(payload, address.inquiry)
-    return tx.record_step(
+    fresh = tx.record_step(
         address.inquiry, address.visit, address.role, payload.id if payload else None, kind, words, spent
     )
+    if fresh and reply is not None and reply.refusals:
+        more = f"{reply.refusals} more uses of tools were refused; the transcript has them"
+        tx.refuse_tool(address.inquiry, address.visit, address.role, "", more)
+    return fresh
+
+
+def _answered(lab: Lab, request: StepRequest, reply: StepReply) -> str:
+    """The species whose proposal it is: of the model that said the last word, which may have stood in for another."""
+    return lab.manifest.species_of(reply.answered[-1]).species if reply.answered else request.species
 
 
 def _proposal_id(call: Call) -> ProposalId:
@@ -333,7 +346,7 @@ async def _proposal(lab: Lab, call: Call, request: StepRequest, reply: StepReply
         idea=call.idea,
         role=call.role.slug,
         desk=call.desk,
-        species=request.species,
+        species=_answered(lab, request, reply),
         base=request.base,
         commit=commit.id,
         tree=commit.tree,

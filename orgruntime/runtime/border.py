@@ -17,10 +17,12 @@ from orgruntime.model.amounts import Amounts
 from orgruntime.model.dialogue import Block, ModelReply, ToolResult, ToolUse
 from orgruntime.model.step import Answer, Ask, AskKind, Bench
 from orgruntime.runtime.calls import Call
+from orgruntime.runtime.duplicates import near_duplicate
 from orgruntime.runtime.gateway import GatewayError
-from orgruntime.runtime.handoffs import refusal, tidy
+from orgruntime.runtime.handoffs import keyless, refusal, tidy
 from orgruntime.runtime.lab import Lab
-from orgruntime.runtime.redaction import clean, clipped
+from orgruntime.runtime.redaction import clean, clipped, without_keys
+from orgruntime.runtime.services.trial_tool import SPEC as RUN_TRIAL
 from orgruntime.runtime.toolset import DECLINE, STATED, Toolset, out_of_bounds
 from orgruntime.runtime.transcripts import Journal, Line
 
@@ -29,7 +31,9 @@ USES = 400
 UNFIT = 6
 """Well-formed handoffs in a row that will not do; then the step ends."""
 REFUSALS_RECORDED = 20
-"""Refused uses of one step that become events of the ledger; the rest are in its transcript only."""
+"""Refused uses of one step that become events of their own; the rest are one event, with their count, at its end."""
+LONGEST_REASON = 1000
+"""Characters of a refusal that its event keeps."""
 CUT_OFF = (
     "this tool was cut off when the run was interrupted: whether it did anything is not known; in the worktree it did "
     "nothing"
@@ -60,13 +64,16 @@ class Border:
         self._lab, self._call, self._bench, self._tools, self._journal = lab, call, bench, tools, journal
         self._carried = dict(carried)
         self._pending: dict[int, asyncio.Task[Replied]] = {}
-        self._recorded_refusals = 0
-        self._next = self._turns = self._uses = self._malformed = self._unfit = 0
+        self._next = self._turns = self._uses = self._malformed = self._unfit = self._refused = 0
         self._served: dict[str, int] = {}
+        self._warned = False
+        """It was told of what is nearly the same as its own; once a step is enough."""
         self.over = ""
         """Why the step came to no end."""
         self.accepted: Accepted | None = None
         self.spent = Amounts()
+        self.answered: tuple[str, ...] = ()
+        """Names of the models that answered, the last one last."""
 
     async def serve(self, ask: Ask) -> Answer:
         """`runtime.ports.Serve`. What it raises is a fault of the run, never of the model."""
@@ -86,6 +93,11 @@ class Border:
         self._note(answer, line)
         return answer
 
+    @property
+    def refusals(self) -> int:
+        """Refused uses that are no event of their own."""
+        return max(0, self._refused - REFUSALS_RECORDED)
+
     async def close(self) -> None:
         """Ends what is still being answered: a model call is cancelled, and settled by the gateway."""
         tasks = list(self._pending.values())
@@ -95,9 +107,9 @@ class Border:
 
     def _begin_anew(self) -> None:
         """A desk that was lost asks from the first question on."""
-        self._next = self._turns = self._uses = self._malformed = self._unfit = 0
-        self._served = {}
-        self.over, self.accepted, self.spent = "", None, Amounts()
+        self._next = self._turns = self._uses = self._malformed = self._unfit = self._refused = 0
+        self._served, self._warned = {}, False
+        self.over, self.accepted, self.spent, self.answered = "", None, Amounts(), ()
 
     def _count(self, ask: Ask) -> None:
         """Limits that hold whatever the answer is."""
@@ -117,11 +129,15 @@ class Border:
         """What later answers depend on, the same for a new answer and a recorded one."""
         if answer.reply is not None:
             self.spent = self.spent + answer.reply.spent
+            if name := answer.reply.entry:
+                self.answered = (*(one for one in self.answered if one != name), name)
         self.spent = self.spent + Amounts(**line.get("spent", {}))
         if line.get("handed") is not None:
             self.accepted = Accepted(**line["handed"])
         self._malformed += bool(line.get("malformed"))
         self._unfit += bool(line.get("unfit"))
+        self._refused += bool(line.get("refused"))
+        self._warned |= bool(line.get("near"))
         if line.get("served"):
             self._served[line["served"]] = self._served.get(line["served"], 0) + 1
         self.over = answer.over
@@ -179,20 +195,20 @@ class Border:
 
     async def _may(self, number: int, ask: Ask, use: ToolUse) -> Replied:
         if use.name in self._tools.handoffs:
-            return self._handoff(ask, use)
+            return await self._handoff(ask, use)
         if use.name not in self._tools.names:
             granted = ", ".join(self._tools.names)
-            return await self._refused(use, f"`{use.name[:100]}` is not granted to you; your tools are {granted}")
+            return await self._refuse(use, f"`{use.name[:100]}` is not granted to you; your tools are {granted}")
         if use.name in self._tools.services:
             return await self._service(number, ask, use)
         if use.name in self._tools.remote:
             return await self._remote(number, use)
         if outside := self._tools.grants.refusal(use) or out_of_bounds(use, self._lab.is_editable):
-            return await self._refused(use, outside)
+            return await self._refuse(use, outside)
         self._say(f"running {use.name}")
         return Answer(run=True), {}
 
-    def _handoff(self, ask: Ask, use: ToolUse) -> Replied:
+    async def _handoff(self, ask: Ask, use: ToolUse) -> Replied:
         kind, body = self._tools.handoffs[use.name], tidy(use.input)
         if use.name == DECLINE:
             reason = " ".join(str(body.get("reason") or "no reason given").split())[:1000]
@@ -202,24 +218,44 @@ class Border:
         }
         wrong = refusal(self._lab, self._call, kind, body, files)
         if wrong is None:
+            if kind == STATED.name and files != self._carried:
+                near = await self._nearly_the_same(use, files, str(body["hypothesis"]))
+                if near is not None:
+                    return near
             return _accepted(kind, body, files if kind == STATED.name else {})
+        await self._record(use, wrong.sentence)
         malformed, unfit = self._malformed + wrong.malformed, self._unfit + (not wrong.malformed)
         if malformed > self._bench.limits.nudges or unfit > UNFIT:
             what = f"was malformed {malformed} times" if wrong.malformed else f"would not do {unfit} times"
-            return Answer(over=f"what it handed off {what}; the last time: {wrong.sentence}"), {}
+            over = f"what it handed off {what}; the last time: {wrong.sentence}"
+            return Answer(over=over), {"refused": True}
         result = ToolResult(id=use.id, text=f"Not handed off: {wrong.sentence}", is_error=True)
-        return Answer(result=result), {"malformed": True} if wrong.malformed else {"unfit": True}
+        return Answer(result=result), {"malformed" if wrong.malformed else "unfit": True, "refused": True}
 
     async def _service(self, number: int, ask: Ask, use: ToolUse) -> Replied:
         tool = self._tools.services[use.name]
         if tool.most is not None and self._served.get(use.name, 0) >= tool.most:
-            text = f"{use.name} may be used {tool.most} times in a step, and was"
-            return Answer(result=ToolResult(id=use.id, text=text, is_error=True)), {}
+            return await self._refuse(use, f"{use.name} may be used {tool.most} times in a step, and was")
+        if use.name == RUN_TRIAL.name and ask.files:
+            near = await self._nearly_the_same(use, {**self._carried, **ask.files})
+            if near is not None:
+                return near
         self._say(f"using {use.name}")
         # A service may be asked again after a death: what it does, it does once for the number of the ask.
         numbered = ask.model_copy(update={"n": number, "files": {**self._carried, **ask.files}})
         result = await tool.serve(self._lab, self._call, numbered)
-        return Answer(result=self._fit(use, result)), {"served": use.name}
+        if not result.refused:
+            return Answer(result=self._fit(use, result)), {"served": use.name}
+        await self._record(use, result.text)
+        return Answer(result=self._fit(use, result)), {"served": use.name, "refused": True}
+
+    async def _nearly_the_same(self, use: ToolUse, files: Mapping[str, str], hypothesis: str = "") -> Replied | None:
+        """A word before the step spends anything, once; that is no fault of it."""
+        if self._warned or not (told := await near_duplicate(self._lab, self._call, files, hypothesis)):
+            return None
+        what = "Not run yet" if use.name == RUN_TRIAL.name else "Not handed off yet"
+        text = f"{what}: {told}. Do it again if yours differs in what matters; else change it, or decline."
+        return Answer(result=ToolResult(id=use.id, text=text, is_error=True)), {"near": True}
 
     async def _remote(self, number: int, use: ToolUse) -> Replied:
         """A tool server's tool may do anything, and once only: begun and not ended is cut off."""
@@ -232,16 +268,20 @@ class Border:
         result = await servers.call(use)
         return Answer(result=self._fit(use, result)), {}
 
-    async def _refused(self, use: ToolUse, reason: str) -> Replied:
-        if self._recorded_refusals < REFUSALS_RECORDED:
-            self._recorded_refusals += 1
-            address, name = self._call.address, clean(use.name)[:100]
+    async def _refuse(self, use: ToolUse, reason: str) -> Replied:
+        await self._record(use, reason)
+        return Answer(result=ToolResult(id=use.id, text=clean(reason), is_error=True)), {"refused": True}
 
-            def change(tx: Transaction) -> None:
-                tx.refuse_tool(address.inquiry, address.visit, address.role, name, clean(reason))
+    async def _record(self, use: ToolUse, reason: str) -> None:
+        """A refused use becomes an event."""
+        if self._refused >= REFUSALS_RECORDED:
+            return
+        address, name = self._call.address, clean(use.name)[:100]
 
-            await self._lab.board.write(change)
-        return Answer(result=ToolResult(id=use.id, text=clean(reason), is_error=True)), {}
+        def change(tx: Transaction) -> None:
+            tx.refuse_tool(address.inquiry, address.visit, address.role, name, clean(reason)[:LONGEST_REASON])
+
+        await self._lab.board.write(change)
 
     async def _did(self, ask: Ask) -> Answer:
         """Belongs to the use that was asked for last."""
@@ -255,7 +295,12 @@ class Border:
         result = ask.result.model_copy(
             update={"text": clipped(clean(ask.result.text), self._bench.limits.result_chars)}
         )
-        await self._journal.add(kind, number, result=_said(result), changes=ask.changes)
+        # What is resumed from this has no key in its files; none could have been handed off.
+        changes = {
+            path: text if text is None else keyless(self._lab, self._call, path, text)
+            for path, text in ask.changes.items()
+        }
+        await self._journal.add(kind, number, result=_said(result), changes=changes)
         self._say("thinking")
         return Answer()
 
@@ -285,9 +330,15 @@ def _other(kind: str) -> str:
 
 
 def _cleaned(reply: ModelReply) -> ModelReply:
-    """Texts without what has the shape of a key. Thinking stays as it came: a server wants it back unchanged."""
+    """Texts and what tools are given without what has the shape of a key, before anything acts on them. Thinking stays
+    as it came: a server wants it back unchanged."""
     return reply.model_copy(update={"content": tuple(_cleaned_block(block) for block in reply.content)})
 
 
 def _cleaned_block(block: Block) -> Block:
-    return {**block, "text": clean(str(block.get("text", "")))} if block.get("type") == "text" else block
+    match block.get("type"):
+        case "text":
+            return {**block, "text": clean(str(block.get("text", "")))}
+        case "tool_use":
+            return {**block, **without_keys({name: block[name] for name in ("name", "input") if name in block})}
+    return block

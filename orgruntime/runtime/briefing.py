@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from orgruntime.ledger.tried import Tried
+from orgruntime.ledger.tried import HandedOff, Tried
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.payload import Payload
@@ -181,6 +181,7 @@ def _parts(manifest: Manifest, now: Situation) -> Iterator[str]:
     yield _left(now)
     yield _files(now)
     yield _listed("# Your own record, newest first", (_record(one) for one in now.own))
+    yield _listed("# What you handed off before, newest first, and the best that came of it", map(_handed, now.handed))
     yield _listed("# Near what you are asked for: look before you repeat it", (_record(one) for one in now.near))
     yield _listed("# Under way now, not measured yet", (_record(one) for one in now.running))
     yield _listed("# Newest proposals of the organization", (_record(one) for one in now.recent))
@@ -195,6 +196,8 @@ def _parts(manifest: Manifest, now: Situation) -> Iterator[str]:
     yield _ends(manifest, now)
 
 
+_TELLING = ("text", "question", "summary", "claim")
+"""Fields of a payload that say in words what it is about; the first that is there."""
 _WISHES = {
     RiskClass.EXPLORE: "By the risk appetite it is a long shot's turn: something that may well fail and would gain "
     "much (risk `explore`).",
@@ -290,6 +293,19 @@ def _record(one: Tried) -> str:
     word = one.word.value if one.word is not None else "no verdict yet"
     because = f": {one_line(one.reason, 160)}" if one.reason else ""
     return f"{made.id} by {made.role}, {made.risk}: {one_line(made.hypothesis, 240)}{expected}{found} → {word}{because}"
+
+
+def _handed(one: HandedOff) -> str:
+    words = next((one.body[name] for name in _TELLING if isinstance(one.body.get(name), str)), None)
+    said = one_line(words if words is not None else json.dumps(one.body, ensure_ascii=False), 240)
+    came = f"{one.best.proposal.id}: {_came_of(one.best)}" if one.best is not None else "no proposal"
+    return f"{one.payload}, a `{one.type}`: {said} → {came}"
+
+
+def _came_of(one: Tried) -> str:
+    found = f"measured {one.gain:+.3g}, " if one.gain is not None else ""
+    word = one.word.value if one.word is not None else "no verdict yet"
+    return f"{found}{word}{f': {one_line(one.reason, 160)}' if one.reason else ''}"
 
 
 def _listed(head: str, lines: Iterable[str]) -> str:

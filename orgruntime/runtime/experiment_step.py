@@ -8,6 +8,7 @@ to a commit that was measured against the lead of that moment.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -25,6 +26,7 @@ from orgruntime.runtime.board import Order, TrialDropped
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Commit, Conflict, Handed, StepAddress
+from orgruntime.runtime.rebase import on_lead
 from orgruntime.scheduler.screen import Screening, believed_gain, screen
 
 VOID_PAIRS = 2
@@ -86,8 +88,14 @@ async def experiment_step(lab: Lab, role: Role, address: StepAddress, inbox: Pay
     name = f"{role.slug} {address.inquiry}"
     lab.doing[name] = f"screening {proposal.hypothesis[:60]}"
     try:
-        finding = refusal(lab, role, proposal) or await _screened(lab, role, address.inquiry, proposal)
-        return await _concluded(lab, role, address, proposal, finding)
+        if refused := refusal(lab, role, proposal):
+            return _handed(await _concluded(lab, role, address, proposal, refused))
+        for _ in range(RESCREENS):
+            finding = await _screened(lab, role, address.inquiry, proposal)
+            handed = await _concluded(lab, role, address, proposal, finding)
+            if handed is not None:
+                return handed
+        return _handed(await _concluded(lab, role, address, proposal, _late()))
     finally:
         lab.doing.pop(name, None)
 
@@ -108,24 +116,37 @@ def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
 
 async def _screened(lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal) -> Finding:
     commit, base = Commit(id=proposal.commit, tree=proposal.tree), proposal.base
+    evidence: list[str] = []
     for _ in range(RESCREENS):
         lead = lead_commit(lab)
         if lead.id != base:
-            merged = lab.workspace.merge(base, lead.id, commit.id, message=f"{proposal.id} on {lead.id[:10]}")
+            merged = on_lead(lab, proposal, base, commit.id, lead.id)
             if isinstance(merged, Conflict):
-                paths = ", ".join(merged.paths[:3])
-                return Finding(Outcome.CONFLICTED, f"the lead moved to {lead.id[:10]} and {paths} conflicts with it")
+                what = ", ".join(merged.paths[:3])
+                reason = f"the lead moved to {lead.id[:10]} and {what} conflicts with it"
+                return Finding(Outcome.CONFLICTED, reason, evidence=evidence)
             commit, base = merged, lead.id
             await lab.commits_on_disk()
             if commit.tree == lead.tree:
-                return Finding(Outcome.DUPLICATE, "the lead already holds this change")
+                return Finding(Outcome.DUPLICATE, "the lead already holds this change", evidence=evidence)
+        finding = Finding(Outcome.WORSE, "", commit=commit, against=lead.id, evidence=evidence)
+        _met_before(lab, role, proposal, finding, commit, lead)
         try:
-            finding = await _against(lab, role, inquiry, proposal, commit, lead)
+            if await _against(lab, role, inquiry, proposal, finding, lead):
+                return finding
         except TrialDropped as error:
-            return Finding(Outcome.UNMEASURED, str(error))
-        if finding.outcome is not Outcome.KEPT or lead_commit(lab).id == lead.id:
-            return finding
-    return Finding(Outcome.CONFLICTED, f"the lead moved {RESCREENS} times while this was measured")
+            return Finding(Outcome.UNMEASURED, str(error), evidence=evidence)
+    return _late(evidence)
+
+
+def _late(evidence: Sequence[str] = ()) -> Finding:
+    reason = f"the lead moved {RESCREENS} times while this was measured"
+    return Finding(Outcome.CONFLICTED, reason, evidence=list(evidence))
+
+
+def _handed(handed: Handed | None) -> Handed:
+    assert handed is not None, "what does not move the lead is never too late"
+    return handed
 
 
 def lead_commit(lab: Lab) -> Commit:
@@ -134,41 +155,61 @@ def lead_commit(lab: Lab) -> Commit:
     return lab.base if lead is None else lab.workspace.get(lead.commit)
 
 
+def _met_before(lab: Lab, role: Role, proposal: Proposal, finding: Finding, commit: Commit, lead: Commit) -> None:
+    """Takes the runs on seeds that both have run, side by side as candidates, for the first pair. The lead was chosen
+    for its luck on them, so what gains there is no luckier than the lead."""
+    direction = lab.manifest.objective.direction
+    gains: list[float] = []
+    for row in lab.ledger.trials_of(proposal.id):
+        if row.identity.tree != commit.tree or row.purpose is not Purpose.SCREEN or row.metric is None:
+            continue
+        other = lab.ledger.trial(lab.order(lead, role, Purpose.SCREEN, row.identity.seed).identity.key)
+        if other is not None and other.metric is not None:
+            gains.append(direction.gain(other.metric, row.metric))
+            finding.metrics.append(row.metric)
+            finding.evidence += [one for one in (row.key, other.key) if one not in finding.evidence]
+    if gains:
+        finding.gains.append(sum(gains) / len(gains))
+
+
 async def _against(
-    lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal, commit: Commit, lead: Commit
-) -> Finding:
-    """Paired trials of `commit` and `lead` on seeds that belong to this lead, until the screen decides."""
-    finding = Finding(Outcome.WORSE, "", commit=commit, against=lead.id)
+    lab: Lab, role: Role, inquiry: InquiryId, proposal: Proposal, finding: Finding, lead: Commit
+) -> bool:
+    """Paired trials of `finding.commit` and `lead` on seeds that belong to this lead, until the screen decides. False:
+    the lead moved before it did."""
     direction, metric = lab.manifest.objective.direction, lab.manifest.objective.metric
-    voids = 0
+    assert finding.commit is not None
+    tries = voids = 0
     while (state := screen(finding.gains, lab.noise.sd)) is Screening.MORE:
-        seed = lab.seed_for("screen", lead.id, len(finding.gains) + voids)
+        seed = lab.seed_for("screen", lead.id, tries)
+        tries += 1
         # A candidate that has won its first pair is no longer raced.
         rungs = () if finding.evidence else lab.race.rungs
-        own = lab.order(commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)
+        own = lab.order(finding.commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)
         other = lab.order(lead, role, Purpose.SCREEN, seed)
         ours, theirs = await _pair(
             lab, replace(own, sleeve=proposal.risk, rungs=rungs), replace(other, sleeve=proposal.risk)
         )
         finding.evidence += [ours.key] if theirs is None else [ours.key, theirs.key]
-        if theirs is None:
-            return _failed(finding, ours)
-        if theirs.metric is None and voids < VOID_PAIRS:
+        if theirs is not None and theirs.metric is None and voids < VOID_PAIRS:
             voids += 1
             continue
-        if ours.metric is None:
-            return _failed(finding, ours)
+        if theirs is None or ours.metric is None:
+            _failed(finding, ours)
+            return True
         if theirs.metric is None:
             finding.outcome = Outcome.UNMEASURED
             finding.reason = f"the lead itself failed on {voids + 1} seeds: {theirs.reason}"
-            return finding
+            return True
         finding.metrics.append(ours.metric)
         finding.gains.append(direction.gain(theirs.metric, ours.metric))
+        if finding.gains[-1] > 0 and lead_commit(lab).id != lead.id:
+            return False
     pairs = "1 pair" if len(finding.gains) == 1 else f"{len(finding.gains)} pairs"
     finding.reason = f"{metric} {finding.metric:.5g}, {finding.gain:+.4g} against the lead over {pairs}"
     if state is Screening.PASS:
         finding.outcome = Outcome.KEPT
-    return finding
+    return True
 
 
 async def _pair(lab: Lab, ours: Order, theirs: Order) -> tuple[TrialRow, TrialRow | None]:
@@ -184,7 +225,7 @@ async def _pair(lab: Lab, ours: Order, theirs: Order) -> tuple[TrialRow, TrialRo
         await asyncio.gather(first, second, return_exceptions=True)
 
 
-def _failed(finding: Finding, row: TrialRow) -> Finding:
+def _failed(finding: Finding, row: TrialRow) -> None:
     if row.state is TrialState.FAILED:
         finding.outcome, finding.reason = Outcome.UNMEASURED, f"the cluster lost it: {row.reason}"
     elif row.score is Score.ENDED_EARLY:
@@ -193,19 +234,17 @@ def _failed(finding: Finding, row: TrialRow) -> Finding:
         finding.outcome, finding.reason = Outcome.INVALID, row.reason
     else:
         finding.outcome, finding.reason = Outcome.CRASHED, row.reason
-    return finding
 
 
-async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Proposal, finding: Finding) -> Handed:
-    """Writes verdict, lead and result in one transaction, so that a crash leaves all of them or none."""
+async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Proposal, finding: Finding) -> Handed | None:
+    """Writes verdict, lead and result in one transaction, so that a crash leaves all of them or none. None: nothing is
+    written, since another proposal moved the lead in the same instant."""
     payload_id = PayloadId(f"{address.inquiry}.{address.visit}")
     moved: list[str] = []
 
     def change(tx: Transaction) -> tuple[Payload | None, tuple[str, ...]]:
-        lead = lead_commit(lab)
-        if finding.outcome is Outcome.KEPT and lead.id != finding.against:
-            # Two screens against the same lead passed in the same instant: the first one moved it.
-            finding.outcome, finding.reason = Outcome.CONFLICTED, "another proposal moved the lead at the same time"
+        if finding.outcome is Outcome.KEPT and lead_commit(lab).id != finding.against:
+            return None, ()
         if finding.outcome is Outcome.KEPT:
             moved.append(_move_lead(lab, tx, proposal, finding))
         words = (finding.outcome.value, "kept") if finding.outcome is Outcome.PROMISING else (finding.outcome.value,)
@@ -219,10 +258,12 @@ async def _concluded(lab: Lab, role: Role, address: StepAddress, proposal: Propo
         return payload, words
 
     written, words = await lab.board.write(change)
+    if not words:
+        return None
     if written is not None:
         lab.note_payload(written)
     lab.note_fruit(f"{proposal.role}#{proposal.desk}", fruitful=bool(finding.evidence))
-    if finding.evidence:
+    if finding.gains or finding.outcome is Outcome.CRASHED:
         lab.sleeves.judge(kept=bool(moved), at_once=lab.slots(lab.experimenter.resources))
     if moved and finding.commit is not None:
         lab.workspace.move_branch("lead", finding.commit.id)

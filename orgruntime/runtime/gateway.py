@@ -122,7 +122,7 @@ class Gateway:
         self._closing: set[asyncio.Task[Any]] = set()
 
     async def ask(self, id: str, role: Role, model: str, call: ModelCall) -> ModelReply:
-        """The answer of `model`, or of the models that it falls back on. Attempts are `<id>#1`, `<id>#2`, …
+        """The answer of `model`, or of the models that it falls back on, and whose it is. Attempts are `<id>#1`, …
 
         Raises GatewayError when every model of the chain failed, or a budget refuses the next attempt.
         """
@@ -133,7 +133,7 @@ class Gateway:
             except _GaveUp as failure:
                 asking.words.append(f"{spec.name}: {failure}")
                 continue
-            return reply.model_copy(update={"spent": asking.spent})
+            return reply.model_copy(update={"spent": asking.spent, "entry": spec.name})
         raise GatewayError(f"no model answered: {'; '.join(asking.words)}", asking.spent)
 
     async def drain(self) -> None:

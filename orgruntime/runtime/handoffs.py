@@ -19,7 +19,7 @@ from orgruntime.runtime.calls import Call
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.payloads import faults
 from orgruntime.runtime.ports import Commit, WorkspaceError
-from orgruntime.runtime.readings import plain
+from orgruntime.runtime.redaction import clean, redacted
 from orgruntime.runtime.routing import leads_nowhere
 from orgruntime.runtime.toolset import STATED, produced, stated
 
@@ -58,9 +58,9 @@ def well_formed(manifest_kind: PayloadType, body: Mapping[str, Any]) -> str:
 
 
 def tidy(value: Any) -> Any:
-    """A JSON value whose texts hold no control characters and nothing that is no Unicode."""
+    """A JSON value whose texts hold no keys, no control characters and nothing that is no Unicode."""
     if isinstance(value, str):
-        return plain(value.encode("utf-8", "replace").decode())
+        return clean(value)
     if isinstance(value, Mapping):
         return {str(tidy(name)): tidy(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -79,7 +79,8 @@ def refusal(lab: Lab, call: Call, kind: str, body: Mapping[str, Any], files: Map
         return Refusal(f"{stuck}: hand off {instead}, or decline" if instead else f"{stuck}: decline", malformed=False)
     if kind != STATED.name:
         return None
-    will_not_do = _unfit(lab, call, str(body["hypothesis"]), files)
+    said = keys_held(lab, call, files)
+    will_not_do = f"the proposal {said}" if said else _unfit(lab, call, str(body["hypothesis"]), files)
     return Refusal(will_not_do, malformed=False) if will_not_do else None
 
 
@@ -87,6 +88,24 @@ def committed(lab: Lab, call: Call, base: CommitId, files: Mapping[str, str], hy
     """The commit of a desk's files on a base. The same for the same arguments. Raises WorkspaceError."""
     encoded = {path: text.encode("utf-8", "replace") for path, text in files.items()}
     return lab.workspace.commit(base, encoded, message=shortened(hypothesis), author=call.author)
+
+
+def keys_held(lab: Lab, call: Call, files: Mapping[str, str]) -> str:
+    """That files hold something in the shape of a key that their base commit does not hold; empty when none does."""
+    found = sorted(path for path, text in files.items() if keyless(lab, call, path, text) != text)
+    return f"holds what has the shape of a key: take it out of {', '.join(found[:3])}" if found else ""
+
+
+def keyless(lab: Lab, call: Call, path: str, text: str) -> str:
+    """A file's text without what has the shape of a key, unless the base commit holds it there."""
+    if redacted(text) == text:
+        return text
+    assert call.base is not None, "a step of a language model has begun on a commit"
+    try:
+        known = lab.workspace.read(call.base, path).decode("utf-8", "replace")
+    except KeyError:
+        known = ""
+    return redacted(text, known)
 
 
 def shortened(hypothesis: str) -> str:

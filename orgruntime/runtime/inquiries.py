@@ -9,25 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from orgruntime.ledger.rows import InquiryRow
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.ids import IdeaId, InquiryId, PayloadId, RoleSlug
-from orgruntime.model.manifest import Cadence, Choice, Role, RoleKind
+from orgruntime.model.manifest import Cadence, Role, RoleKind
 from orgruntime.model.payload import Payload
 from orgruntime.model.research import Idea, IdeaState, RiskClass
-from orgruntime.model.species import nature
 from orgruntime.runtime.ablations import ablation_step, is_ablation
 from orgruntime.runtime.agent_step import DeskPool, agent_step
 from orgruntime.runtime.calls import Call
+from orgruntime.runtime.choosing import suits
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.experiment_step import experiment_step
 from orgruntime.runtime.human_step import human_step
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Handed, StepAddress
 from orgruntime.runtime.verifier_step import Certifications, verifier_step
-from orgruntime.scheduler.choice import in_turn
 from orgruntime.scheduler.decide import Decision
 
 STANDUP = "s"
@@ -252,16 +252,9 @@ class Inquiries:
         await self._fan_out(role, row)
         # A sibling takes the step of the inquiry that it came of.
         wish = self._wishes.get(InquiryId(row.id.partition(SIBLING)[0]))
-        desk = await self._desks.take(role, partial(self._suits, role, wish))
-        leave = partial(self._leave, role, desk, [None])
-        return await agent_step(self._lab, Call(address, role, desk, inbox, row.idea, text, leave=leave, wish=wish))
-
-    def _suits(self, role: Role, wish: RiskClass | None, desk: int) -> bool:
-        """Whether what serves a desk makes proposals of the wanted kind."""
-        if wish is None or not role.species or role.choice is not Choice.TURNS:
-            return True
-        species = self._lab.manifest.species_of(in_turn(role.species, desk)).species
-        return nature(species) in (None, wish)
+        call = Call(address, role, 0, inbox, row.idea, text, wish=wish)
+        desk = await self._desks.take(role, partial(suits, self._lab, call))
+        return await agent_step(self._lab, replace(call, desk=desk, leave=partial(self._leave, role, desk, [None])))
 
     def _leave(self, role: Role, desk: int, ticket: list[None]) -> None:
         if ticket:

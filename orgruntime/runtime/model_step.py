@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from orgruntime.model.call_limits import limits_for
 from orgruntime.model.ids import CommitId, ProposalId, TreeId
 from orgruntime.model.step import Bench, StepReply, StepRequest
-from orgruntime.runtime.border import Accepted, Border
+from orgruntime.runtime.border import Border
 from orgruntime.runtime.briefing import brief, system_blocks
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.handoffs import inbox_proposal
@@ -62,7 +63,7 @@ async def model_step(lab: Lab, call: Call, model: str) -> tuple[Call, StepReques
         call = replace(call, base=request.base, species=request.species)
         reply = await _served(lab, call, request, carried, journal)
         how = "failed" if reply.failed else "declined" if reply.declined else reply.type
-        await journal.add("end", how=how, why=reply.failed or reply.declined)
+        await journal.add("end", how=how, why=reply.failed or reply.declined, answered=list(reply.answered))
         return call, request, reply
     finally:
         lab.thinking.discard(call.address.inquiry)
@@ -129,9 +130,13 @@ async def _served(
         failed = await _at_desk(lab, request, border)
     finally:
         await border.close()
+    said: dict[str, Any] = {"spent": border.spent, "answered": border.answered, "refusals": border.refusals}
     if failed or border.accepted is None:
-        return StepReply(type="", failed=failed or "it ended without a handoff", spent=border.spent)
-    return _reply(border.accepted, border)
+        return StepReply(type="", failed=failed or "it ended without a handoff", **said)
+    accepted = border.accepted
+    if not accepted.type:
+        return StepReply(type="", declined=str(accepted.body["reason"]), **said)
+    return StepReply(type=accepted.type, body=accepted.body, files=accepted.files, **said)
 
 
 async def _at_desk(lab: Lab, request: StepRequest, border: Border) -> str:
@@ -147,9 +152,3 @@ async def _at_desk(lab: Lab, request: StepRequest, border: Border) -> str:
             continue
         return border.over or ("" if border.accepted is not None else reply.failed or reply.declined)
     return reason
-
-
-def _reply(accepted: Accepted, border: Border) -> StepReply:
-    if not accepted.type:
-        return StepReply(type="", declined=str(accepted.body["reason"]), spent=border.spent)
-    return StepReply(type=accepted.type, body=accepted.body, files=accepted.files, spent=border.spent)

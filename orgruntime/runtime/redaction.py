@@ -7,6 +7,8 @@ by anything inside it, because every line of it begins with the same mark.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from orgruntime.runtime.readings import plain
 
@@ -25,9 +27,20 @@ _KEYS = re.compile(
 """Shapes of keys that services hand out. Bounded, so that no text makes the search slow."""
 
 
-def redacted(text: str) -> str:
-    """With everything that has the shape of a key taken out."""
-    return _KEYS.sub(REDACTED, text)
+def redacted(text: str, known: str = "") -> str:
+    """With everything that has the shape of a key taken out, but for what stands in `known` as well."""
+    return _KEYS.sub(lambda found: found[0] if found[0] in known else REDACTED, text)
+
+
+def without_keys(value: Any) -> Any:
+    """A JSON value whose texts are `redacted`, and otherwise as they were: code may hold any character."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {redacted(str(name)): without_keys(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_keys(item) for item in value]
+    return value
 
 
 def clean(text: str) -> str:

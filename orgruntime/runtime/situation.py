@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orgruntime.ledger.rows import MemoRow
-from orgruntime.ledger.tried import Tried
+from orgruntime.ledger.tried import HandedOff, Tried
 from orgruntime.model.amounts import UNITS, Budget
 from orgruntime.model.ids import CommitId, InquiryId, ProposalId, RoleSlug
 from orgruntime.model.manifest import Role
@@ -56,6 +56,8 @@ class Situation:
     files: tuple[tuple[str, int], ...]
     """(path, lines) of the editable text files in the worktree."""
     own: tuple[Tried, ...]
+    handed: tuple[HandedOff, ...]
+    """What the role handed off beside proposals, newest first."""
     near: tuple[Tried, ...]
     running: tuple[Tried, ...]
     recent: tuple[Tried, ...]
@@ -97,6 +99,7 @@ async def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], c
         left=budget_left(lab, call.role),
         files=tuple((path, text.count("\n")) for path, text in sorted(files.items())),
         own=tuple(own),
+        handed=tuple(lab.ledger.handed_off(OWN, call.role.slug)),
         near=tuple(one.tried for one in near),
         running=tuple(one for one in newest if one.word is None)[:RUNNING],
         recent=tuple(one for one in newest if one.word is not None and one.proposal.role != call.role.slug)[:RECENT],

@@ -165,12 +165,15 @@ def inquire(science: Science, name: str, *, long_shot: bool) -> Way:
             raced = "" if gains else candidate.name
             ours, theirs = (yield Measure(arms, Purpose.SCREEN, sleeve, raced)) or (None, None)
             if ours is None or theirs is None:
-                science.since_kept += 1
+                # One that was ended early has not met the lead, and says nothing of where it stands.
+                science.since_kept += crashes or bool(gains)
                 return
             gains.append(ours - theirs)
+            if gains[-1] > 0 and science.lead is not lead:
+                break
         if state is Screening.FAIL:
             break
-        if science.lead is lead:
+        if science.lead is lead and state is Screening.PASS:
             science.keep(candidate, gains)
             if science.lead_promises:
                 yield Ask()

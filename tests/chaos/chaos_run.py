@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -26,8 +26,10 @@ import pygit2
 
 from orgruntime.api.folders import RunFolder
 from orgruntime.ledger.audit import audit
+from orgruntime.ledger.rows import TrialState
 from orgruntime.ledger.store import Ledger, LedgerError
 from orgruntime.model.status import RunState
+from orgruntime.model.trial import Score
 from orgruntime.scheduler.evidence import replay
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -115,6 +117,8 @@ class ChaosRun:
     desks: int = 2
     sleep: float = 0.12
     train: str = TRAIN
+    joins: Mapping[str, str] = field(default_factory=dict)
+    """The environment of drivers that join a cluster, RAY_ADDRESS with it. Empty: each starts its own."""
     tag: str = field(default_factory=lambda: f"chaos{uuid.uuid4().hex[:10]}")
     driver: Driver | None = None
     driven: int = 0
@@ -141,6 +145,7 @@ class ChaosRun:
         else:
             words = ["run", str(self.place / "org"), "--run-id", "r", "--seed", "5"]
         words += ["--json", "--runs", str(self.runs)]
+        words += ["--address", self.joins["RAY_ADDRESS"], "--wait", "3m"] if self.joins else []
         self.driven += 1
         with self.said().open("wb") as out:
             self.driver = self._fresh(words, out) if fresh else self._warm(words, out)
@@ -157,7 +162,7 @@ class ChaosRun:
         )
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "CHAOS_TAG": self.tag, "TMPDIR": str(self.temporary)}
+        return {**os.environ, "CHAOS_TAG": self.tag, "TMPDIR": str(self.temporary), **self.joins}
 
     def said(self, number: int | None = None) -> Path:
         """What a driver prints to. Its name shows the tag: a driver has this file open, whatever its command line."""
@@ -299,3 +304,13 @@ def _ends(run: ChaosRun, ledger: Ledger) -> Iterator[str]:
     yield from (f"inquiry {row.id} is open though the run is over" for row in ledger.open_inquiries())
     if run.folder.graph_file.exists():
         yield "the threads of inquiries are kept though the run is over"
+
+
+def unblamed(run: ChaosRun) -> None:
+    """Finished, and no death of a machine or a process counted against a trial."""
+    with run.ledger() as ledger:
+        assert ledger is not None
+        assert ledger.run().state is RunState.FINISHED
+        for row in ledger.trials():
+            assert (row.state, row.score) == (TrialState.DONE, Score.MEASURED), row
+    assert sound(run) == []

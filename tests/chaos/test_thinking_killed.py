@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chaos_run import until
@@ -25,7 +26,9 @@ from thinking_cases import done_by, number_of, proposes, steadfast, uses, write_
 from warm import Orgrun
 
 DESKS = 2
-KILLS = 1
+KILLS = 2
+EFFECTS = ("RunTrial", "Notebook")
+"""Tools that do something outside the worktree."""
 
 
 def with_effects(asked: Asked) -> Says:
@@ -39,6 +42,40 @@ def with_effects(asked: Asked) -> Says:
     elif "Notebook" in done:
         says = proposes(f"step {number_of(asked)} helps")
     return Says(says.content, delay_s=0.15)
+
+
+def effects(lines: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """(`asked` or `done`, tool) of each use of a step that reaches beyond its worktree, in order."""
+    found = []
+    for line in lines:
+        answer = line.get("answer") or {}
+        if line["kind"] == "model":
+            blocks = (answer.get("reply") or {}).get("content", ())
+            found += [("asked", block["name"]) for block in blocks if block.get("name") in EFFECTS]
+        elif line["kind"] == "may" and line["use"]["name"] in EFFECTS and _served(answer):
+            found.append(("done", line["use"]["name"]))
+    return found
+
+
+def _served(answer: dict[str, Any]) -> bool:
+    result = answer.get("result")
+    return result is not None and not result.get("is_error")
+
+
+def under_way(run: Path) -> set[str]:
+    """Steps that have asked for an effect and have no answer yet."""
+    return {step for step, found in open_steps(run).items() if found and found[-1][0] == "asked"}
+
+
+def done(run: Path) -> set[str]:
+    """Steps that go on after an effect."""
+    return {step for step, found in open_steps(run).items() if any(kind == "done" for kind, _ in found)}
+
+
+def open_steps(run: Path) -> dict[str, list[tuple[str, str]]]:
+    """Of the steps that have not ended."""
+    found = {path.stem: read_lines(path)[0] for path in (run / "steps").glob("*.jsonl")}
+    return {step: effects(lines) for step, lines in found.items() if all(line["kind"] != "end" for line in lines)}
 
 
 def drive(home: Path, *words: object) -> Orgrun:
@@ -62,16 +99,19 @@ def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_
         org = write_org(tmp_path, server.url, count=DESKS, budget="trials: 44, usd: 50")
         run = tmp_path / ".orgrun" / "runs" / "r1"
         driver = drive(tmp_path, "run", org, "--seed", "1", "--run-id", "r1", "--cpus", "2")
-        for kill in range(KILLS):
-            # In the middle of a call: the server has it, and has not answered.
-            seen = len(server.asked)
-            assert until(lambda wanted=seen + 7 + 4 * kill: len(server.asked) >= wanted, 120), _log(tmp_path)
+        cut: list[set[str]] = []
+        for wanted in (under_way, done):
+            # A step that was cut there already does not count again.
+            assert until(lambda wanted=wanted: wanted(run) - set().union(*cut), 120), _log(tmp_path)
             os.kill(driver.pid, signal.SIGKILL)
             driver.wait()
+            cut.append(under_way(run) | done(run))
             assert os.listdir(temporary(tmp_path)) == [], "nothing is made where no guardian removes it"
             driver = drive(tmp_path, "resume", "r1", "--cpus", "2")
         assert driver.wait(timeout=300) == 0, _log(tmp_path)
         asked, total = server.asked, server.total
+    assert len(cut) == KILLS
+    assert all(cut), "each kill cut a step that had begun or ended something outside its worktree"
     again = Counter(one.digest for one in asked)
     repeated = sum(count - 1 for count in again.values())
     assert repeated <= KILLS * DESKS, "one call for each desk that was cut"
@@ -86,6 +126,8 @@ def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_
     assert len(probes) == len({row.key for row in probes}) > 0
     for path in (run / "steps").glob("*.jsonl"):
         lines, _ = read_lines(path)
+        served = Counter(use for kind, use in effects(lines) if kind == "done")
+        assert set(served.values()) <= {1}, f"{path.name}: {served}"
         uses_of = Counter((line["kind"], line["k"]) for line in lines)
         assert max(uses_of.values()) == 1, f"{path.name} answers a question twice"
 

@@ -8,11 +8,7 @@ import re
 import signal
 
 import pytest
-from chaos_run import ChaosRun, sound, until
-
-from orgruntime.ledger.rows import TrialState
-from orgruntime.model.status import RunState
-from orgruntime.model.trial import Score
+from chaos_run import ChaosRun, unblamed, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -37,15 +33,6 @@ def kill_one(run: ChaosRun, what: str) -> None:
 
     assert until(victims, every_s=0.01), f"there is no {what}: {run.processes()}"
     os.kill(min(victims()), signal.SIGKILL)
-
-
-def unblamed(run: ChaosRun) -> None:
-    with run.ledger() as ledger:
-        assert ledger is not None
-        assert ledger.run().state is RunState.FINISHED
-        for row in ledger.trials():
-            assert (row.state, row.score) == (TrialState.DONE, Score.MEASURED), row
-    assert sound(run) == []
 
 
 @pytest.mark.timeout(450)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from cli_cases import Said, orgrun_process
-from thinking_cases import TRAIN, declines, done_by, number_of, proposes, transcript, write_org
+from thinking_cases import TRAIN, declines, done_by, events, inquiry_of, number_of, proposes, transcript, write_org
 
 from orgruntime.backends.anthropic_model import AnthropicModels
 from orgruntime.ledger.audit import audit
@@ -38,11 +38,15 @@ LISTED = {
 CHARGED = ModelSpec(name="thinker", species="scripted", price=Price(input=1, output=5))
 
 
+def is_critic(asked: Asked) -> bool:
+    return any(block["text"].startswith("# Your role: Critic") for block in asked.body["system"])
+
+
 def script(asked: Asked) -> Says:
     n = number_of(asked)
     if n > INQUIRIES:
         return declines("no more")
-    if any(block["text"].startswith("# Your role: Critic") for block in asked.body["system"]):
+    if is_critic(asked):
         return uses("hand_off_note", {"text": f"answer {n}"}, per_delta_s=0.01)
     if "Critic answered" not in str(asked.body["messages"][0]["content"]):
         return uses("hand_off_note", {"text": f"question {n}"}, delay_s=0.05)
@@ -71,6 +75,8 @@ class Survived(NamedTuple):
     run: Path
     bills: tuple[Bill, ...]
     tokens: int
+    steps: dict[int, str]
+    """Number of a request → the step that it came from, `INQUIRY/ROLE`."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +91,10 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survived]:
         (org / "roles" / "critic.md").write_text("---\nname: Critic\n---\n\nYou are the critic.\n")
         words = ("--seed", "1", "--run-id", "r1", "--cpus", "2")
         said = orgrun_process("run", org, *words, cwd=home, timeout=400)
-        yield Survived(said, home / ".orgrun" / "runs" / "r1", tuple(server.bills), server.total.tokens)
+        steps = {
+            asked.n: f"{inquiry_of(asked)}/{'critic' if is_critic(asked) else 'thinker'}" for asked in server.asked
+        }
+        yield Survived(said, home / ".orgrun" / "runs" / "r1", tuple(server.bills), server.total.tokens, steps)
 
 
 def rows(survived: Survived, sql: str) -> list[Any]:
@@ -137,6 +146,36 @@ def test_no_payload_is_invented(survived: Survived) -> None:
         found[words.split()[0]] += 1
     assert min(found.values()) > INQUIRIES / 2
     assert found.keys() == {"question", "answer", "step"}
+
+
+ENDS_A_STEP = {
+    "refused to go on": Fault.REFUSAL,
+    "malformed": Fault.MALFORMED,
+    "used a tool wrongly": Fault.MALFORMED,
+    "without using a tool": Fault.OVERLONG,
+}
+"""Words of a failed step → what a server must have done in that step, beyond what is asked again."""
+
+
+@pytest.mark.ray
+def test_an_inquiry_comes_to_nothing_only_where_the_server_says_so(survived: Survived) -> None:
+    """Each of the inquiries that were to propose and did not has a failed step of its thinker, for a reason that stands
+    on the bill of that very inquiry."""
+    proposed = {row["inquiry"] for row in rows(survived, "SELECT inquiry FROM proposals")}
+    failed: dict[str, list[str]] = {}
+    for event in events(survived.run, "fail-step"):
+        failed.setdefault(event["subject"].partition("/")[0], []).append(f"{event['desk']}: {event['reason']}")
+    billed = Counter((survived.steps[bill.n], bill.outcome) for bill in survived.bills)
+    lost = {f"q{n}" for n in range(1, INQUIRIES + 1)} - proposed
+    for inquiry in lost:
+        reasons = [reason for reason in failed.get(inquiry, []) if reason.startswith("thinker#")]
+        assert len(reasons) == 1, f"{inquiry} proposed nothing, and no step of it failed: {failed.get(inquiry)}"
+        fault = next((fault for words, fault in ENDS_A_STEP.items() if words in reasons[0]), None)
+        assert fault is not None, reasons
+        assert billed[f"{inquiry}/thinker", fault], (
+            f"{inquiry} ended with {reasons[0]!r}, and the server did no such thing"
+        )
+    assert len(lost) < INQUIRIES / 4
 
 
 @pytest.mark.ray

@@ -118,7 +118,7 @@ def test_a_secret_reaches_nobody(attacked: Attacked) -> None:
 @pytest.mark.ray
 def test_frozen_files_stay_what_they_are(attacked: Attacked) -> None:
     refused = [event for event in events(attacked.run, "refuse-tool") if event["subject"] == "q2/0"]
-    assert [event["tool"] for event in refused] == ["Write"]
+    assert [event["tool"] for event in refused] == ["Write", "hand_off_proposal"]
     said = results_of(attacked, "q2.0")
     assert any("SECRET = 1" in text for text in said), said
     assert any("no editable file is changed" in text for text in said), said

@@ -92,7 +92,7 @@ def service(
         try:
             text = await handle(lab, call, Fields(ask.use.input), ask)
         except Refused as error:
-            return ToolResult(id=ask.use.id, text=str(error), is_error=True)
+            return ToolResult(id=ask.use.id, text=str(error), is_error=True, refused=True)
         return ToolResult(id=ask.use.id, text=cut(text))
 
     return ServiceTool(ToolSpec(name=name, description=description, input_schema=schema), serve)

@@ -21,7 +21,7 @@ from orgruntime.model.step import Ask
 from orgruntime.model.trial import Purpose, TrialIdentity
 from orgruntime.runtime.admission import blast, earlier_proposal, frozen_files
 from orgruntime.runtime.board import Order, TrialDropped
-from orgruntime.runtime.handoffs import committed
+from orgruntime.runtime.handoffs import committed, keys_held
 from orgruntime.runtime.ports import Commit, WorkspaceError
 from orgruntime.runtime.redaction import quoted
 from orgruntime.runtime.service import ServiceTool
@@ -63,7 +63,7 @@ async def serve(lab: Lab, call: Call, ask: Ask) -> ToolResult:
     rung = _rung(lab, use)
     commit = rung if isinstance(rung, str) else await _commit(lab, call, ask)
     if isinstance(rung, str) or isinstance(commit, str):
-        return ToolResult(id=use.id, text=str(commit), is_error=True)
+        return ToolResult(id=use.id, text=str(commit), is_error=True, refused=True)
     seed = lab.seed_for("probe", call.base)
     order = _at(lab.order(commit, lab.experimenter, Purpose.PROBE, seed, inquiry=call.address.inquiry), rung)
     order = replace(order, sleeve=call.wish or RiskClass.EXPLOIT)
@@ -97,6 +97,8 @@ async def _commit(lab: Lab, call: Call, ask: Ask) -> Commit | str:
     base = lab.workspace.get(call.base)
     if not ask.files:
         return base
+    if said := keys_held(lab, call, ask.files):
+        return f"The change {said}."
     try:
         commit = committed(lab, call, call.base, ask.files, "a probe")
     except WorkspaceError as error:

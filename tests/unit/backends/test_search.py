@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgruntime.backends.constants import Settings, read_knobs
 from orgruntime.backends.search_space import points, position_of, space_of, value_at
 from orgruntime.backends.species import is_key_free, species_for
 from orgruntime.model.step import PastTrial, Scene, StepReply, StepRequest
+from orgruntime.runtime.constants import Settings, read_knobs
 from orgruntime.runtime.ports import StepError
 
 SEARCHERS = ("search/tpe", "search/cmaes", "search/random")
@@ -244,6 +244,13 @@ def test_a_conflict_carries_the_same_settings_to_the_new_base() -> None:
     assert asked("search/tpe", inbox={"type": "result", "outcome": "conflicted"}).type == "proposal"
 
 
+def test_what_an_idea_asked_for_is_asked_of_the_new_base_alone() -> None:
+    """The other constants are the new base's: those of the old one were no part of the idea."""
+    inbox = {"type": "result", "outcome": "conflicted", "settings": {"RATE": 0.01, "BATCH": 16}}
+    base = space_of(read_knobs({"train.py": PROGRAM})).base
+    assert asked("search/tpe", inbox=inbox, idea="RATE = 0.01").settings == {**base, "RATE": 0.01}
+
+
 def test_after_a_crash_comes_something_else() -> None:
     crashed = {"type": "result", "outcome": "crashed", "settings": {"A": 2, "B": True}}
     for seed in range(20):
@@ -308,3 +315,26 @@ def test_random_search_needs_no_heavy_library() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert shown.strip() == "[]"
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_a_search_says_what_it_expects_and_what_it_costs(direction: str) -> None:
+    """Nothing before anything was measured; the mean of what was drawn; then of what the model draws after."""
+    sign = -1.0 if direction == "maximize" else 1.0
+    where = scene(lead=sign * 2.0, direction=direction)
+    space = space_of(read_knobs({"train.py": PROGRAM}))
+    rng = random.Random(3)
+    past = tuple(tried(space.at_random(rng), sign * (3.0 + n / 10)) for n in range(20))
+    for species in SEARCHERS:
+        first = asked(species, scene=where)
+        assert (first.body["cost"], "expected_gain" in first.body) == ("one trial", False)
+        few = asked(species, scene=where, past=past[:4])
+        assert few.body["expected_gain"] == pytest.approx(2.0 - 3.15)
+        many = asked(species, scene=where, past=(*past, tried(space.at_random(rng), None)))
+        drawn_after = 3.05 if species != "search/random" else 3.95
+        assert many.body["expected_gain"] == pytest.approx(2.0 - drawn_after)
+
+
+def test_the_null_species_expects_nothing() -> None:
+    assert asked("control/null").body["expected_gain"] == 0.0
+    assert asked("control/null").body["cost"] == "one trial"

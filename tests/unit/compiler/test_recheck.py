@@ -383,7 +383,7 @@ def test_no_rule_reads_what_the_outline_leaves_out(name: str, monkeypatch: pytes
     def judge(facts: Facts, findings: Findings) -> None:
         hidden = {field: Unread("x") for field in ("body", "text", "name", "description", "usage", "sha256")}
         names: dict[str, Any] = {field: Unseen("x") for field in ("tools", "denied", "keys", "model")}
-        files = {slug: file._replace(document=None, **hidden, **names) for slug, file in facts.files.items()}
+        files = {slug: file._replace(**hidden, **names) for slug, file in facts.files.items()}
         words = {field: Unread("x") for field in ("prompt", "description", "usage")}
         if not may_be_drawn(facts.document):
             words["name"] = Unread("x")

@@ -20,7 +20,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from orgruntime.backends.constants import Choices, Knob, Range, Value, read_knobs
+from orgruntime.runtime.constants import Choices, Knob, Range, Value, read_knobs
 
 pytestmark = pytest.mark.slow
 

@@ -11,6 +11,7 @@ import yaml
 from orgruntime.compiler.compile import compile_org
 from orgruntime.diagnostics.diagnostic import Severity
 from orgruntime.model.manifest import Manifest, RoleKind
+from orgruntime.model.tools import ABLATE
 
 ROOT = Path(__file__).parents[3]
 ORGS = sorted(path.parent for path in ROOT.glob("orgs/*/program.md"))
@@ -53,6 +54,25 @@ def test_the_lab_is_three_searchers_a_trainer_a_referee_and_a_scribe() -> None:
     ]
     assert [(c.role, c.payload, c.every_trials) for c in manifest.graph.cadences] == [("scribe", "memo", 20)]
     assert manifest.appetite.dry_spell == 0.6
+
+
+def test_who_may_ask_that_a_proposal_be_taken_apart() -> None:
+    """Referees where language models change code, and the runtime can carry it out; not where algorithms search."""
+    asks = {
+        (manifest.org, role.slug) for manifest in map(compiled, ORGS) for role in manifest.roles if ABLATE in role.tools
+    }
+    assert asks == {
+        ("chief-and-juniors", "chief"),
+        ("chief-and-juniors", "referee"),
+        ("eight-solos", "referee"),
+        ("microgpt-claude", "referee"),
+    }
+
+
+def test_who_asks_and_who_doubts_can_look_up_what_was_tried() -> None:
+    roles = {role.slug: set(role.tools) for role in compiled(ROOT / "orgs" / "microgpt-claude").roles}
+    assert roles["director"] == {"Read", "Grep", "Ledger", "Notebook"}
+    assert roles["critic"] == {"Read", "Grep", "Ledger"}
 
 
 def test_the_solo_org_is_completed_to_the_classic_loop() -> None:

@@ -141,6 +141,20 @@ def test_the_past_knows_what_a_candidate_had_when_it_was_ended_early(ledger: Led
     ]  # fmt: skip
 
 
+def test_what_was_ended_early_has_not_met_the_lead(ledger: Ledger) -> None:
+    """How long an org has been stuck: proposals since the last kept one that said anything of where the lead stands."""
+    told = (
+        (VerdictWord.DISCARD, -0.1), (VerdictWord.KEEP, 0.1), (VerdictWord.DISCARD, -0.2), (VerdictWord.DISCARD, None),
+        (VerdictWord.CRASH, None), (VerdictWord.INCONCLUSIVE, None),
+    )  # fmt: skip
+    with ledger.transaction() as tx:
+        for n, (word, gain) in enumerate(told, start=1):
+            tx.add_proposal(proposal(n))
+            run_trial(tx, n, metric=2.0)
+            tx.set_verdict(verdict(n, word, gain, identity(n, 0).key))
+    assert ledger.measured_since_kept() == 2
+
+
 def test_the_past_forgets_what_was_undone(ledger: Ledger) -> None:
     def undone() -> None:
         with ledger.transaction() as tx:

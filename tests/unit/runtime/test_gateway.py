@@ -367,7 +367,8 @@ async def test_a_prompt_that_fits_no_context_is_not_sent(books: Books) -> None:
     wide = ModelSpec(name="wide", species="claude-opus-5-5")
     models = ScriptedModels(lambda model, call: GOOD)
     long = call(" ".join("x" * 1000))
-    await gateway(books, models, small, wide).ask("a", ROLE, "m", long)
+    reply = await gateway(books, models, small, wide).ask("a", ROLE, "m", long)
+    assert reply.entry == "wide", "it is told who stood in"
     assert [model.name for model, _ in models.asked] == ["wide"]
     with pytest.raises(GatewayError, match="too long for the model"):
         await gateway(books, models, small.model_copy(update={"fallback": None})).ask("b", ROLE, "m", long)

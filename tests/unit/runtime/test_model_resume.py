@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from supervised import Died
-from thinking import Thinking, last_result, propose, sets, thinking_org, turn
+from thinking import Thinking, brief_of, last_result, propose, sets, thinking_org, turn
 
 from orgruntime.ledger.audit import audit
 from orgruntime.model.amounts import Budget
-from orgruntime.model.dialogue import ModelCall, ModelReply
+from orgruntime.model.dialogue import ModelCall, ModelReply, ToolResult, ToolSpec, ToolUse
 from orgruntime.model.manifest import ModelSpec
 from orgruntime.model.step import Ask, AskKind
+from orgruntime.runtime.border import CUT_OFF
 from orgruntime.runtime.ports import StepError
 from orgruntime.runtime.transcripts import read_lines
 from orgruntime.testing.scripted_models import uses_tool
@@ -111,6 +113,43 @@ async def test_a_tool_that_was_cut_off_is_told_as_cut_off_and_not_run_again(tmp_
     await at.run()
     assert effects(at) == ["q1 Edit", "q1 Bash", "q1 Bash"]
     assert sum("was cut off" in text for text in told) == 1
+
+
+class Servers:
+    """One tool of one server. The first call does what it is for, and the driver dies before it hears of it."""
+
+    def __init__(self) -> None:
+        self.specs = (ToolSpec(name="mcp__papers__post", description="posts", input_schema={"type": "object"}),)
+        self.calls: list[ToolUse] = []
+
+    async def call(self, use: ToolUse) -> ToolResult:
+        self.calls.append(use)
+        raise Died("within the call")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def test_a_tool_of_a_server_that_was_cut_off_is_not_called_again(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def posts_once(model: ModelSpec, call: ModelCall) -> ModelReply:
+        if turn(call) == 0 and "inquiry q1," in brief_of(call):
+            return uses_tool("mcp__papers__post", text="once")
+        told.append(last_result(call))
+        return uses_tool("decline", reason="that was all")
+
+    servers = Servers()
+    at = Thinking(tmp_path, posts_once, thinking_org(budget=SHORT, tools=("mcp__papers",)))
+    at.prepared = lambda lab: setattr(lab, "ports", replace(lab.ports, servers=servers))
+    with pytest.raises(Died):
+        await at.run()
+    state, _ = await at.run()
+    assert state == "finished"
+    assert [use.input for use in servers.calls] == [{"text": "once"}]
+    assert [text for text in told if text] == [CUT_OFF]
+    lines, _ = read_lines(tmp_path / "steps" / "q1.0.jsonl")
+    assert [line["kind"] for line in lines] == ["begin", "model", "began", "may", "model", "may", "end"]
 
 
 async def test_a_torn_line_is_as_if_it_had_never_been_written(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ async def test_a_lead_that_crashes_on_fresh_seeds_is_not_certified(tmp_path: Pat
     def script(trial: TrialSpec):  # type: ignore[no-untyped-def]  # as the executor takes it
         screens[trial.tree] += 1
         outcome = fine(trial)
-        lucky = fine.constants(trial.tree)["LR"] == 0 or screens[trial.tree] <= 2
+        lucky = fine.constants(trial.tree)["LR"] == 0 or screens[trial.tree] <= 1
         return outcome if lucky else outcome.model_copy(update={"exit_code": 1, "output": "boom"})
 
     bench.script = script

@@ -199,7 +199,8 @@ async def test_a_role_is_shown_what_it_may_remember(tmp_path: Path, memory: Memo
 
 
 async def test_a_conflict_goes_back_with_the_reason(tmp_path: Path) -> None:
-    """Two desks change one line from one base: one moves the lead, the other is told that it conflicts."""
+    """Two desks give one constant two values: one moves the lead, the other is told that it conflicts. They state no
+    settings, so the change is what they propose, and no point of a space."""
     from orgruntime.testing.lab import RESEARCHER, TRAINER, WORKFLOW, edge
 
     back = edge(3, TRAINER, RESEARCHER, "result", when="conflicted", at_most=1)
@@ -212,7 +213,7 @@ async def test_a_conflict_goes_back_with_the_reason(tmp_path: Path) -> None:
             return declining("the other one was first")
         if len(request.past) > 2:
             return declining("enough")
-        return setting(request, "LR", 1 + request.desk)
+        return setting(request, "LR", 1 + request.desk).model_copy(update={"settings": {}})
 
     await bench.run(rivals)
     assert told

@@ -22,7 +22,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 Value = float | int | bool | str
 Settings = dict[str, Value]
@@ -108,14 +108,38 @@ class Knobs:
     def apply(self, settings: Mapping[str, Value]) -> dict[str, str]:
         """The full new text of each file that changes. A literal that already has the value keeps its spelling.
         Raises KeyError for a name that is no knob, ValueError for a value of another type or one that is not finite."""
-        known = {knob.name: knob for knob in self.all}
         edits: dict[str, list[tuple[Knob, str]]] = {}
         for name, value in settings.items():
-            knob = known[name]
-            if _same(knob.value, value):
+            knob = self._named[name]
+            if same_value(knob.value, value):
                 continue
             edits.setdefault(knob.path, []).append((knob, _literal(knob, value)))
         return {path: _replaced(self.files[path], changes) for path, changes in edits.items()}
+
+    @property
+    def around(self) -> dict[str, str]:
+        """The files with the literals of all knobs cut out: two programs that differ in constants only agree in it."""
+        return {
+            path: _replaced(text, [(knob, "") for knob in self.all if knob.path == path])
+            for path, text in self.files.items()
+        }
+
+    def spelled(self, name: str) -> str:
+        """The literal of a knob as it stands in its file."""
+        knob = self._named[name]
+        return self.files[knob.path].encode("utf-8", "surrogatepass")[knob.start : knob.end].decode()
+
+    def with_literals(self, literals: Mapping[str, str]) -> dict[str, str]:
+        """The full new text of each file that changes. Raises KeyError for a name that is no knob."""
+        edits: dict[str, list[tuple[Knob, str]]] = {}
+        for name, literal in literals.items():
+            if literal != self.spelled(name):
+                edits.setdefault(self._named[name].path, []).append((self._named[name], literal))
+        return {path: _replaced(self.files[path], changes) for path, changes in edits.items()}
+
+    @cached_property
+    def _named(self) -> dict[str, Knob]:
+        return {knob.name: knob for knob in self.all}
 
 
 def read_knobs(files: Mapping[str, str]) -> Knobs:
@@ -133,6 +157,11 @@ def read_knobs(files: Mapping[str, str]) -> Knobs:
             reasons.append(f"{name} is left alone: it is in {places}; give each its own name")
     single = [group[0] for group in found.values() if len(group) == 1]
     return Knobs(all=tuple(single), reasons=tuple(reasons), files=dict(files))
+
+
+def same_value(old: Value, new: Value) -> bool:
+    """1, 1.0 and True are three values."""
+    return type(old) is type(new) and old == new
 
 
 def rounded(value: float, domain: Range) -> float | int:
@@ -312,10 +341,6 @@ def _number(text: str) -> float | int:
     if not math.isfinite(number):
         raise _BadDomain(f"'{_short(text)}' is not finite")
     return number
-
-
-def _same(old: Value, new: Value) -> bool:
-    return type(old) is type(new) and old == new
 
 
 def _literal(knob: Knob, value: Value) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgruntime.backends.constants import Choices, Range, Value, read_knobs, rounded
+from orgruntime.runtime.constants import Choices, Range, Value, read_knobs, rounded
 
 
 def domain_of(line: str) -> Range | Choices | None:

@@ -1,0 +1,57 @@
+"""A run on a cluster of others: its nodes go and come back, and at last its head is gone. Nothing is lost by it, and no
+idea is blamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chaos_run import ChaosRun, unblamed, until
+from small_cluster import SmallCluster
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture
+def cluster() -> Iterator[SmallCluster]:
+    made = SmallCluster()
+    yield made
+    made.close()
+
+
+def notices(run: ChaosRun) -> list[str]:
+    lines = [json.loads(line) for line in run.output().splitlines() if line.startswith("{")]
+    return [line["text"] for line in lines if line.get("event") == "notice"]
+
+
+@pytest.mark.timeout(600)
+def test_a_run_waits_for_nodes_that_went_and_is_resumed_when_the_head_did(
+    tmp_path: Path, cluster: SmallCluster
+) -> None:
+    run = ChaosRun(tmp_path, joins=cluster.environment)
+    (head,) = cluster.nodes
+    try:
+        node = cluster.add_node()
+        run.go()
+        assert until(lambda: run.running() and run.settled() > 5), run.output()[-3000:] + cluster.log()
+        cluster.lose(node)
+        waits = "wait for a node: no node holds it; the nearest"
+        assert until(lambda: any(waits in text for text in notices(run))), run.output()[-3000:]
+        assert not run.ended()
+        settled = run.settled()
+        node = cluster.add_node()
+        assert until(lambda: run.settled() > settled + 3), run.output()[-3000:] + cluster.log()
+        cluster.lose(head)
+        cluster.lose(node)
+        assert run.wait() == 1, run.output()[-3000:]
+        assert "Traceback" not in run.output()
+        assert "orgrun resume r" in run.output().splitlines()[-1], run.output()
+        cluster.add_head()
+        cluster.add_node()
+        run.go()
+        assert run.wait() == 0, run.output()[-3000:] + cluster.log()
+        unblamed(run)
+    finally:
+        run.clean_up()
