@@ -139,7 +139,7 @@ def _round(text: str, wanted: Iterable[Diagnostic], shown: str, kind: str, unsaf
 def _wanted(text: str, shown: str, kind: str) -> list[Diagnostic]:
     """What is still to be fixed in a role; a program's fixes all come from its compilation."""
     findings = Findings()
-    if kind == "role":
+    if kind != "program":
         _role(text, shown, findings)
     return [one for one in findings.sorted() if one.fix]
 
@@ -151,7 +151,7 @@ def _role(text: str, shown: str, findings: Findings) -> RoleFile | None:
 
 def _reading(text: str, shown: str, kind: str) -> object:
     """What a file says to us, without the places where it says it."""
-    if kind != "role":
+    if kind == "program":
         source = decode(text.encode(), shown, Findings())
         return source.text if source else None
     role = _role(text, shown, Findings())
@@ -166,7 +166,7 @@ def _reading(text: str, shown: str, kind: str) -> object:
 def _errors(text: str, shown: str, kind: str) -> int:
     """Errors that the text itself has, whatever else belongs to it."""
     findings = Findings()
-    if kind == "role":
+    if kind != "program":
         _role(text, shown, findings)
     elif source := decode(text.encode(), shown, findings):
         parse_document(source, findings)

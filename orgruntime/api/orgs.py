@@ -39,7 +39,7 @@ def load_org(
     compilation = compile_org(path)
     if compilation.manifest is None:
         faults = [one for one in compilation.diagnostics if one.severity is not Severity.INFO]
-        raise UserError(full(faults, compilation.texts).rstrip(), FINDINGS)
+        raise UserError(f"{path.as_posix()} has errors:\n\n{full(faults, compilation.texts).rstrip()}", FINDINGS)
     manifest = with_budget(with_models(compilation.manifest, models or {}), budget or {})
     return manifest.sealed(), compilation
 

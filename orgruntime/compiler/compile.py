@@ -74,8 +74,9 @@ def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) ->
     draft = _draft(document, program, links, schemas, findings, read)
     manifest = _manifest(org, document, program, draft, findings) if program else None
     manifest = manifest.sealed() if manifest and seal else manifest
-    files = list_files(shown, links, draft.files, findings, read)
-    texts = {shown: source.text, **{file.shown: file.text for file in draft.files.values() if file.text}}
+    files, unnamed = list_files(shown, links, draft.files, findings, read)
+    judged = (*draft.files.values(), *unnamed)
+    texts = {shown: source.text, **{file.shown: file.text for file in judged if file.text}}
     texts |= {one.file.file: one.file.text for one in draft.payloads if one.file}
     return Compilation(None if findings.has_errors else manifest, findings.sorted(), files, texts, findings.of_whole())
 

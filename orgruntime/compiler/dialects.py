@@ -108,7 +108,7 @@ _OTHERS = (
     "terminalLastCommand", "terminalSelection", "createDirectory", "getTerminalOutput", "memory", "think",
     # OpenCode, Gemini CLI
     "codesearch", "question", "skill", "lsp", "plan_exit", "save_memory", "activate_skill", "get_internal_docs",
-    "codebase_investigator",
+    "codebase_investigator", "external_directory", "doom_loop",
 )  # fmt: skip
 """Tools of the same programs that have no counterpart here."""
 

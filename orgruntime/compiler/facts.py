@@ -1,7 +1,7 @@
 """What was read of one org, as the rules see it: bound, resolved and completed, with the way back to each place.
 
 Holds no rule and reports nothing. Invariant: facts are the same whatever order the rules are asked in, and a part that
-could not be read is absent, never guessed.
+could not be read is absent, never guessed; but a kind that is nearly one of ours stands for it, and is an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from orgruntime.compiler.assemble import Named, settled
-from orgruntime.compiler.command import COMMANDS
+from orgruntime.compiler.command import COMMANDS, Target, target_of
 from orgruntime.compiler.declared import Declared
 from orgruntime.compiler.diagram import may_be_drawn
 from orgruntime.compiler.filereport import Offer, Standing, Terms
@@ -97,6 +97,21 @@ class Facts:
     def sound(self) -> tuple[Edge, ...]:
         """The edges that are well typed: what rules over the whole graph may lean on."""
         return tuple(e for e in self.edges if is_sound(e, self.by_slug, self.payloads, self.program.models))
+
+    @cached_property
+    def typed(self) -> tuple[Edge, ...]:
+        """The same with those whose condition alone is at fault."""
+        return tuple(
+            e for e in self.edges if is_sound(e._replace(when=None), self.by_slug, self.payloads, self.program.models)
+        )
+
+    @cached_property
+    def unsure(self) -> frozenset[str]:
+        """The roles whose kind is given and is none, or whose row cannot be read: what hangs on it is not judged."""
+        if self.parts.roles is not None and not self.whole and not any(one.row for one in self.named):
+            return frozenset(one.ref.slug for one in self.named)
+        asked = ((one.ref.slug, settled(one, self.files[one.ref.slug])) for one in self.named)
+        return frozenset(slug for slug, hints in asked if hints.kind is None and "kind" in hints.places)
 
     @cached_property
     def entries(self) -> tuple[RoleSlug, ...]:
@@ -194,6 +209,22 @@ class Facts:
         for key in COMMANDS:
             if node := self.scalar(f"workspace.{key}"):
                 yield key, node
+
+    def script(self, command: str) -> str | None:
+        """The file of the workspace that a command runs, where it can be told; a script may be missing."""
+        target = target_of(command)
+        if target is None:
+            return None
+        return self.found(target) or (None if target.module else target.paths[0])
+
+    def found(self, target: Target) -> str | None:
+        """Where the script or module of a command lies in the workspace. A module may be below a folder of sources."""
+        if self.root is None:
+            return None
+        if here := next((path for path in target.paths if disk.is_file(self.root / path)), None):
+            return here
+        ends = tuple(f"/{path}" for path in target.paths) if target.module else ()
+        return next((name for name in self.workspace_files if name.endswith(ends)), None) if ends else None
 
     def species(self) -> Iterator[ScalarNode]:
         """Every species that the program names, models of its own servers left out."""

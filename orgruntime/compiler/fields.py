@@ -158,6 +158,13 @@ def one_of(text: str, kinds: type[E]) -> E:
         if kind.value == text.casefold():
             return kind
     values = [kind.value for kind in kinds]
-    near = meant(text.casefold()) if meant(text.casefold()) in values else nearest(text, values)
+    near = near_of(text, kinds)
     known = ", ".join(f"`{value}`" for value in values)
-    raise Unclear(f"`{text}` is not one of {known}", f"did you mean `{near}`?" if near else "write one of them")
+    raise Unclear(f"`{text}` is not one of {known}", f"did you mean `{near.value}`?" if near else "write one of them")
+
+
+def near_of(text: str, kinds: type[E]) -> E | None:
+    """The member that a word is most likely meant to be."""
+    values = [kind.value for kind in kinds]
+    near = meant(text.casefold()) if meant(text.casefold()) in values else nearest(text, values)
+    return next((kind for kind in kinds if kind.value == near), None)

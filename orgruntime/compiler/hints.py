@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from orgruntime.compiler import reading_rules, words
-from orgruntime.compiler.fields import Fields, one_of
+from orgruntime.compiler.fields import Fields, near_of, one_of
 from orgruntime.compiler.hint_keys import HINTS
 from orgruntime.compiler.inputs import Input, bind_inputs
 from orgruntime.compiler.keys import RESOURCES
@@ -111,6 +111,9 @@ def memory_of(text: str) -> Memory:
 def _kind(fields: Fields, findings: Findings) -> RoleKind | None:
     """`kind`, or what `human: yes` says. The two may not contradict each other."""
     kind, human = fields.choice("kind", RoleKind), fields.read("human", words.yes_no)
+    node = fields.value("kind")
+    if kind is None and isinstance(node, ScalarNode):
+        kind = near_of(node.text.strip(), RoleKind)
     if kind is not None and human is not None and human is not (kind is RoleKind.HUMAN):
         findings.put(fields.span("human"), reading_rules.bad_value.contradicts_kind(fields.path("human"), human, kind))
         return kind

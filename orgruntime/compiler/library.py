@@ -75,6 +75,13 @@ class RoleLinks:
         """Every markdown file below the org's `roles/`, in order of path."""
         return tuple(self._own_ref(relative) for relative in self._listing)
 
+    def is_inside(self, ref: RoleRef) -> bool:
+        """Whether one of `own_files` is below the org's `roles/` still, once links are followed."""
+        relative = ref.source.removeprefix("roles/")
+        return self._listing.get(relative, False) or self._real_path(ref.path).startswith(
+            f"{self._real_path(self.own)}{os.sep}"
+        )
+
     def add_import(self, text: str) -> RoleRef | Fault:
         """`lib/referee`, or a path of the org; the role can then be linked as `roles/referee.md` too."""
         found = self.resolve(text if text.endswith(".md") else f"{text}.md")

@@ -14,6 +14,7 @@ from orgruntime.compiler.filereport import FileReport
 from orgruntime.compiler.library import RoleLinks
 from orgruntime.compiler.model_names import current
 from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty, slug_of
+from orgruntime.compiler.wishes import near_wish
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
@@ -26,24 +27,32 @@ _DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "cla
 
 def list_files(
     program: str, links: RoleLinks, files: Mapping[str, RoleFile], findings: Findings, read: Reader
-) -> tuple[FileReport, ...]:
-    """The program, the roles that it names, and the other files below `roles/`."""
+) -> tuple[tuple[FileReport, ...], tuple[RoleFile, ...]]:
+    """The program, the roles that it names, and the other files below `roles/`; and these, as far as they are judged.
+
+    What is an error in a folder of role files is one in an org too, whether or not the program names the role.
+    """
     reports = [FileReport(program, "program", None, "the program")]
     for slug, file in files.items():
         reports.append(FileReport(file.shown, "role", slug, "the program names it"))
     listed = {report.path for report in reports}
+    homes = {slug_of(file.shown): file for file in files.values()}
+    unnamed: list[RoleFile] = []
     for ref in links.own_files():
         if ref.shown in listed:
             continue
+        if not links.is_inside(ref):
+            # Nothing of a file elsewhere may be quoted.
+            why = "it is a link that leads out of `roles/`"
+            findings.put(Span(ref.shown), reading_rules.not_a_role.left(why, is_plain=False))
+            reports.append(FileReport(ref.shown, "not-a-role", None, why))
+            continue
         file = read_role(ref.path, ref.shown, ref.slug, read)
-        if file.has_front_matter:
-            findings.put(Span(ref.shown), reading_rules.unused_role_file.without_work(ref.slug))
-            reports.append(
-                FileReport(ref.shown, "role", ref.slug, "it has front matter, but the program does not name it")
-            )
-        else:
-            reports.append(_not_a_role(file, findings))
-    return tuple(sorted(reports, key=lambda report: (report.kind != "program", report.path)))
+        if file.has_front_matter or file.broken:
+            keep_found(file, findings)
+            unnamed.append(file)
+        reports.append(_unnamed_role(file, homes, findings) if file.has_front_matter else _not_a_role(file, findings))
+    return tuple(sorted(reports, key=lambda report: (report.kind != "program", report.path))), tuple(unnamed)
 
 
 def list_roles(
@@ -68,7 +77,7 @@ def list_roles(
             keep_found(file, findings)
             if file.kind in (None, RoleKind.AGENT):
                 report_empty(file, findings)
-            _report_old_pins(file, findings)
+            _report_models(file, findings)
             _report_same(file, homes, findings)
             why = "it has front matter" if file.has_front_matter else "it was named"
             reports.append(FileReport(shown, "role", slug, why))
@@ -99,19 +108,32 @@ def _is_not_document(path: Path) -> bool:
     return path.stem.casefold() not in _DOCUMENTS
 
 
-def _report_old_pins(file: RoleFile, findings: Findings) -> None:
-    """Of a file that belongs to no org: names of old models, with what they mean in one."""
+def _report_models(file: RoleFile, findings: Findings) -> None:
+    """Of a file that belongs to no org: names of old models, with what they mean in one, and slips."""
     for node in file.wished_models:
         now, wish = current(node.text), node.text.strip()
         if now is not None and wish != now and any(char.isdigit() for char in wish):
             findings.put(node.span, reading_rules.model_translated.old_pin(wish, now))
+        if near := near_wish(wish):
+            findings.put(node.span, reading_rules.likely_typo.wished_model(wish, near))
 
 
-def _report_same(file: RoleFile, homes: dict[str, RoleFile], findings: Findings) -> None:
-    """`a.md`, `a.agent.md` and `a/AGENTS.md` of one folder would be one role."""
+def _report_same(file: RoleFile, homes: dict[str, RoleFile], findings: Findings) -> RoleFile | None:
+    """`a.md`, `a.agent.md` and `a/AGENTS.md` of one folder would be one role: the first of them, if this is not it."""
     other = homes.setdefault(slug_of(file.shown), file)
-    if other is not file:
-        findings.put(Span(file.shown), reading_rules.duplicate_role.beside(other.shown, file.slug))
+    if other is file:
+        return None
+    findings.put(Span(file.shown), reading_rules.duplicate_role.beside(other.shown, file.slug))
+    return other
+
+
+def _unnamed_role(file: RoleFile, homes: dict[str, RoleFile], findings: Findings) -> FileReport:
+    if file.kind in (None, RoleKind.AGENT):
+        report_empty(file, findings)
+    if other := _report_same(file, homes, findings):
+        return FileReport(file.shown, "role", file.slug, f"it has front matter; `{other.shown}` is that role already")
+    findings.put(Span(file.shown), reading_rules.unused_role_file.without_work(file.slug))
+    return FileReport(file.shown, "role", file.slug, "it has front matter, but the program does not name it")
 
 
 def _not_a_role(file: RoleFile, findings: Findings) -> FileReport:
@@ -123,5 +145,5 @@ def _not_a_role(file: RoleFile, findings: Findings) -> FileReport:
 
 def _why_not(file: RoleFile) -> str:
     if file.broken:
-        return "it cannot be read"
+        return file.first_error or "it cannot be read"
     return file.why or "it has no front matter, and the program does not name it"

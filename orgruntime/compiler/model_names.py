@@ -7,8 +7,14 @@ beyond doubt, and a translation is said by whoever uses it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from typing import Protocol, TypeVar
+
+from orgruntime.diagnostics.nearest import edit_distance
+from orgruntime.diagnostics.pattern import pattern
+from orgruntime.model.claude import CURRENT as LATEST
+from orgruntime.model.claude import KNOWN
 
 KEY_FREE = ("search/tpe", "search/cmaes", "search/random", "digest/ledger", "control/null")
 """Species that cost nothing, so that a role gets them without a grant."""
@@ -20,6 +26,9 @@ CURRENT = {
     "fable": "claude-fable-5-2",
 }
 """Family → its current model."""
+
+_MOST_OF_A_VERSION = 9
+_DATED = pattern(r"-20\d{6}$")
 
 NONE_OF_ITS_OWN = ("inherit", "default", "auto")
 """Words by which a file asks for what the org serves everybody with."""
@@ -65,6 +74,57 @@ def vendor(name: str) -> str | None:
     """Whose model a name is that is none of Anthropic's."""
     words = re.sub(r"\s+", "-", name.casefold().strip())
     return next((who for who, pattern in _VENDORS if re.match(rf"(?:\S*[/:])?(?:{pattern})", words)), None)
+
+
+class Doubt(StrEnum):
+    """What is wrong with a name by which a program would have Anthropic's API asked for a model."""
+
+    OLD = "old"
+    """Of a generation before the current one, or of a day."""
+    ALIAS = "alias"
+    """A family, or another program's name of a model: no server knows it."""
+    FOREIGN = "foreign"
+    SLIP = "slip"
+    UNKNOWN = "unknown"
+
+
+def doubt(name: str) -> tuple[Doubt, str] | None:
+    """What is doubtful about a model's name, and what may be meant: an id, or whose model it is.
+
+    None for a known model, and for what may be a release that is younger than the table.
+    """
+    if name in LATEST:
+        return None
+    if current(name) is not None:
+        return _doubt_of_family(name, current(name) or "")
+    if who := vendor(name):
+        return Doubt.FOREIGN, who
+    if near := near_model(name):
+        return Doubt.SLIP, CURRENT.get(near, near)
+    return None if name.startswith("claude-") else (Doubt.UNKNOWN, "")
+
+
+def _doubt_of_family(name: str, now: str) -> tuple[Doubt, str] | None:
+    version = tuple(int(part) for part in re.findall(r"-(\d{1,7})(?=-|$)", name))
+    if not name.startswith("claude-") or not version:
+        return Doubt.ALIAS, now
+    if any(part > _MOST_OF_A_VERSION for part in version):
+        return Doubt.SLIP, near_model(name) or now
+    return (Doubt.OLD, now) if _DATED.search(name) or version <= _version(now) else None
+
+
+def near_model(name: str, others: Iterable[str] = ()) -> str | None:
+    """The name of `others`, the family or the id of a known model that a name is a slip or two away from."""
+    text = name.casefold()
+    known = (*others, *CURRENT, *KNOWN)
+    close = [one for one in known if abs(len(one) - len(text)) <= 2 and min(len(one), len(text)) > 3]
+    slips = {one: edit_distance(text, one.casefold()) for one in close}
+    near = min(slips, key=slips.__getitem__, default=None)
+    return near if near and 0 < slips[near] <= (1 if len(near) < 6 else 2) else None
+
+
+def _version(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", name))
 
 
 class Entry(Protocol):

@@ -80,7 +80,11 @@ def _setting(key: str, text: str) -> float:
     dial = RISK[key]
     value = _READERS[dial.kind](text)
     if not dial.range.holds(value):
-        raise OutOfRange(f"`{text}` is out of range", f"write a number {dial.range}, such as `{dial.example}`")
+        # A bare number above 1 is a share in hundredths, as a rule.
+        is_hundredths = dial.kind is Kind.SHARE and 1 < value <= 100 and dial.range.holds(value / 100)
+        help = f"write `{text}%`, if that is meant" if is_hundredths else f"such as `{dial.example}`"
+        help = f"{help}; a number {dial.range}" if is_hundredths else f"write a number {dial.range}, {help}"
+        raise OutOfRange(f"`{text}` is out of range", help)
     return value
 
 

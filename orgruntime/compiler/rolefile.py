@@ -96,12 +96,16 @@ class RoleFile(NamedTuple):
         Its words are not part of it: no rule reads them, and none reads its description or the names of its keys. Nor
         are its name and its wishes: see `Part`.
         """
-        has_errors = any(one.severity is Severity.ERROR for one in self.found)
         left_out = self._replace(
             name="", description="", usage="", body="", sha256="", text="", found=(), keys=(), tools=None,
             denied=(), model=(),
         )  # fmt: skip
-        return digest((tuple(left_out), has_errors))
+        return digest((tuple(left_out), self.first_error if self.broken else bool(self.first_error)))
+
+    @property
+    def first_error(self) -> str:
+        """Its words; empty where nothing in the file is an error."""
+        return next((one.message for one in self.found if one.severity is Severity.ERROR), "")
 
     @property
     def kind(self) -> RoleKind | None:

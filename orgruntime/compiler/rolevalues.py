@@ -66,6 +66,8 @@ def denied_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
         if node is not None:
             names = _spaced(_flat(node, key, findings), node)
             _report_odd(names, key, findings)
+            for name in names:
+                _report_near_tool(name, findings)
             found += names
     for key in (*TOOL_KEYS, HELD_BACK):
         node = front.get(key)
@@ -178,6 +180,7 @@ def _report_table(node: MapNode, key: str, findings: Findings) -> None:
     """A table of tools holds a decision for each."""
     _report_odd(tuple(name for name, _ in node.entries), key, findings)
     for name, value in node.entries:
+        _report_near_tool(name, findings)
         if isinstance(value, ListNode) or (isinstance(value, ScalarNode) and value.text.casefold() not in _DECISIONS):
             findings.put(name.span, reading_rules.unread_value.undecided(name.text, key))
 

@@ -6,12 +6,15 @@ Invariant: each second-level section is one or the other, and a near miss of a r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import takewhile
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance
 from orgruntime.diagnostics.pattern import pattern
+from orgruntime.orgfile.blocks import Block
 from orgruntime.orgfile.document import Document, Section
 from orgruntime.orgfile.inline import links
 
@@ -43,9 +46,34 @@ def part_sections(document: Document, findings: Findings) -> Parts:
         home[name] = section
         if home is guidance:
             _report_near(document, section, key, findings)
+    _report_levels(document, findings)
     words = {title: document.text_of(section) for title, section in guidance.items()}
     mission = document.lead() or next((text for title, text in words.items() if title.casefold() == "mission"), "")
     return Parts(mission, words, reserved.get("roles"), reserved.get("workflow"), reserved.get("payloads"))
+
+
+def _report_levels(document: Document, findings: Findings) -> None:
+    """`# Workflow` and `### Workflow` with role links below them were surely meant to be read."""
+    blocks = document.blocks
+    for at, block in enumerate(blocks):
+        key = block.text.strip("*_` ").casefold() if block.level not in (0, 2) else ""
+        if key not in READ:
+            continue
+        most = max(2, block.level)
+        below = [*takewhile(partial(_is_below, most), blocks[at + 1 :])]
+        is_meant = below and (
+            any(one.kind == "table" for one in below)
+            if key == "payloads"
+            else any(link.href.endswith(".md") for link in links(document.source.text, block.end, below[-1].end))
+        )
+        if is_meant:
+            span = document.source.span(block.start, block.end)
+            findings.put(span, reading_rules.likely_typo.level(block.text, block.level))
+
+
+def _is_below(level: int, block: Block) -> bool:
+    """Whether a heading of this level has not ended yet."""
+    return not 0 < block.level <= level
 
 
 def sentences(text: str, start: int, end: int | None = None) -> Iterator[tuple[int, int]]:

@@ -112,8 +112,14 @@ def species_behind(name: str, models: tuple[ModelSpec, ...]) -> str:
     return next((model.species for model in models if model.name == name), name)
 
 
+def near_entry(text: str, known: tuple[str, ...]) -> str | None:
+    """The entry of `models:` that the name in a cell nearly is."""
+    near = nearest(text, known[:_MOST_NEAR])
+    is_near = near and "/" not in text and len(text) > 3 and edit_distance(text.casefold(), near.casefold()) <= 2
+    return near if is_near else None
+
+
 def _report_near_name(node: ScalarNode, known: tuple[str, ...], findings: Findings) -> None:
     text = node.text.strip()
-    near = nearest(text, known[:_MOST_NEAR])
-    if near and "/" not in text and len(text) > 3 and edit_distance(text.casefold(), near.casefold()) <= 2:
+    if near := near_entry(text, known):
         findings.put(node.span, reading_rules.likely_typo.model(text, near))

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.declared import Declared
-from orgruntime.compiler.fields import Fields, convert, one_of
+from orgruntime.compiler.fields import Fields, convert, near_of, one_of
 from orgruntime.compiler.hints import Hints, memory_of, names_of
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.needs import Needs, desks, pairs, read_budget, read_needs
@@ -75,16 +75,17 @@ class _Written(NamedTuple):
 def read_roles(
     document: Document, section: Section, role_links: RoleLinks, findings: Findings
 ) -> tuple[tuple[RoleRow, ...], bool]:
-    """The rows whose link resolves, and whether all did."""
+    """The rows whose link resolves, and whether all did, and the kinds of all are known."""
     kind = f"roles {section.heading.start}"
     written = recall(kind, document.source, findings, lambda own: _written_rows(document, section, own))
     found: dict[str, RoleRow] = {}
-    complete = True
+    complete = bool(written) or _is_readable(document, section, "role")
     for row in written:
         made = _resolved(document, row, role_links, findings)
         complete = complete and made is not None
         if made is None:
             continue
+        complete = complete and (made.kind is not None or "kind" not in made.hints.places)
         earlier = found.get(made.ref.slug)
         if earlier is not None:
             findings.put(made.span, reading_rules.duplicate_role.second_row(made.ref.slug, earlier.span.line))
@@ -166,7 +167,9 @@ def _hints(cells: dict[str, ScalarNode], findings: Findings) -> Hints:
 
     needs = cells.get("resources")
     return Hints(
-        kind=read("kind", lambda text: one_of(text, RoleKind)),
+        # A slip in it is told, and does not hide what else is wrong.
+        kind=read("kind", lambda text: one_of(text, RoleKind))
+        or (near_of(cells["kind"].text, RoleKind) if "kind" in cells else None),
         count=read("count", desks),
         panel=read_panel(names("model") or (), findings),
         tools=names("tools"),
@@ -249,7 +252,7 @@ def _rows(
         findings.put(document.heading_span(section), reading_rules.bad_table.none(section.title, columns))
         return
     table = document.table(block)
-    names = [cell.text.strip("*_` ").casefold() for cell in table.header]
+    names = [_column(cell) for cell in table.header]
     for name, cell in zip(names, table.header, strict=True):
         if name not in columns:
             span = document.source.span(cell.start, max(cell.end, cell.start + 1))
@@ -264,6 +267,16 @@ def _rows(
             findings.put(span, reading_rules.bad_table.too_many_cells())
         padded = (*row, *[Cell("", row[-1].end, row[-1].end)] * (len(names) - len(row)))
         yield {name: cell for name, cell in zip(names, padded, strict=False) if name in columns}
+
+
+def _is_readable(document: Document, section: Section, first: str) -> bool:
+    """Whether there is a table with the column that each row must have."""
+    block = next((block for block in section.blocks if block.kind == "table"), None)
+    return block is not None and first in (_column(cell) for cell in document.table(block).header)
+
+
+def _column(cell: Cell) -> str:
+    return cell.text.strip("*_` ").casefold()
 
 
 def _scalar(document: Document, row: dict[str, Cell], name: str) -> ScalarNode | None:

@@ -12,7 +12,15 @@ from collections.abc import Iterable
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known
 from orgruntime.compiler.filereport import Standing, Terms, Wished
-from orgruntime.compiler.model_names import KEY_FREE, Entry, current, grant_for_model
+from orgruntime.compiler.model_names import (
+    KEY_FREE,
+    NONE_OF_ITS_OWN,
+    Entry,
+    current,
+    grant_for_model,
+    near_model,
+    vendor,
+)
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.rolevalues import near_tool
 from orgruntime.diagnostics.diagnostic import Findings
@@ -29,6 +37,8 @@ def judge_wishes(file: RoleFile, standing: Standing, terms: Terms) -> Wished:
     """What becomes of the wishes of the file of a role."""
     findings = Findings()
     _judge_tools(file.asked or (), standing.kind, terms, findings)
+    if standing.kind == "agent":
+        _judge_denied(file.denied, terms, findings)
     if standing.kind == "agent" and file.wished_models:
         _judge_models(file, standing, terms, findings)
     granted = (granted_model(node, terms.offers) for node in file.model)
@@ -52,6 +62,13 @@ def granted_model(wish: ScalarNode, models: tuple[Entry, ...]) -> ScalarNode | N
         return wish
     found = grant_for_model(text, models)
     return ScalarNode(wish.span, found.name) if found else None
+
+
+def near_wish(wish: str, offers: tuple[Entry, ...] = ()) -> str | None:
+    """The model that a wish is nearly one for; None for a wish that means a model, or could."""
+    if wish in KEY_FREE or current(wish) or vendor(wish) or grant_for_model(wish, offers):
+        return None
+    return near_model(wish, (*(offer.name for offer in offers), *NONE_OF_ITS_OWN))
 
 
 def judge_grants(granted: Iterable[ScalarNode], findings: Findings) -> None:
@@ -84,6 +101,16 @@ def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings:
             findings.put(node.part(0, len(short)), reading_rules.unknown_tool.asked_for(short))
 
 
+def _judge_denied(denied: Iterable[ScalarNode], terms: Terms, findings: Findings) -> None:
+    """A slip in what is held back holds nothing back. A pattern of names may be of tools that are not known here."""
+    for at, node in enumerate(denied):
+        name = plain_name(node.text.strip())
+        if not name or "*" in name or is_known(name) or grant_for(name, terms.grants) is not None:
+            continue
+        if at >= _MOST or not near_tool(name):
+            findings.put(node.part(0, len(name)), reading_rules.unknown_tool.held_back(name))
+
+
 def _judge_models(file: RoleFile, standing: Standing, terms: Terms, findings: Findings) -> None:
     """Of a list below `model:` the first that is granted is enough; of a panel below `org:` each is wanted."""
     wishes = file.wished_models
@@ -92,6 +119,9 @@ def _judge_models(file: RoleFile, standing: Standing, terms: Terms, findings: Fi
     if is_panel or len(missed) == len(wishes):
         for node in missed if is_panel else missed[:1]:
             wish = node.text.strip()
+            if near := near_wish(wish, terms.offers):
+                findings.put(node.span, reading_rules.likely_typo.wished_model(wish, near))
+                continue
             is_free = granted_model(node, terms.offers) is not None
             fault = reading_rules.model_not_granted.asked_for(
                 wish, standing.species, is_free=is_free, has_row=standing.has_row

@@ -107,6 +107,8 @@ def _written(document: Document, section: Section, findings: Findings) -> tuple[
             complete = False
         if block.kind == "list":
             found += [_Reader(document, item).read(len(found) + at) for at, item in enumerate(document.items(block), 1)]
+    if not found and complete:
+        findings.put(document.heading_span(section), reading_rules.likely_typo.no_items())
     return tuple(found), complete
 
 
@@ -161,6 +163,7 @@ _TOKEN = pattern(
     r"(?P<arrow>→|⟶|⇒|->|-->|=>)|(?P<times>[×xX]\s*\d+(?![\w.]))|(?P<punct>[:,;.])(?=\s|$)"
     r"|(?P<word>[^\s:,;→⟶⇒×]+?)(?=\.?(?:[\s:,;→⟶⇒×]|$))|(?P<other>\S)"
 )
+_NESTED = pattern(r"(?:[-*+]|\d{1,9}[.)])[ \t]")
 _MOST = 10_000
 
 
@@ -237,7 +240,14 @@ class _Reader:
             return made._replace(at_most=self._bound())
         if word in ("when", "otherwise", "at"):
             raise self._stop(token, reading_rules.workflow_syntax.second_condition(token.text))
+        if self._begins_a_list(token):
+            raise self._stop(token, reading_rules.workflow_syntax.nested_list())
         raise self._stop(token, reading_rules.workflow_syntax.no_clause(token.quoted, token.text))
+
+    def _begins_a_list(self, token: _Token) -> bool:
+        text = self._source.text
+        line = text.rfind("\n", self._item.start, token.start)
+        return line >= 0 and not text[line : token.start].strip() and _NESTED.match(text, token.start) is not None
 
     def _condition(self) -> tuple[str, Span]:
         first = self._next()

@@ -169,7 +169,8 @@ def _entries(
     if sure and fix:
         findings.put(span, reading_rules.repaired_front_matter.read(chunk.key, reason, read_as, fix))
     else:
-        findings.put(span, reading_rules.doubtful_repair.read(chunk.key, reason, read_as, fix))
+        doubtful = fix._replace(is_safe=False) if fix else None
+        findings.put(span, reading_rules.doubtful_repair.read(chunk.key, reason, read_as, doubtful))
     return ((name, node),)
 
 
@@ -213,7 +214,9 @@ def _words(source: Source, chunk: _Chunk) -> tuple[ScalarNode, str, bool]:
     if not rest.strip():
         spaced = source.text[chunk.value - 1 : chunk.value] in (" ", "\t")
         node = ScalarNode(source.span(chunk.value, chunk.stop), bare, plain=False)
-        return node, _quoted(bare), spaced and bare == first.strip() and not bare.startswith(("[", "{"))
+        # What stands behind ` #` may be a comment.
+        is_one = bare == first.strip() and not bare.startswith(("[", "{")) and not re.search(r"\s#", bare)
+        return node, _quoted(bare), spaced and is_one
     lines = [] if re.fullmatch(r"[|>][+-]?", bare) or not bare else [bare]
     below = textwrap.dedent(rest.expandtabs(4)).split("\n")
     words = _unquoted("\n".join([*lines, *(line.rstrip() for line in below)]).strip())
@@ -230,8 +233,8 @@ def _names(source: Source, chunk: _Chunk) -> tuple[ListNode, str, bool]:
     for line in source.text[chunk.value : chunk.stop].split("\n"):
         comment = re.search(r"(?:^|[ \t])#", line)
         for match in _NAME.finditer(line[: comment.start()] if comment else line):
-            name = match[0].strip()
-            begin = at + match.start() + len(match[0]) - len(match[0].lstrip())
+            name = match[0].strip(" \t`")
+            begin = at + match.start() + len(match[0]) - len(match[0].lstrip(" \t`"))
             if name:
                 items.append(ScalarNode(source.span(begin, begin + len(name)), name, plain=False))
         at += len(line) + 1

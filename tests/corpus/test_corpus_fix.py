@@ -50,7 +50,11 @@ def test_a_fix_keeps_the_reading_and_is_done_after_once(copy: Path) -> None:
 
 @pytest.mark.parametrize("copy", [name for name in REPAIRED if name not in UNFIXED], indirect=True)
 def test_a_repaired_file_is_strict_yaml_afterwards(copy: Path) -> None:
-    fixed = fix_paths([copy])
+    doubtful = "ORG126" in {one.code for one in read(copy.read_bytes())[1]}
+    if doubtful:
+        fix_paths([copy])
+        assert "ORG126" in {one.code for one in read(copy.read_bytes())[1]}, "a doubtful reading waits for `--unsafe`"
+    fixed = fix_paths([copy], unsafe=doubtful)
     _, diagnostics = read(copy.read_bytes())
     assert len(fixed.files) == 1
     assert REPAIRS & {one.code for one in diagnostics} == set()
@@ -61,7 +65,7 @@ def test_a_repaired_file_is_strict_yaml_afterwards(copy: Path) -> None:
 
 @pytest.mark.parametrize("copy", ["values/comments.md"], indirect=True)
 def test_comments_and_the_order_of_keys_stay(copy: Path) -> None:
-    fix_paths([copy])
+    fix_paths([copy], unsafe=True)
     assert copy.read_text() == (
         '---\n# who\nname: commented\ndescription: "Has comments: they stay.   # in the line"\n# what\n'
         'tools: ["*"]   # all\n# end\n---\n\nYou read what others wrote, and you say what follows from it.\n'
@@ -80,7 +84,7 @@ def test_line_ends_stay_and_the_mark_goes(copy: Path) -> None:
 
 @pytest.mark.parametrize("copy", ["values/paragraphs.md"], indirect=True)
 def test_paragraphs_become_a_block(copy: Path) -> None:
-    fix_paths([copy])
+    fix_paths([copy], unsafe=True)
     lines = copy.read_text().split("\n")
     assert lines[2:6] == [
         "description: |-",
@@ -105,3 +109,10 @@ def test_what_changes_a_meaning_waits_for_unsafe(copy: Path) -> None:
         assert [node.text for node in role.model] == ["opus"]
     else:
         assert "<!-- made by hand -->" in role.body
+
+
+def test_backticks_around_a_name_are_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "ticks.md"
+    path.write_text("---\nname: Ticks\nmodel: `opus`\n---\n\nYou look.\n")
+    fix_paths([path])
+    assert path.read_text() == "---\nname: Ticks\nmodel: [opus]\n---\n\nYou look.\n"

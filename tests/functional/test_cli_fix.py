@@ -115,6 +115,7 @@ def test_an_org_is_mended_and_the_shared_library_is_not(org: Path, tmp_path: Pat
     shared.mkdir()
     (shared / "scout.md").write_text(BROKEN)
     (org.parent / ".git").mkdir()
+    (org / "roles" / "spare.md").write_text(BROKEN)
     program = org / "program.md"
     program.write_bytes(program.read_bytes().replace(b"\nbudget:", b"\nimports: [lib/scout]\nbudget:"))
     assert "ORG109" in orgrun("check", org, "--json").out
@@ -123,6 +124,7 @@ def test_an_org_is_mended_and_the_shared_library_is_not(org: Path, tmp_path: Pat
     assert b"\r\n" in role.read_bytes()
     assert not program.read_bytes().startswith(b"\xef\xbb\xbf")
     assert (shared / "scout.md").read_text() == BROKEN
+    assert (org / "roles" / "spare.md").read_text() != BROKEN, "a role that the program does not name is mended too"
 
 
 def test_errors_that_stay_are_the_exit_code(roles: Path) -> None:

@@ -12,7 +12,8 @@ CODE = BAD_TABLE
 
 
 def none(section: str, columns: Iterable[str]) -> Fault:
-    help = "begin it with `| " + " | ".join(columns) + " |` and a line `|---|` below"
+    first = list(columns)[:2]
+    help = f"begin it with `| {' | '.join(first)} |` and a line `|{'---|' * len(first)}` below"
     return Fault(CODE, f"the section `{section}` has no table", help)
 
 

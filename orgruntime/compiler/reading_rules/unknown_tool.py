@@ -1,4 +1,5 @@
-"""A tool that nothing serves: granted by the name of another program's, or nearly by one that exists; or asked for."""
+"""A tool that nothing serves: granted by the name of another program's, or nearly by one that exists; asked for,
+or denied."""
 
 from __future__ import annotations
 
@@ -21,6 +22,11 @@ def nearly(name: str, near: str) -> Fault:
 def granted(name: str) -> Fault:
     help = f"the tools are {', '.join(BUILT_IN)}; others come from `mcp_servers:`, as `mcp__NAME__TOOL`"
     return Fault(CODE, f"no tool is called `{name}`, so nothing is granted by it", help)
+
+
+def held_back(name: str) -> Fault:
+    message = f"the role is denied a tool `{name}`, which nothing known here has, so that nothing is held back by it"
+    return Fault(CODE, message, "write the name of a tool that the role may have, or take it out")
 
 
 def asked_for(name: str) -> Fault:

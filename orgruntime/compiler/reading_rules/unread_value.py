@@ -14,12 +14,16 @@ def no_text(key: str, kind: str) -> Fault:
 
 def part(key: str) -> Fault:
     message = f"this part of `{key}` is no name, and is not read"
-    return Fault(CODE, message, "write a list of names, such as `[Read, Grep]`")
+    return Fault(CODE, message, f"write a list of names, such as `{_example(key)}`")
 
 
 def no_name(text: str, key: str) -> Fault:
     message = f"`{text[:40]}` is not a name in `{key}`: a comma, a bracket, a quote or a dash is missing"
-    return Fault(CODE, message, "write a list such as `[Read, Grep]`")
+    return Fault(CODE, message, f"write a list such as `{_example(key)}`")
+
+
+def _example(key: str) -> str:
+    return "[opus, sonnet]" if key == "model" else "[Read, Grep]"
 
 
 def undecided(text: str, key: str) -> Fault:

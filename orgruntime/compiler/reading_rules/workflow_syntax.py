@@ -56,6 +56,11 @@ def no_clause(found: str, word: str) -> Fault:
     return Fault(CODE, f"{found} is not understood here", f"did you mean `{near}`?" if near else help)
 
 
+def nested_list() -> Fault:
+    message = "a list inside of an item is not read: an item is one handoff"
+    return Fault(CODE, message, "write each handoff as an item of its own, at the depth of the first")
+
+
 def no_condition(found: str, word: str) -> Fault:
     """`word`: behind which a word is missing, `when` or `is`."""
     message = f"after `{word}` comes a word, not {found}"

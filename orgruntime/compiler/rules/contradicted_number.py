@@ -87,6 +87,17 @@ _BOUNDS: dict[str, _Bound] = {
     ),
     "wall_clock": _Bound(("clock",), rf"({_N}\s*(?:hours?|h|minutes?|min|days?))\b", words.duration, "wall_ms", 1000),
 }
+_RATE = pattern(
+    r"\b(?:per|each|every)\b|/ ?(?:h|hour|day|trial|run)\b"
+    r"|\ban? (?:second|minute|hour|day|night|week|trial|run|role|agent|idea|proposal|inquiry)\b",
+    re.IGNORECASE,
+)
+"""What a number of a clause is counted by, where it is no bound of the whole run."""
+_TOLD = pattern(
+    r"\b(?:takes?|took|costs?|used?|uses|needs?|baseline|last|previous|already|about|roughly)\b", re.IGNORECASE
+)
+"""Words of a sentence that tells what something takes, and not what there is."""
+_CLAUSE_END = pattern(r"[,;()]")
 _BOUNDING = pattern(r"\b(?:budget|at most|no more than|up to|in all|total|limit\w*|within|maximum|spend)\b|[:=]", re.I)
 
 
@@ -122,7 +133,8 @@ def _check_sentences(facts: Facts, section: Section, findings: Findings) -> None
     for start, end in sentences(text, begin, min(section.end, begin + _MOST)):
         if not _DIGIT.search(text, start, end):
             continue
-        said = [*_dials(facts, start, end), *_bounds(facts, start, end)]
+        is_budget = section.title.casefold().startswith("budget")
+        said = [*_dials(facts, start, end), *_bounds(facts, start, end, is_budget=is_budget)]
         for key in dict.fromkeys(one.key for one in said):
             of_key = [one for one in said if one.key == key]
             if not any(one.stated is not None and math.isclose(one.value, one.stated, rel_tol=1e-6) for one in of_key):
@@ -130,13 +142,16 @@ def _check_sentences(facts: Facts, section: Section, findings: Findings) -> None
 
 
 def _report(one: _Said, findings: Findings) -> None:
-    says = f"says `{one.key}: {_like(one.text, one.stated)}`" if one.stated is not None else f"has no bound `{one.key}`"
+    says = f"says `{one.key}: {_like(one, one.stated)}`" if one.stated is not None else f"has no bound `{one.key}`"
     message = f"the section says `{one.text}`, and the front matter {says}"
     findings.add(CODE, one.span, message, "the front matter is what is enforced; mend one of the two")
 
 
-def _like(text: str, value: float) -> str:
-    """The number in the form of the other one: `60 %` beside `30 %`, `1 in 5` beside `1 in 20`."""
+def _like(said: _Said, value: float) -> str:
+    """The number in the form of the other one: `60 %` beside `30 %`, `1 in 5` beside `1 in 20`, `2h` beside a time."""
+    text = said.text
+    if said.key == "wall_clock":
+        return f"{value / 3600:g}h" if value >= 3600 else f"{value / 60:g}m"
     if "%" in text or "percent" in text or "per cent" in text:
         return f"{100 * value:g} %"
     return f"1 in {1 / value:g}" if value and " in " in text else f"{value:g}"
@@ -159,7 +174,9 @@ def _dials(facts: Facts, start: int, end: int) -> Iterator[_Said]:
         value = _value(match)
         if value is not None:
             stated = float(getattr(facts.program.appetite, key))
-            yield _Said(key, " ".join(match[0].split()), value, stated, source.span(match.start(), match.end()))
+            said = match[0].rstrip(", ")
+            span = source.span(match.start(), match.start() + len(said))
+            yield _Said(key, " ".join(said.split()), value, stated, span)
 
 
 def _value(match: re.Match[str]) -> float | None:
@@ -172,11 +189,15 @@ def _value(match: re.Match[str]) -> float | None:
         return None
 
 
-def _bounds(facts: Facts, start: int, end: int) -> Iterator[_Said]:
-    """The bounds of a sentence that speaks of bounds, or of a list item that begins with one."""
+def _bounds(facts: Facts, start: int, end: int, *, is_budget: bool) -> Iterator[_Said]:
+    """The bounds of a sentence that speaks of bounds, or of a list item that begins with one.
+
+    Under the heading `Budget` amounts are bounds, unless the sentence tells what something takes.
+    """
     source = facts.document.source
     sentence = source.text[start:end]
-    if not _BOUNDING.search(sentence) and not re.match(r"\W*[0-9$]", sentence):
+    is_bounding = bool(_BOUNDING.search(sentence) or re.match(r"\W*[0-9$]", sentence))
+    if not is_bounding and (not is_budget or _TOLD.search(sentence)):
         return
     small = sentence.lower()
     for key, bound in _BOUNDS.items():
@@ -185,9 +206,20 @@ def _bounds(facts: Facts, start: int, end: int) -> Iterator[_Said]:
         stated = getattr(facts.program.budget, bound.field)
         stated = None if stated is None else stated / bound.factor
         for match in re.compile(bound.amount, re.IGNORECASE).finditer(source.text, start, end):
+            if _is_rate(source.text, match, start, end):
+                continue
             text = next(group for group in match.groups() if group)
             try:
                 value = bound.read(text.replace(",", "").strip())
             except words.Unclear:
                 continue
-            yield _Said(key, " ".join(match[0].split()), value, stated, source.span(match.start(), match.end()))
+            said = match[0].rstrip(", ")
+            span = source.span(match.start(), match.start() + len(said))
+            yield _Said(key, " ".join(said.split()), value, stated, span)
+
+
+def _is_rate(text: str, match: re.Match[str], start: int, end: int) -> bool:
+    """Whether the clause of a number counts by something: `9 trials an hour`, `each trial takes $2`."""
+    cuts = [cut.end() for cut in _CLAUSE_END.finditer(text, start, match.start())]
+    after = _CLAUSE_END.search(text, match.end(), end)
+    return bool(_RATE.search(text, cuts[-1] if cuts else start, after.start() if after else end))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from orgruntime.compiler.command import script_of
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.workspace import plain
 from orgruntime.diagnostics.codes import EDITABLE_JUDGE
@@ -13,7 +12,7 @@ CODE = EDITABLE_JUDGE
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    scripts = {key: script_of(node.text) for key, node in facts.commands()}
+    scripts = {key: facts.script(node.text) for key, node in facts.commands()}
     run = scripts.pop("run", None)
     for node in facts.scalars("workspace.editable") if run else ():
         for key, script in scripts.items():

@@ -12,8 +12,8 @@ CODE = NO_MODEL
 
 def check(facts: Facts, findings: Findings) -> None:
     for role in facts.roles:
-        if role.kind is RoleKind.AGENT and not role.species:
+        if role.kind is RoleKind.AGENT and not role.species and role.slug not in facts.unsure:
             cell = "" if role.builtin else ", or fill its cell `model`"
-            help = f"add `models: {{default: …}}`{cell}; `search/tpe` needs no key"
+            help = f"add `models: {{default: search/tpe}}`, which needs no key, or a language model{cell}"
             message = f"no model serves the role `{role.slug}`, so it could do nothing"
             findings.add(CODE, facts.places[role.slug], message, help)

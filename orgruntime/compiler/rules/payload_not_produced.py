@@ -17,7 +17,7 @@ def check(facts: Facts, findings: Findings) -> None:
     faulty: set[str] = set()
     own: dict[str, list[Edge]] = {}
     for edge in facts.edges:
-        if edge.payload in facts.payloads:
+        if edge.payload in facts.payloads and edge.source.slug not in facts.unsure:
             own.setdefault(edge.source.slug, []).append(edge)
             reason = cannot_give(facts.by_slug[edge.source.slug], edge.payload, facts.program.models)
             if reason is not None:

@@ -22,7 +22,7 @@ _OF_AGENTS = {
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for named in facts.named:
+    for named in (one for one in facts.named if one.ref.slug not in facts.unsure):
         kind = facts.by_slug[named.ref.slug].kind
         if named.row is not None:
             _judge(named.row.hints, kind, "leave the cell empty", findings)

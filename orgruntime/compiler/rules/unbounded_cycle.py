@@ -11,7 +11,7 @@ CODE = UNBOUNDED_CYCLE
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for loop in open_cycles(facts.sound, facts.by_slug, facts.program.budget):
+    for loop in open_cycles(facts.typed, facts.by_slug, facts.program.budget):
         path = " → ".join([loop[0].source.slug, *(edge.target.slug for edge in loop if edge.target)])
         help = "add `, at most N times` to one of its handoffs, or bound `wall_clock`, `tokens` or `usd` in `budget:`"
         findings.add(CODE, loop[-1].span, f"the cycle {path} can go on for ever", help)

@@ -1,9 +1,9 @@
-"""A role of the program to which no handoff and no cadence leads. Asked once every handoff is sound."""
+"""A role of the program to which no handoff and no cadence leads. Asked once every handoff could be read."""
 
 from __future__ import annotations
 
 from orgruntime.compiler.facts import Facts
-from orgruntime.compiler.graph import reached
+from orgruntime.compiler.graph import entries, reached
 from orgruntime.diagnostics.codes import UNREACHABLE_ROLE
 from orgruntime.diagnostics.diagnostic import Findings
 
@@ -11,9 +11,11 @@ CODE = UNREACHABLE_ROLE
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    if not facts.whole or not facts.entries or len(facts.sound) != len(facts.edges):
+    # A handoff with a fault of its own leads where it leads all the same.
+    starts = {*facts.entries, *entries(facts.roles, facts.edges)}
+    if not facts.whole or not starts:
         return
-    found = reached(facts.sound, facts.entries)
+    found = reached(facts.edges, starts)
     for role in facts.roles:
         if role.slug not in found:
             help = "add a handoff to it or call it on a schedule (`every 20 trials`), or remove it from `## Roles`"

@@ -1,4 +1,5 @@
-"""Instructions in HTML comments: no reader of the rendered page sees them, and every model does."""
+"""Instructions in HTML comments and in titles of link references (`[//]: # (…)`): no reader of the rendered page sees
+them, and every model does."""
 
 from __future__ import annotations
 
@@ -13,7 +14,12 @@ from orgruntime.orgfile.source import Source
 
 CODE = HIDDEN_INSTRUCTION
 
-_COMMENT = pattern(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
+_COMMENT = pattern(
+    r"<!--(?P<comment>.*?)(?:-->|\Z)"
+    r"|^ {0,3}\[(?!\^)[^\]\n]{1,200}\]:[ \t]*(?:\n[ \t]*)?[^\s(]\S*(?:[ \t]+(?:\n[ \t]*)?|\n[ \t]*)"
+    r"(?P<title>(?:\(|\"|')[^\n]*?(?:\n[ \t]*[^\s][^\n]*?){0,3}?(?:\)|\"|'))[ \t]*$",
+    re.DOTALL | re.MULTILINE,
+)
 _FENCE = pattern(r"^ {0,3}(?P<mark>`{3,}|~{3,})", re.MULTILINE)
 _ORDER = pattern(
     r"\b(?:ignore|disregard|override|overrule|bypass|forget|secretly|exfiltrate|curl|wget|rm -rf|system prompt"
@@ -28,19 +34,23 @@ _LONGEST, _MOST = 60, 50
 
 def check(source: Source, findings: Findings) -> None:
     # One word is a mark for a tool, as `prettier-ignore` and `orgrun:graph` are.
-    comments = (comment for comment in _comments(source.text) if len(comment[1].split(maxsplit=1)) > 1)
-    found = (comment for comment in comments if _ORDER.search(comment[1]))
+    comments = (comment for comment in _comments(source.text) if len(_words(comment).split(maxsplit=1)) > 1)
+    found = (comment for comment in comments if _ORDER.search(_words(comment)))
     for comment in islice(found, _MOST):
-        words = " ".join(comment[1][: 4 * _LONGEST].split())
+        words = " ".join(_words(comment)[: 4 * _LONGEST].split())
         quoted = words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
         message = f"a comment that readers do not see holds an instruction: `{quoted}`"
         span = source.span(comment.start(), comment.end())
         findings.add(CODE, span, message, "write it as visible text, or delete it")
 
 
+def _words(comment: re.Match[str]) -> str:
+    return str(comment["comment"] or (comment["title"] or "")[1:-1])
+
+
 def _comments(text: str) -> Iterator[re.Match[str]]:
     """Comments outside of fenced code and of code in a line. One pass, however many marks there are."""
-    if "<!--" not in text:
+    if "<!--" not in text and "]:" not in text:
         return
     fences = [(mark.start(), mark["mark"]) for mark in _FENCE.finditer(text)]
     at, opened, line, ticks = 0, "", 0, 0

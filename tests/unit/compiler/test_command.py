@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from orgruntime.compiler.command import Target, target_of
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.rules import no_seed, shell_syntax, unknown_placeholder
 from orgruntime.diagnostics.diagnostic import Findings
@@ -64,3 +65,38 @@ def test_variables_quotes_and_placeholders() -> None:
     assert check("run {seed} 'open") == [("ORG408", 1)]
     assert check("run {seed} {gpu}") == [("ORG409", 12)]
     assert check("run") == [("ORG410", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("python train.py --seed {seed}", Target("train.py")),
+        ("python3.12 -u -W ignore -X dev ./train.py", Target("./train.py")),
+        ("python -m pkg.train --x", Target("pkg.train", module=True)),
+        ("python -um pkg", Target("pkg", module=True)),
+        ("python -c 'import train'", None),
+        ("bash -eu -o pipefail run.sh", Target("run.sh")),
+        ("bash -c run.sh", None),
+        ("bash -euo pipefail run.sh", Target("run.sh")),
+        ("uv run train.py", Target("train.py")),
+        ("uv run --with numpy --frozen python -u train.py", Target("train.py")),
+        ("uv run -m pkg.train", Target("pkg.train", module=True)),
+        ("poetry run python train.py", Target("train.py")),
+        ("conda run -n lab python train.py", Target("train.py")),
+        ("uv run torchrun --standalone --nproc_per_node 2 train2.py --seed 1", Target("train2.py")),
+        ("torchrun -m pkg.train", Target("pkg.train", module=True)),
+        ("accelerate launch --num_processes 2 train.py", Target("train.py")),
+        ("./setup.sh", Target("./setup.sh")),
+        ("/opt/tools/setup.sh", None),
+        ("setup.sh", None),
+        ("make data", None),
+        ("uv sync", None),
+        ("python", None),
+        ("python train.p --seed {seed}", Target("train.p")),
+        ("python {seed}", None),
+        ("", None),
+        ("python 'open", None),
+    ],
+)
+def test_what_a_command_runs(text: str, target: Target | None) -> None:
+    assert target_of(text) == target

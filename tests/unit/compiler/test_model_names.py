@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgruntime.compiler.model_names import CURRENT, current, family, grant_for_model, vendor
+from orgruntime.compiler.model_names import CURRENT, Doubt, current, doubt, family, grant_for_model, near_model, vendor
 from orgruntime.model.manifest import ModelSpec
 
 OPUS, SONNET, HAIKU, FABLE = (CURRENT[name] for name in ("opus", "sonnet", "haiku", "fable"))
@@ -67,3 +67,25 @@ def test_any_name_is_answered(name: str) -> None:
     assert current(name) is None or current(str(current(name))) == current(name)
     assert grant_for_model(name, ()) is None
     vendor(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("claude-opus-5-5", None), ("claude-fable-5-1", None), ("claude-opus-6", None), ("claude-nova-1", None),
+        ("claude-opus-4-1", (Doubt.OLD, OPUS)), ("claude-opus-5", (Doubt.OLD, OPUS)),
+        ("claude-sonnet-5-5-20260901", (Doubt.OLD, SONNET)), ("claude-3-5-haiku-latest", (Doubt.OLD, HAIKU)),
+        ("opus", (Doubt.ALIAS, OPUS)), ("Claude Sonnet 4.5", (Doubt.ALIAS, SONNET)),
+        ("claude-opus", (Doubt.ALIAS, OPUS)),
+        ("gpt-5", (Doubt.FOREIGN, "OpenAI")), ("claude-opus-55", (Doubt.SLIP, OPUS)), ("opsu", (Doubt.SLIP, OPUS)),
+        ("claude-sonet-5-5", (Doubt.SLIP, SONNET)), ("xyz", (Doubt.UNKNOWN, "")),
+    ],
+)  # fmt: skip
+def test_what_is_doubtful_about_a_granted_name(name: str, wrong: tuple[Doubt, str] | None) -> None:
+    assert doubt(name) == wrong
+
+
+def test_near_names() -> None:
+    assert near_model("deeep", ["deep"]) == "deep"
+    assert near_model("deep", ["deep"]) is None
+    assert near_model("mine") is None

@@ -309,6 +309,9 @@ CHANGES: tuple[tuple[str, str, str], ...] = (
     ("roles/two.md", "---\n\nYou look at {{topic}}.", "---\n"),
     ("roles/spare.md", "---\n\nNobody calls.", "---\n\nsk-abcdefghijklmnop1234"),
     ("roles/spare.md", "---\nname: Spare\ncolor: red\n---\n", ""),
+    ("roles/spare.md", "---\nname: Spare\n", "---\nname: &a Spare\n"),
+    ("roles/spare.md", "red\n---\n", "red\n"),
+    ("roles/one.agent.md", "", "---\nname: One\n---\n\nWords.\n"),
     ("roles/trainer.md", "name: Trainer", "nam: Trainer"),
     ("lab/train.py", "val_loss", "loss"),
     ("schemas/survey.schema.json", "boolean", "bool"),
@@ -319,11 +322,8 @@ CHANGES: tuple[tuple[str, str, str], ...] = (
     ("roles/ones.md", "", "Words.\n"),
 )
 """File, what stands there, what stands there then; `-` for no file any more."""
-QUIET = {
-    ("roles/spare.md", "---\n\nsk-abcdefghijklmnop1234"), ("lab/other.py", "print('val_loss: 1')"),
-    ("lab/trainn.py", "-"),
-}  # fmt: skip
-"""Of which nothing is said: the words of a role without work, a file beside the script, none where none was."""
+QUIET = {("lab/other.py", "print('val_loss: 1')"), ("lab/trainn.py", "-")}
+"""Of which nothing is said: a file beside the script, none where none was."""
 
 
 @pytest.mark.parametrize("settled", [False, True], ids=["at first", "after a fault"])
