@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orgruntime.diagnostics.diagnostic import Findings as Faults
@@ -66,7 +66,7 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
     facts += _others(prose, commands, setup, code, _results(named, logs))
     findings = Findings(
         tuple(one for one in facts if isinstance(one, Fact)),
-        tuple(one for one in facts if isinstance(one, Question)),
+        tuple(replace(one, seen=tuple(dict.fromkeys(one.seen))) for one in facts if isinstance(one, Question)),
         tuple(_remarks(commands, code, logs)),
     )
     title = prose.title or root.resolve().name
@@ -158,6 +158,9 @@ def _remarks(commands: Commands, code: Code, logs: Sequence[ResultLog]) -> list[
             "a trial has neither network nor home, which `uv run` wants: install the packages where `orgrun` runs, and "
             "write `python` for `uv run`, unless the proof passes as it is"
         )
+    for one in commands.untold[:3]:
+        place = one.source.evidence
+        said.append(f"`{one.text}` ({place.place}) is named, and no words tell to run it: it is not taken for a set-up")
     if code.seeds:
         place = code.seeds[0]
         said.append(
