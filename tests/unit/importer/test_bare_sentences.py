@@ -64,3 +64,92 @@ def test_what_stands_behind_except_or_in_a_bracket_is_not_taken_along(tmp_path: 
     for words, editable, frozen in FILES:
         findings = found(tmp_path, words)
         assert (said(findings, Topic.EDITABLE), findings.value(Topic.FROZEN)) == (editable, frozen), words
+
+
+GOALS = [
+    # words, metric, direction
+    ("The metric is negative loss (higher is better).", "loss", ASKED),
+    ("Maximize minus `loss`.", "loss", ASKED),
+    ("Maximize 1 - acc.", "acc", ASKED),
+    (
+        "Earlier people went for the lowest loss. This is not our goal: we look at acc now, the more the better.",
+        ASKED,
+        ASKED,
+    ),
+    ("The lowest loss is not our goal.", ASKED, ASKED),
+    ("We used to minimize loss.", ASKED, ASKED),
+    ("The old goal was the highest acc.", ASKED, ASKED),
+    ("Get the lowest loss. Speed is not the goal.", "loss", "minimize"),
+    ("Get the lowest loss; negative numbers are a bug.", "loss", "minimize"),
+    ("Keep a change if the loss is lower than earlier.", "loss", "minimize"),
+    ("The script is used to minimize `loss`.", "loss", "minimize"),
+    ("Goal - loss, lower is better.", "loss", "minimize"),
+    ("Lowest `loss`.", "loss", "minimize"),
+    ("The lower the loss, the better.", "loss", "minimize"),
+    ("We maximize `acc`. Grep `acc:` in the log.", "acc", "maximize"),
+]
+RUN = "Edit `train.py`. Run `python train.py`."
+
+
+def test_a_negative_and_a_goal_of_before_are_asked_about(tmp_path: Path) -> None:
+    put(tmp_path, LAB)
+    for words, metric, direction in GOALS:
+        findings = found(tmp_path, f"{RUN} A run takes 5 minutes. {words}")
+        assert (said(findings, Topic.METRIC), said(findings, Topic.DIRECTION)) == (metric, direction), words
+
+
+def test_a_metric_is_read_where_no_code_can_be(tmp_path: Path) -> None:
+    put(tmp_path, LAB)
+    greps = found(tmp_path, "Run `python go.py --x <n>`; we maximize `f1`. Grep `f1=` then.")
+    assert [greps.value(topic) for topic in (Topic.METRIC, Topic.PRINTED, Topic.DIRECTION)] == [
+        "f1",
+        "f1: NUMBER",
+        "maximize",
+    ]
+    lowest = found(tmp_path, "Lowest `loss`.")
+    assert (lowest.value(Topic.METRIC), lowest.value(Topic.DIRECTION)) == ("loss", "minimize")
+    assert any("No code was read" in one.text for one in lowest.questions)
+    silent = found(tmp_path, f"{RUN} Look at it.")
+    (text,) = [one.text for one in silent.questions if one.topic is Topic.METRIC]
+    assert text == "which number counts: `loss` or `acc`? It is printed, and no sentence speaks of it"
+
+
+TIMES = [
+    # words, time budget, killed after
+    ("A run takes 5 minutes. If it has not finished in a quarter of an hour, kill it.", "5m", "15m"),
+    ("A run takes 5 minutes. If a run takes longer than half an hour, kill it.", "5m", "30m"),
+    ("Each run takes half an hour.", "30m", None),
+    ("Each run: max 20 min", "20m", "20m"),
+    ("A run takes at most 10 minutes.", "10m", "10m"),
+    ("Each run takes 5 minutes, maximum 10 minutes.", "5m", "10m"),
+    ("A smoke run takes 1 minute, a real one 20 minutes.", ASKED, None),
+    ("Training runs for 5 minutes, evaluation for 1 minute.", ASKED, None),
+    ("Each experiment takes 5 minutes, so you can do 100 in 8 hours.", "5m", None),
+    ("Each run takes 5 minutes. The whole night has at most 8 hours.", "5m", None),
+]
+
+
+def test_times_of_a_run(tmp_path: Path) -> None:
+    put(tmp_path, LAB)
+    for words, budget, kill in TIMES:
+        findings = found(tmp_path, f"{RUN} Get the lowest loss. {words}")
+        assert (said(findings, Topic.TIME_BUDGET), said(findings, Topic.KILL_AFTER)) == (budget, kill), words
+
+
+def test_what_people_ran_is_no_set_up(tmp_path: Path) -> None:
+    put(tmp_path, LAB)
+    assert found(tmp_path, f"{RUN} First run `python prepare.py`.").value(Topic.SETUP) == "python prepare.py"
+    for words in ("For an ablation, people ran `python prepare.py --quick`.", "Do not run `python prepare.py`."):
+        findings = found(tmp_path, f"{RUN} {words}")
+        assert findings.value(Topic.SETUP) is None
+        assert any("not taken for a set-up" in remark for remark in findings.remarks)
+
+
+def test_a_line_with_a_label_is_a_sentence_of_its_own(tmp_path: Path) -> None:
+    put(tmp_path, {"solver.py": "", "params.json": "", "eval.py": "", "run.sh": ""})
+    for mark in ("", "**"):
+        lines = ("Editable files: solver.py, params.json", "Do not edit: eval.py", "Command: ./run.sh")
+        findings = found(tmp_path, "\n".join(f"{mark}{line.replace(':', f'{mark}:')}" for line in lines))
+        assert said(findings, Topic.EDITABLE) == "solver.py, params.json"
+        assert findings.value(Topic.FROZEN) == "eval.py"
+        assert findings.value(Topic.RUN) == "./run.sh"
