@@ -11,7 +11,7 @@ from typing import NamedTuple
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.authority import bind_tools
 from orgruntime.compiler.fields import Fields
-from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM
+from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM, is_ours
 from orgruntime.compiler.risk import bind_risk
 from orgruntime.compiler.servers import bind_servers
 from orgruntime.compiler.species import bind_models
@@ -40,11 +40,15 @@ class Program(NamedTuple):
 
 
 def bind_program(document: Document, org: Path, findings: Findings) -> Program | None:
-    """The program's contract; None where there is no front matter to bind."""
+    """The program's contract; None where there is no front matter to bind, or that of somebody else."""
     source = document.source
     if document.front is None:
         if not document.front_is_broken:
             findings.put(source.span(0), reading_rules.missing_front_matter.of_program())
+        return None
+    names = [name.text for name, _ in document.front.entries]
+    if not is_ours(names):
+        findings.put(source.span(0), reading_rules.missing_front_matter.of_somebody_else(names))
         return None
     fields = Fields(document.front, "", PROGRAM, findings, source.span(0, source.line_end(0)))
     fields.scalar("format")
