@@ -176,9 +176,11 @@ def find_commands(prose: Prose, root: Path) -> Commands:
     """One run and the set-up, from the code in the prose. Looks at which scripts `root` has."""
     found = [command for line in (*prose.code, *_unmarked(prose)) if (command := read_command(line))]
     preparing = [one for one in found if one.is_setup and not one.problem]
-    told = [one for one in preparing if not _NOT_TOLD.search(one.source.before)]
+    untold_in = {before: _NOT_TOLD.search(before) for before in {one.source.before for one in preparing}}
+    told = [one for one in preparing if not untold_in[one.source.before]]
     setup = tuple({one.text: one for one in reversed(told)}.values())[::-1]
-    untold = tuple(one for one in preparing if one.text not in {other.text for other in told})
+    names = {one.text for one in told}
+    untold = tuple({one.text: one for one in preparing if one.text not in names}.values())
     runs = [one for one in found if not one.is_setup and not _other_job(one)]
     for tier in ([one for one in runs if one.log], [one for one in runs if _LAUNCH.search(one.source.before)]):
         if tier:

@@ -17,6 +17,11 @@ from pathlib import Path
 from orgruntime.importer.bare_facts import Answer, Evidence, Fact, Question, Topic, stated
 from orgruntime.importer.bare_prose import QUOTED, Prose, Sentence
 
+NEAR = 1000
+"""Characters before a file that say what is meant of it, in a clause of any length."""
+MOST_PATTERNS = 50
+"""Folders and patterns that are held against the frozen files."""
+
 _FILE = re.compile(
     r"(?<![\w./@-])(?P<path>(?:[\w.-]+/)*[\w*-]+\.(?:py|toml|ya?ml|json|jsonc|ini|cfg|txt|sh|c|cc|cpp|h|hpp|cu|java|kt|rs|go"
     r"|js|ts|tsx|jl|R|rb|sql|ipynb|csv|tsv|md|lua|swift|zig|v|sv)|(?:[\w.-]+/)+\*?)(?![\w/-])"
@@ -155,9 +160,11 @@ def _doubt(told: _Told, root: Path) -> Question | None:
                 f"may `{name}` change? The words can be read both ways",
                 tuple(dict.fromkeys(places))[:3],
             )
-    for name, places in told.editable.items():
+    wide = [(name, _pattern(root, name)) for name in told.editable]
+    for name, pattern in [one for one in wide if "*" in one[1]][:MOST_PATTERNS]:
+        places = told.editable[name]
         for fixed, others in told.frozen.items():
-            if fnmatchcase(fixed, _pattern(root, name)):
+            if fnmatchcase(fixed, pattern):
                 text = f"which files may change? The words allow `{name}`, and forbid `{fixed}` in it"
                 return Question(Topic.EDITABLE, text, tuple(dict.fromkeys((places[0], others[0]))))
     return None
@@ -266,9 +273,10 @@ def _stands(clause: _Clause, says: bool, own: bool | None, at: int | None) -> _S
     plain = _Stands.EDITABLE if says else _Stands.FROZEN
     if at is None:
         return plain
-    cues = [match for match in (_AWAY if says else _SAVED).finditer(clause.text) if match.end() <= at]
+    near = clause.text[max(0, at - NEAR) : at]
+    cues = list((_AWAY if says else _SAVED).finditer(near))
     if cues:
-        return _behind(cues[-1], clause.text[cues[-1].end() : at], plain)
+        return _behind(cues[-1], near[cues[-1].end() :], plain)
     is_beside = says and own is None and clause.around is not None and any(_files(clause.around.text))
     return _Stands.DOUBTED if is_beside and not _MORE.match(clause.text) else plain
 

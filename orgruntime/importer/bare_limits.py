@@ -13,6 +13,9 @@ from orgruntime.importer.bare_code import Code
 from orgruntime.importer.bare_facts import Answer, Evidence, Question, Topic, inferred, stated
 from orgruntime.importer.bare_prose import Prose
 
+NEAR = 100
+"""Characters before a time that say what it is."""
+
 _COUNTS = {
     word: float(number)
     for number, word in (
@@ -149,15 +152,21 @@ def _kills(prose: Prose) -> Iterator[tuple[float, Evidence]]:
         around = f"{sentence.heading} {sentence.lead} {before.text if before else ''} {text}"
         has_consequence = _CONSEQUENCE.search(around) is not None and not _NIGHT.search(text)
         is_run = _ONE_RUN.search(text) is not None and not _SESSION.search(text)
-        for match in _TIME.finditer(text):
-            is_past = _PAST.search(text[: match.start()]) and _CONSEQUENCE.search(text)
+        is_own = _CONSEQUENCE.search(text) is not None
+        for match in _TIME.finditer(text) if has_consequence or is_run else ():
+            is_past = is_own and _PAST.search(_before(match, text))
             is_limit = has_consequence and (is_past or _LIMIT_AFTER.match(text, match.end()))
             if is_limit or (is_run and _is_most(match, text)):
                 yield _seconds(match, text), sentence.evidence
 
 
+def _before(match: re.Match[str], text: str) -> str:
+    """The last words before it: of a long sentence with many times, all of them for each would take hours."""
+    return text[max(0, match.start() - NEAR) : match.start()]
+
+
 def _is_most(match: re.Match[str], text: str) -> bool:
-    return bool(_AT_MOST.search(text[: match.start()]) or _MOST_AFTER.match(text, match.end()))
+    return bool(_AT_MOST.search(_before(match, text)) or _MOST_AFTER.match(text, match.end()))
 
 
 def _budgets(prose: Prose) -> Iterator[tuple[float, Evidence]]:

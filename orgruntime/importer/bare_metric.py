@@ -139,13 +139,15 @@ def find_metric(prose: Prose, readme: Prose, code: Code, header: tuple[str, ...]
 def grep_names(prose: Prose) -> dict[str, CodeLine]:
     """What the program greps its log for, in order."""
     found: dict[str, CodeLine] = {}
+    # Once a sentence, of which every piece of its code has the whole.
+    greps = {before: _GREP_WORDS.search(before) for before in {line.before for line in prose.code}}
     for line in prose.code:
         for match in _GREP.finditer(line.text):
             pattern = match["double"] or match["single"] or match["bare"] or ""
             for part in re.split(r"\\?\|", pattern):
                 if name := _GREPPED.fullmatch(part):
                     found.setdefault(name["name"], line)
-        told, name = _GREP_WORDS.search(line.before), _GREPPED.fullmatch(line.text)
+        told, name = greps[line.before], _GREPPED.fullmatch(line.text)
         if told and name and told["code"] == line.text:
             found.setdefault(name["name"], line)
     return found

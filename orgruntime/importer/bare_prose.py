@@ -7,6 +7,7 @@ on which they begin.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -182,7 +183,7 @@ def _one(text: str, begin: int, end: int, starts: list[tuple[int, int]]) -> Iter
     if not words:
         return
     begin += len(text[begin:end]) - len(text[begin:end].lstrip())
-    yield max(number for start, number in starts if start <= begin), words
+    yield starts[bisect_right(starts, begin, key=lambda start: start[0]) - 1][1], words
 
 
 def _plain(text: str) -> str:
