@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 
 from orgruntime.importer.bare_facts import Answer, Evidence, Fact, Question, Topic, stated
@@ -37,7 +38,9 @@ _FORBIDS = re.compile(
     r"|\bread[- ]only\b|\bfrozen\b|\boff[- ]limits\b|\bout[- ]of[- ](?:bounds|scope)\b|\bforbidden\b"
     r"|\bhands off\b|\bnot (?:editable|yours)\b"
     r"|\bstays? (?:fixed|as it is)\b|\b(?:is|are) (?:fixed|the judge|immutable|given)\b"
-    r"|\bleave\b.{0,40}\b(?:alone|untouched)\b",
+    r"|\bleav(?:e|es|ing)\b.{0,40}\b(?:alone|untouched)\b|\bno (?:changes|edits|modifications) (?:to|in|of)\b"
+    r"|\bkeep(?:s|ing)?\b.{0,40}\b(?:as (?:it is|they are|is)|unchanged|intact|untouched|fixed|frozen)\b|\bcheating\b"
+    rf"|\b(?:must|should|has to|have to) (?:stay|remain)\b|\b(?:avoid(?:ing)?|refrain from) (?:\w+ )?{_EDIT}\b",
     re.IGNORECASE,
 )
 _ALLOWS = re.compile(
@@ -53,6 +56,7 @@ _LEAD_FORBIDS = re.compile(
 _CLAUSES = re.compile(
     r";|\s[—–]\s|\s-\s|,?\s+\bbut\b|,?\s+\bwhile\b|,?\s+(?:and|or)?\s*(?=\b(?:never|do not|don't|must not)\b)"
     r"|(?<=[^.]),\s+(?=\w+\s+(?:is|are)\b)|,\s+(?=`?[\w./-]+\.\w+`? (?:is|stays)\b)"
+    r"|,?\s+(?=(?:leaving|keeping|without)\b)|\s+and\s+(?=(?:keep|leave|avoid)\b)"
 )
 _BRACKETS = re.compile(r"(?<=\s)\((?P<inner>[^()]*)(?:\)|$)")
 _MARK = "\0"
@@ -73,6 +77,7 @@ _AWAY = re.compile(
 """Words that what follows is taken out by, where the clause allows a change."""
 _SAVED = re.compile(rf"\b(?:{_EXCEPT})\b", re.IGNORECASE)
 """The same, where the clause forbids one."""
+_NOTHING = re.compile(r"\b(?:nothing|no (?:other )?files?)\s*$", re.IGNORECASE)
 _PARTLY = re.compile(r"\b(?:except(?:ing)?|excluding|apart from|aside from)\b", re.IGNORECASE)
 _FILLERS = re.compile(
     r"\b(?:and|or|nor|not|the|for|in|of|to|your|any|both|either|anything|everything|files?|folders?|scripts?|modules?)\b"
@@ -81,6 +86,22 @@ _FILLERS = re.compile(
 )
 _VERB_NEXT = re.compile(rf"\s+(?:to )?{_EDIT}\b", re.IGNORECASE)
 _NEW_VERB = re.compile(rf"(?:,|\b(?:you|may|can|should|then|always)\b).*\b{_EDIT}\b", re.IGNORECASE)
+_SUBJECT = re.compile(r"editable|fair game|yours|only file|free to|in scope", re.IGNORECASE)
+"""Allows what stands before it; a verb allows what stands behind it."""
+_PASSIVE = re.compile(r"\b(?:be|is|are|gets?)\s+(?:only\s+)?$", re.IGNORECASE)
+_JOINT = re.compile(r"[\s`]*(?:[,&/+;:]|(?:and|or|plus|as well as|but also)\b)", re.IGNORECASE)
+_APART = re.compile(
+    r"\b(?:which|that|who|import\w*|us(?:e|es|ing)|with|from|keep\w*|leav\w*|if|beats?|via|by|against|when|after|before"
+    r"|until|unless|because|since|while|then|read\w*|see|run\w*|check\w*|call\w*|avoid\w*|stays?|unchanged|not|is|are"
+    r"|has|have|scor\w*)\b",
+    re.IGNORECASE,
+)
+_READS = re.compile(
+    r"\b(?:read|look at|see|study|open|understand|know)\s+(?:the |at |all of |through )?`?$", re.IGNORECASE
+)
+"""What stands behind it is read, and therefore left as it is."""
+MOST_WORDS = 6
+"""Between two files of one list: `and the model in`."""
 _MORE = re.compile(r"\s*(?:and|or|plus|also|as well as|e\.g\.?|i\.e\.?|namely)\b", re.IGNORECASE)
 _OWN = ("program.md", "readme.md", "results.tsv", "results.csv", "run.log")
 _OWN_SUFFIXES = (".log", ".tsv", ".md", ".csv")
@@ -258,8 +279,38 @@ def _hear(told: _Told, prose: Prose, clause: _Clause) -> None:
             (told.parts if says else told.fixed_parts).setdefault(name, []).append(sentence.evidence)
         return
     place = _place(prose, sentence, names)
+    strays = _strays(clause.text) if says else frozenset[int]()
     for name in names:
-        told.add(_stands(clause, says, own, named.get(name)), name, place)
+        what = _stands(clause, says, own, named.get(name))
+        at = named.get(name)
+        is_stray = what is _Stands.EDITABLE and at in strays
+        if is_stray and at is not None and _READS.search(clause.text[max(0, at - 60) : at]):
+            continue
+        told.add(_Stands.DOUBTED if is_stray else what, name, place)
+
+
+def _strays(text: str) -> frozenset[int]:
+    """Where files begin that a clause that allows names beside what it allows: `edit a.py with the data of b.py`."""
+    places = [(match.start(), match.end()) for match in _FILE.finditer(text.replace("`", " "))]
+    verb = _ALLOWS.search(text)
+    start, end = verb.span() if verb else (0, 0)
+    before = [place for place in places if place[0] < start]
+    behind = [place for place in places if place[0] >= start]
+    found = {at for group in (before, behind) for (_, over), (at, _) in pairwise(group) if not _joins(text[over:at])}
+    takes_before = verb is None or _SUBJECT.search(verb[0]) or _PASSIVE.search(text[max(0, start - 12) : start])
+    if found & {at for at, _ in before} or (behind and not takes_before):
+        found |= {at for at, _ in before}
+    if before and behind and takes_before and not _joins(text[end : behind[0][0]]):
+        found.add(behind[0][0])
+    return frozenset(found)
+
+
+def _joins(between: str) -> bool:
+    """Whether the words make one list of the files on both sides, or begin anew."""
+    rest = between[-NEAR:]
+    if not _without_files(rest) or _ALLOWS.search(rest):
+        return True
+    return bool(_JOINT.match(between)) and len(rest.split()) <= MOST_WORDS and not _APART.search(rest)
 
 
 def _taken_out(text: str, named: dict[str, int]) -> bool:
@@ -275,7 +326,7 @@ def _stands(clause: _Clause, says: bool, own: bool | None, at: int | None) -> _S
         return plain
     near = clause.text[max(0, at - NEAR) : at]
     cues = list((_AWAY if says else _SAVED).finditer(near))
-    if cues:
+    if cues and not (says and _NOTHING.search(near[: cues[-1].start()])):
         return _behind(cues[-1], near[cues[-1].end() :], plain)
     is_beside = says and own is None and clause.around is not None and any(_files(clause.around.text))
     return _Stands.DOUBTED if is_beside and not _MORE.match(clause.text) else plain
