@@ -179,8 +179,8 @@ def find_commands(prose: Prose, root: Path) -> Commands:
     untold_in = {before: _NOT_TOLD.search(before) for before in {one.source.before for one in preparing}}
     told = [one for one in preparing if not untold_in[one.source.before]]
     setup = tuple({one.text: one for one in reversed(told)}.values())[::-1]
-    names = {one.text for one in told}
-    untold = tuple({one.text: one for one in preparing if one.text not in names}.values())
+    told_texts = {one.text for one in told}
+    untold = tuple({one.text: one for one in preparing if one.text not in told_texts}.values())
     runs = [one for one in found if not one.is_setup and not _other_job(one)]
     for tier in ([one for one in runs if one.log], [one for one in runs if _LAUNCH.search(one.source.before)]):
         if tier:

@@ -8,10 +8,12 @@ before it; what is said of one part of a file is a question, because only whole 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -324,12 +326,24 @@ def _stands(clause: _Clause, says: bool, own: bool | None, at: int | None) -> _S
     plain = _Stands.EDITABLE if says else _Stands.FROZEN
     if at is None:
         return plain
-    near = clause.text[max(0, at - NEAR) : at]
-    cues = list((_AWAY if says else _SAVED).finditer(near))
-    if cues and not (says and _NOTHING.search(near[: cues[-1].start()])):
-        return _behind(cues[-1], near[cues[-1].end() :], plain)
+    cue = _cue(clause.text, says, at)
+    if cue and not (says and _NOTHING.search(clause.text[max(0, cue.start() - 20) : cue.start()])):
+        return _behind(cue, clause.text[cue.end() : at], plain)
     is_beside = says and own is None and clause.around is not None and any(_files(clause.around.text))
     return _Stands.DOUBTED if is_beside and not _MORE.match(clause.text) else plain
+
+
+def _cue(text: str, says: bool, at: int) -> re.Match[str] | None:
+    """The last word before the file that takes it out, if one is near."""
+    cues = _cues(text, says)
+    index = bisect_right(cues, at, key=lambda cue: cue.end()) - 1
+    return cues[index] if index >= 0 and at - cues[index].end() <= NEAR else None
+
+
+@lru_cache(maxsize=4)
+def _cues(text: str, says: bool) -> tuple[re.Match[str], ...]:
+    """Once a clause, of which every file asks."""
+    return tuple((_AWAY if says else _SAVED).finditer(text))
 
 
 def _behind(cue: re.Match[str], between: str, plain: _Stands) -> _Stands:
