@@ -71,11 +71,15 @@ _PAST = re.compile(
     re.IGNORECASE,
 )
 _AT_MOST = re.compile(
-    r"\b(?:max(?:imum|imally)?\.?|at (?:the )?most|(?:no|not|never) (?:more|longer) than)"
+    r"\b(?:max(?:imum|imally)?\.?|at (?:the )?most|up to|(?:no|not|never) (?:\w+ )?(?:more|longer) than"
+    r"|time[- ]limit\b[^.;,\d]{0,30}?(?=\s*(?:of|is|[:=])))"
     r"[\s:=]*(?:(?:of|is|time|run ?time|duration|about|around)[\s:=]*)*$",
     re.IGNORECASE,
 )
 _MOST_AFTER = re.compile(r"\s*(?:max(?:imum)?\b|at (?:the )?most\b|tops\b|or less\b)", re.IGNORECASE)
+_RANGE = re.compile(
+    r"(?<![\w.-])(?:between\s+(?P<first>\d+(?:\.\d+)?)\s+and|(?P<low>\d+(?:\.\d+)?)\s*(?:-|–|to|or))\s*$", re.IGNORECASE
+)
 _ANOTHER = re.compile(
     r"\b(?:runs?|ones?|real|full|smoke|quick|long|short|final|trials?|experiments?|training|eval\w*|or)\b",
     re.IGNORECASE,
@@ -180,7 +184,14 @@ def _budgets(prose: Prose) -> Iterator[tuple[float, Evidence]]:
             is_next = end == 0 or (_ANOTHER.search(between) and not _RATE.search(between))
             if is_next and not _is_most(match, text):
                 yield _seconds(match, text), sentence.evidence
+                yield from ((low, sentence.evidence) for low in _low_end(match, text))
             end = match.end()
+
+
+def _low_end(match: re.Match[str], text: str) -> Iterator[float]:
+    """The 5 of `5 to 20 minutes`, in seconds."""
+    if low := _RANGE.search(_before(match, text)):
+        yield float(low["low"] or low["first"]) * _UNITS[match["unit"][0].casefold()]
 
 
 def _in_figures(text: str) -> str:

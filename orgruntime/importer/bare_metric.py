@@ -77,10 +77,13 @@ _PAST = re.compile(
     r"|^\W*(?:formerly|previously|originally|in the past|at first|initially|historically|once upon)\b"
     r"|(?<!is )(?<!are )(?<!be )\bused to\b"
     rf"|\b(?:old|former|earlier|previous|original) (?:people|teams?|groups?|work|programs?|{_AIM})\b"
+    r"|^\W*(?:others|other people|some people)\b|\blast (?:year|month|week|time)\b|\b(?:wanted|went for|aimed|sought)\b"
+    r"|\b(?:ignore|forget)(?: about)? (?:the )?(?:low|high|small|larg|minim|maxim)\w*"
+    r"|\b(?:is|are|was)(?:n[’']t| not) what\b"
     rf"|\b(?:was|were) (?:once |originally |formerly |previously )?(?:the|our|my|your) {_AIM}\b",
     re.IGNORECASE,
 )
-_NO_AIM = rf"(?:\b(?:not|never|no longer)\b|n[’']t\b)[^.;:,]{{0,20}}\b{_AIM}\b"
+_NO_AIM = rf"(?:\b(?:not|never|no longer)\b|n[’']t\b)[^.;:,]{{0,20}}\b{_AIM}\b(?!\s+(?:to|of)\b)"
 _NOT_THIS = re.compile(rf"^\W*(?:(?:but|though|however),? )?(?:this|that|it)\b[^.;:,]{{0,20}}?{_NO_AIM}", re.IGNORECASE)
 
 _LOWER = r"(?:lower|smaller|less|fewer|down|decreased|reduced|dropped|below)"
