@@ -37,6 +37,7 @@ _LOGS = re.compile(r"(?:.*[_.-])?results?(?:[_.-].*)?\.(?:tsv|csv)", re.IGNORECA
 _COMMENT = re.compile(r"\s*#(?!\d)")
 _RULE = re.compile(r"[\s|:+=-]+")
 """The line below the header of a table in markdown."""
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _SENTINEL = re.compile(r"-?9{3,}(?:\.[09]*)?|-1(?:\.0*)?")
 HUGE = 1e9
 """From here on a number of what was not kept stands for none."""
@@ -208,9 +209,11 @@ def _cell(cells: list[str], index: int | None) -> str:
 
 
 def _number(text: str) -> float | None:
-    """A finite number, or None."""
+    """A finite number, or None. `1,234` has a thousand, `0,5` is a half."""
+    bare = text.strip()
+    bare = bare.replace(",", "") if _THOUSANDS.fullmatch(bare) else bare.replace(",", ".")
     try:
-        value = float(text.strip().replace(",", ""))
+        value = float(bare)
     except ValueError:
         return None
     return value if math.isfinite(value) else None

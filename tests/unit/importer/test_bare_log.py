@@ -157,6 +157,11 @@ def test_what_stands_for_no_number_is_none(tmp_path: Path, row: str) -> None:
     assert found.metric is None
 
 
+def test_a_comma_within_a_number(tmp_path: Path) -> None:
+    text = "commit;loss;status\na;0,5;keep\nb;1,234;keep\nc;1,234.5;keep\nd;1,2,3;keep\n"
+    assert [row.metric for row in rows(tmp_path, text, metric="loss")] == [0.5, 1234.0, 1234.5, None]
+
+
 def test_comments_and_rows_that_begin_with_a_number_sign(tmp_path: Path) -> None:
     text = "# a log\n#\tloss\tstatus\n#1\t0.5\tkeep\n# later\n#2\t0.4\tdiscard\n"
     found = rows(tmp_path, text, metric="loss")
