@@ -47,7 +47,8 @@ _LABELLED = re.compile(
     r"(?:the )?(?:(?:run|launch|training) )?(?:command|run|launch): (?P<command>\S.*)", re.IGNORECASE
 )
 _NOT_TOLD = re.compile(
-    r"\b(?:ran|people|others|ablations?|previously|earlier|formerly|used to|for (?:example|instance))\b"
+    r"\b(?:ran|people|others|ablations?|previously|earlier|formerly|used to|for (?:example|instance)|optional(?:ly)?)\b"
+    r"|\bdebug\w*|\b(?:was|were|been) (?:made|built|prepared|generated|created|run)\b"
     r"|\b(?:not|don[’']t|never|no) (?:\w+ ){0,3}?(?:re-?)?run\b",
     re.IGNORECASE,
 )

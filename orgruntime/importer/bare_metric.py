@@ -22,6 +22,7 @@ MOST_NAMES = 60
 _GREP = re.compile(
     r"\b(?:grep|rg|egrep)\s+(?:-{1,2}[\w=-]+\s+)*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>\S+))"
 )
+_LABEL = re.compile(r"\W*(?:(?:the|primary|main) )*metric: `?(?P<name>[A-Za-z][\w./@-]*\w)`?\W*", re.IGNORECASE)
 _GREP_WORDS = re.compile(
     r"\bgrep\s+(?:(?:for|out|the|its|log|logs|output|lines?|that|says?|with|in)\s+|`[^`\s]+\.\w+`\s+){0,6}"
     r"`(?P<code>[^`\s]+)`",
@@ -129,7 +130,8 @@ def find_metric(prose: Prose, readme: Prose, code: Code, header: tuple[str, ...]
     known = dict.fromkeys([*grepped, *_printed_names(code), *header])
     text = "\n".join(one.text for one in (prose + readme).sentences)
     names = [name for name in known if name.casefold() not in _NOT_METRICS and (name in text or name in grepped)]
-    names = names[:MOST_NAMES] or _praised(prose)
+    labelled = _labelled(prose)
+    names = list(dict.fromkeys([*names[:MOST_NAMES], *labelled])) or _praised(prose)
     hits = list(_hits(prose, names))
     metric = _which(prose, names, hits, grepped, _printed_names(code))
     hits += _hits(readme, names)
@@ -154,6 +156,12 @@ def grep_names(prose: Prose) -> dict[str, CodeLine]:
         if told and name and told["code"] == line.text:
             found.setdefault(name["name"], line)
     return found
+
+
+def _labelled(prose: Prose) -> list[str]:
+    """Names in lines such as `Metric: NAME`."""
+    found = (_LABEL.fullmatch(one.text) for one in prose.sentences)
+    return list(dict.fromkeys(match["name"] for match in found if match))[:MOST_NAMES]
 
 
 def _praised(prose: Prose) -> list[str]:
@@ -189,6 +197,9 @@ def _which(prose: Prose, names: list[str], hits: list[Hit], grepped: dict[str, C
 
 def _sought(prose: Prose, names: list[str], grepped: dict[str, CodeLine], printed: list[str]) -> Answer:
     """Where no words say of a name which way it is better."""
+    labels = {match["name"]: one for one in prose.sentences if (match := _LABEL.fullmatch(one.text))}
+    if len(labels) == 1:
+        return stated(Topic.METRIC, tuple(labels), tuple(one.evidence for one in labels.values()))
     sought = [one for one in prose.sentences if _SOUGHT.search(one.text)]
     goals = [(name, one) for one in sought for name in names if _is_meant(one, name)]
     called = dict.fromkeys(name for name, _ in goals)

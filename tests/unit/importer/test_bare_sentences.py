@@ -129,6 +129,8 @@ def test_a_metric_is_read_where_no_code_can_be(tmp_path: Path) -> None:
     lowest = found(tmp_path, "Lowest `loss`.")
     assert (lowest.value(Topic.METRIC), lowest.value(Topic.DIRECTION)) == ("loss", "minimize")
     assert any("No code was read" in one.text for one in lowest.questions)
+    labels = found(tmp_path, "Metric: loss\nDirection: lower is better\nEditable: train.py")
+    assert (labels.value(Topic.METRIC), labels.value(Topic.DIRECTION)) == ("loss", "minimize")
     silent = found(tmp_path, f"{RUN} Look at it.")
     (text,) = [one.text for one in silent.questions if one.topic is Topic.METRIC]
     assert text == "which number counts: `loss` or `acc`? It is printed, and no sentence speaks of it"
@@ -164,7 +166,12 @@ def test_times_of_a_run(tmp_path: Path) -> None:
 def test_what_people_ran_is_no_set_up(tmp_path: Path) -> None:
     put(tmp_path, LAB)
     assert found(tmp_path, f"{RUN} First run `python prepare.py`.").value(Topic.SETUP) == "python prepare.py"
-    for words in ("For an ablation, people ran `python prepare.py --quick`.", "Do not run `python prepare.py`."):
+    for words in (
+        "For an ablation, people ran `python prepare.py --quick`.",
+        "Do not run `python prepare.py`.",
+        "The data was made with `python prepare.py`.",
+        "`python prepare.py --quick` is for debugging only.",
+    ):
         findings = found(tmp_path, f"{RUN} {words}")
         assert findings.value(Topic.SETUP) is None
         assert any("not taken for a set-up" in remark for remark in findings.remarks)
