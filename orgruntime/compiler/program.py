@@ -18,6 +18,7 @@ from orgruntime.compiler.servers import bind_servers
 from orgruntime.compiler.species import bind_models
 from orgruntime.compiler.workspace import bind_workspace
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Appetite
@@ -68,7 +69,7 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
     )
 
 
-_QUESTION = re.compile(
+_QUESTION = pattern(
     r"^(?:(?P<top>[a-z_]+):.*|[ \t]*(?P<mark># \? )(?:(?P<key>[a-z_]+): )?.*(?:\n# (?P<form>[a-z_]+):.*)?)$",
     re.MULTILINE,
 )
