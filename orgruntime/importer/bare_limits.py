@@ -96,6 +96,11 @@ def find_limits(prose: Prose, code: Code, timeout: tuple[float, Evidence] | None
     kills, budgets = list(_kills(prose)), list(_budgets(prose))
     if timeout is not None:
         kills.append(timeout)
+    most = list(_at_most(prose))
+    if kills and not budgets:
+        budgets = most
+    else:
+        kills += most
     kill = _one(Topic.KILL_AFTER, kills, "after how long is a run killed")
     budget = _one(Topic.TIME_BUDGET, budgets, "how long does one run take")
     answer = budget if isinstance(budget, Question) else _with_code(budget, budgets, code)
@@ -149,19 +154,26 @@ def _one(topic: Topic, found: list[tuple[float, Evidence]], question: str) -> An
 
 
 def _kills(prose: Prose) -> Iterator[tuple[float, Evidence]]:
-    """A limit is said with its consequence, in one sentence or in two that follow each other; or as what a run takes
-    at most."""
+    """A limit is said with its consequence, in one sentence or in two that follow each other."""
     for sentence in prose.sentences:
         before, text = prose.before(sentence), _in_figures(sentence.text)
         around = f"{sentence.heading} {sentence.lead} {before.text if before else ''} {text}"
         has_consequence = _CONSEQUENCE.search(around) is not None and not _NIGHT.search(text)
-        is_run = _ONE_RUN.search(text) is not None and not _SESSION.search(text)
         is_own = _CONSEQUENCE.search(text) is not None
-        for match in _TIME.finditer(text) if has_consequence or is_run else ():
+        for match in _TIME.finditer(text) if has_consequence else ():
             is_past = is_own and _PAST.search(_before(match, text))
-            is_limit = has_consequence and (is_past or _LIMIT_AFTER.match(text, match.end()))
-            if is_limit or (is_run and _is_most(match, text)):
+            if is_past or _LIMIT_AFTER.match(text, match.end()):
                 yield _seconds(match, text), sentence.evidence
+
+
+def _at_most(prose: Prose) -> Iterator[tuple[float, Evidence]]:
+    """What one run takes at most: when it is killed, unless other words say that; then what it takes."""
+    for sentence in prose.sentences:
+        text = _in_figures(sentence.text)
+        if _ONE_RUN.search(text) and not _SESSION.search(text):
+            for match in _TIME.finditer(text):
+                if _is_most(match, text):
+                    yield _seconds(match, text), sentence.evidence
 
 
 def _before(match: re.Match[str], text: str) -> str:

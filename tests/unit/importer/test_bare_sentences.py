@@ -143,6 +143,7 @@ TIMES = [
     ("Each run takes half an hour.", "30m", None),
     ("Each run: max 20 min", "20m", "20m"),
     ("A run takes at most 10 minutes.", "10m", "10m"),
+    ("A run takes 5 seconds at most. One that runs after 15 seconds is killed.", "5s", "15s"),
     ("Each run takes 5 minutes, maximum 10 minutes.", "5m", "10m"),
     ("A run must not take more than 20 min.", "20m", "20m"),
     ("Each run may take up to 20 minutes.", "20m", "20m"),
