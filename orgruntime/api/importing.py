@@ -20,6 +20,7 @@ from orgruntime.api.proving import Proof, Tell, prove
 from orgruntime.api.wiring import ClusterChoice
 from orgruntime.importer.bare import BareError, BareProgram, read_bare
 from orgruntime.importer.bare_draft import DRAFTED, QUESTION, draft
+from orgruntime.importer.bare_facts import Findings
 from orgruntime.importer.kinds import PROGRAM, Kind, kind_of
 from orgruntime.model.manifest import Direction, Manifest
 
@@ -116,7 +117,7 @@ class BareImport:
 
     def lines(self) -> list[str]:
         found = self.program.findings
-        said = [f"{self.program.root / self.program.file}: {len(found.facts)} facts, {len(found.questions)} questions"]
+        said = [f"{self.program.root / self.program.file}: {_counted(found)}"]
         for fact in found.facts:
             said.append(f"  {fact.topic.value:<12} {fact.value}   ({fact.confidence.value}, {fact.evidence[0].place})")
         for question in found.questions:
@@ -154,7 +155,7 @@ def import_bare(path: Path, options: ImportOptions, tell: Tell) -> BareImport:
 
 
 def import_for_run(path: Path, tell: Tell) -> Path:
-    """The draft of a bare program that `orgrun run` was given. Raises UserError with the open questions.
+    """The draft of a bare program that `orgrun run` or `plan` was given. Raises UserError with the open questions.
 
     A draft that a person has edited is taken as it is, as long as the program has not changed since.
     """
@@ -177,8 +178,16 @@ def import_for_run(path: Path, tell: Tell) -> Path:
     return into
 
 
+def drafted(path: Path, tell: Tell) -> Path:
+    """The org at `path`; of a bare program its draft, unproved. Raises UserError with the open questions."""
+    if is_bare(path):
+        return import_for_run(path, tell)
+    refuse_open_questions(path)
+    return path
+
+
 def is_bare(path: Path) -> bool:
-    """Whether a program without front matter lies there; looks at nothing else."""
+    """Whether a program without front matter of ours lies there; looks at nothing else."""
     try:
         return (path.is_file() or (path / PROGRAM).is_file()) and kind_of(path) is Kind.BARE
     except OSError:
@@ -216,6 +225,11 @@ def read_record(org: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return held if isinstance(held, dict) else {}
+
+
+def _counted(found: Findings) -> str:
+    facts, questions = len(found.facts), len(found.questions)
+    return f"{facts} fact{'s' * (facts != 1)}, {questions} question{'s' * (questions != 1)}"
 
 
 def _read(path: Path, direction: Direction | None = None) -> BareProgram:

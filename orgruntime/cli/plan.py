@@ -39,12 +39,14 @@ def command(
     """Show the graph, where roles fit, the appetite as numbers and what they would have meant on the org's last run,
     the authority table, the worst-case bill."""
     from orgruntime.api.hindsight import with_hindsight
+    from orgruntime.api.importing import drafted
     from orgruntime.api.orgs import species_lacks
     from orgruntime.api.planning import plan_org, save_plan
     from orgruntime.api.wiring import ClusterChoice
     from orgruntime.diagnostics.render import printable
     from orgruntime.plan.text import render
 
+    org = drafted(org, lambda line: click.echo(printable(line), err=True))
     manifest, plan = plan_org(org, models, budget, ClusterChoice(address=address) if address else None)
     shown = with_hindsight(plan, manifest, plan.numbers, runs)
     if as_json:

@@ -6,7 +6,7 @@ is absent or faulty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from orgruntime.compiler import reading_rules
 from orgruntime.compiler.keys import MOST_ITEMS, Table, meant
 from orgruntime.compiler.nodes import kind_of, split_commas
 from orgruntime.compiler.words import OutOfRange, Unclear
-from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.diagnostic import Fault, Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
@@ -29,13 +29,21 @@ E = TypeVar("E", bound=StrEnum)
 class Fields:
     """One mapping whose keys are a closed set. `where` is its name in messages, empty for the top level; `at` its key.
 
-    Reports keys that are not in `known` and, of a table, those that are required and absent.
+    Reports keys that are not in `known` and, of a table, those that are required and absent. `asked`: where a draft
+    asks for a key, by its path.
     """
 
     def __init__(
-        self, node: MapNode, where: str, known: Iterable[str], findings: Findings, at: Span | None = None
+        self,
+        node: MapNode,
+        where: str,
+        known: Iterable[str],
+        findings: Findings,
+        at: Span | None = None,
+        asked: Mapping[str, Span] | None = None,
     ) -> None:
         self.node, self.where, self._known, self._findings = node, where, known, findings
+        self._asked = asked or {}
         self._report_unknown(tuple(known))
         if isinstance(known, Table):
             self._report_missing(known, at or self._start())
@@ -106,7 +114,7 @@ class Fields:
         if not isinstance(value, MapNode):
             self._wrong(value.span, key, "a mapping", value)
             return None
-        return Fields(value, self.path(key), known, self._findings, self._key_span(key))
+        return Fields(value, self.path(key), known, self._findings, self._key_span(key), self._asked)
 
     def path(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
@@ -124,6 +132,13 @@ class Fields:
     def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
         example = self._known[key].example if isinstance(self._known, Table) and key in self._known else ""
         fault = reading_rules.wrong_type.shape(self.path(key), key, wanted, kind_of(found), example)
+        self._put(span, fault, key)
+
+    def _put(self, span: Span, fault: Fault, key: str) -> None:
+        """At the question that asks for the key, where one does."""
+        question = self._asked.get(self.path(key))
+        if question is not None:
+            span, fault = question, reading_rules.missing_key.asked(fault)
         self._findings.put(span, fault)
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
@@ -138,7 +153,7 @@ class Fields:
             if self.node.get(key) is None:
                 known = table[key]
                 example = known.example or " or ".join(known.choices)
-                self._findings.put(at, reading_rules.missing_key.absent(self.path(key), key, example, known.meaning))
+                self._put(at, reading_rules.missing_key.absent(self.path(key), key, example, known.meaning), key)
 
 
 def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:

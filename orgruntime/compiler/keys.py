@@ -8,7 +8,7 @@ is an error wherever it stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -386,6 +386,15 @@ PROGRAM = Table(
         Key("requires", Kind.TEXT, "releases of orgruntime that can run the org", "any", example="orgruntime>=0.1,<1"),
     )
 )
+
+_OURS = {*PROGRAM} - {"tools", "mcp_servers"}
+"""Keys that nobody else's front matter has, as far as is known."""
+
+
+def is_ours(names: Iterable[str]) -> bool:
+    """Whether front matter with these keys is an org's, and not that of another program's prose."""
+    return not _OURS.isdisjoint(names)
+
 
 RESOURCES = Table(
     (

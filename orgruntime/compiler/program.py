@@ -5,18 +5,21 @@ Invariant: a value that is there and good is bound even where its neighbours are
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.authority import bind_tools
 from orgruntime.compiler.fields import Fields
-from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM
+from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM, is_ours
 from orgruntime.compiler.risk import bind_risk
 from orgruntime.compiler.servers import bind_servers
 from orgruntime.compiler.species import bind_models
 from orgruntime.compiler.workspace import bind_workspace
 from orgruntime.diagnostics.diagnostic import Findings
+from orgruntime.diagnostics.pattern import pattern
+from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import Appetite
 from orgruntime.model.manifest import Direction, ModelSpec, Objective, ToolServer, WorkspaceSpec
@@ -40,13 +43,17 @@ class Program(NamedTuple):
 
 
 def bind_program(document: Document, org: Path, findings: Findings) -> Program | None:
-    """The program's contract; None where there is no front matter to bind."""
+    """The program's contract; None where there is no front matter to bind, or that of somebody else."""
     source = document.source
     if document.front is None:
         if not document.front_is_broken:
             findings.put(source.span(0), reading_rules.missing_front_matter.of_program())
         return None
-    fields = Fields(document.front, "", PROGRAM, findings, source.span(0, source.line_end(0)))
+    names = [name.text for name, _ in document.front.entries]
+    if not is_ours(names):
+        findings.put(source.span(0), reading_rules.missing_front_matter.of_somebody_else(names))
+        return None
+    fields = Fields(document.front, "", PROGRAM, findings, source.span(0, source.line_end(0)), _asked(document))
     fields.scalar("format")
     return Program(
         fields=fields,
@@ -60,6 +67,26 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
         imports=fields.words("imports") or (),
         requires=fields.read("requires", words.releases) or (),
     )
+
+
+_QUESTION = pattern(
+    r"^(?:(?P<top>[a-z_]+):.*|[ \t]*(?P<mark># \? )(?:(?P<key>[a-z_]+): )?.*(?:\n# (?P<form>[a-z_]+):.*)?)$",
+    re.MULTILINE,
+)
+"""A key of the top level, or a question of a draft: what it asks for stands in it, or in the line below."""
+
+
+def _asked(document: Document) -> dict[str, Span]:
+    """Path of a key → the first question of a draft that asks for it, or for what stands in it."""
+    source, found, top = document.source, dict[str, Span](), ""
+    front = source.text[: document.body_start]
+    for match in _QUESTION.finditer(front) if "# Drafted by `orgrun import`" in front else ():
+        top = match["top"] or top
+        if match["mark"]:
+            span = source.span(match.start("mark"), source.line_end(match.start("mark")))
+            for path in (f"{top}.{match['key']}", top) if match["key"] else (match["form"] or "",):
+                found.setdefault(path, span)
+    return found
 
 
 def _objective(parent: Fields) -> Objective | None:

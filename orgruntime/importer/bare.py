@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orgruntime.diagnostics.diagnostic import Findings as Faults
@@ -21,7 +21,7 @@ from orgruntime.importer.bare_log import ResultLog, find_logs, header_of, read_l
 from orgruntime.importer.bare_metric import Metric, find_metric
 from orgruntime.importer.bare_places import is_readable, read_some
 from orgruntime.importer.bare_prose import Prose, read_prose
-from orgruntime.importer.kinds import PROGRAM
+from orgruntime.importer.kinds import PROGRAM, split_front
 from orgruntime.model.manifest import Direction
 from orgruntime.orgfile.source import Source, read_source
 
@@ -36,7 +36,7 @@ class BareError(Exception):
 
 @dataclass(frozen=True)
 class BareProgram:
-    """`body` is the program's whole text; `sha256` of its bytes."""
+    """`body` is the program's whole text, without front matter; `sha256` of its bytes."""
 
     root: Path
     file: str
@@ -52,7 +52,8 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
     """`path`: a folder with `program.md`, or the file. `wanted`: the direction, said by the user. Raises BareError."""
     root, file = (path.parent, path.name) if path.is_file() else (path, PROGRAM)
     source = _source(root, file)
-    prose = read_prose(file, source.text)
+    front, words = split_front(source.text)
+    prose = read_prose(file, words)
     readme = read_prose(README, read_some(root, README, MOST_CHARACTERS) or "")
     commands = find_commands(prose, root)
     script = commands.script
@@ -66,11 +67,11 @@ def read_bare(path: Path, wanted: Direction | None = None) -> BareProgram:
     facts += _others(prose, commands, setup, code, _results(named, logs))
     findings = Findings(
         tuple(one for one in facts if isinstance(one, Fact)),
-        tuple(one for one in facts if isinstance(one, Question)),
-        tuple(_remarks(commands, code, logs)),
+        tuple(replace(one, seen=tuple(dict.fromkeys(one.seen))) for one in facts if isinstance(one, Question)),
+        (*_front_remarks(file, front), *_remarks(commands, code, logs)),
     )
     title = prose.title or root.resolve().name
-    return BareProgram(root, file, title, source.text, source.sha256, findings, setup, logs)
+    return BareProgram(root, file, title, words, source.sha256, findings, setup, logs)
 
 
 def _source(root: Path, file: str) -> Source:
@@ -150,6 +151,10 @@ def _gpus(prose: Prose, code: Code) -> Fact | None:
     return inferred(Topic.GPUS, ("1",), code.devices[:2]) if code.devices else None
 
 
+def _front_remarks(file: str, front: str) -> list[str]:
+    return [f"the front matter of {file} is another program's: it is neither read nor taken over"] if front else []
+
+
 def _remarks(commands: Commands, code: Code, logs: Sequence[ResultLog]) -> list[str]:
     """What a person should know, and what blocks nothing."""
     said = []
@@ -158,6 +163,9 @@ def _remarks(commands: Commands, code: Code, logs: Sequence[ResultLog]) -> list[
             "a trial has neither network nor home, which `uv run` wants: install the packages where `orgrun` runs, and "
             "write `python` for `uv run`, unless the proof passes as it is"
         )
+    for one in commands.untold[:3]:
+        place = one.source.evidence
+        said.append(f"`{one.text}` ({place.place}) is named, and no words tell to run it: it is not taken for a set-up")
     if code.seeds:
         place = code.seeds[0]
         said.append(

@@ -40,7 +40,19 @@ _SETUP_WORDS = re.compile(
     r"(?:uv (?:sync|pip|venv|add)|(?:python\S* -m )?pip3? |poetry install|pdm install|pixi install|npm (?:i|install|ci)"
     r"|conda (?:create|install|env)|make (?:setup|install|data|prepare))\b"
 )
-_LAUNCH = re.compile(r"\b(?:run|runs|launch|launched|execute|start|invoke|evaluate|train|benchmark)\b", re.IGNORECASE)
+_LAUNCH = re.compile(
+    r"\b(?:run|runs|launch|launched|execute|start|invoke|evaluate|train|benchmark)\b|^\W*command:", re.IGNORECASE
+)
+_LABELLED = re.compile(
+    r"(?:the )?(?:(?:run|launch|training) )?(?:command|run|launch): (?P<command>\S.*)", re.IGNORECASE
+)
+_NOT_TOLD = re.compile(
+    r"\b(?:ran|people|others|ablations?|previously|earlier|formerly|used to|for (?:example|instance)|optional(?:ly)?)\b"
+    r"|\bdebug\w*|\b(?:was|were|been) (?:made|built|prepared|generated|created|run)\b"
+    r"|\b(?:not|don[’']t|never|no) (?:\w+ ){0,3}?(?:re-?)?run\b",
+    re.IGNORECASE,
+)
+"""Words beside a command that somebody runs, and that nobody is told to run."""
 _OTHER_JOBS = re.compile(
     r"(?:^|[_/-])(?:plot|analy[sz]e|analysis|report|visuali[sz]e|tests?|log|dashboard|loop|agents?|orchestrat\w*|driver|daemon|watch)(?=$|[_-])"
 )
@@ -153,6 +165,8 @@ class Commands:
     run: Answer
     command: Command | None
     setup: tuple[Command, ...]
+    untold: tuple[Command, ...] = ()
+    """Commands that prepare something, in words that do not tell anybody to run them."""
 
     @property
     def script(self) -> str | None:
@@ -162,21 +176,28 @@ class Commands:
 def find_commands(prose: Prose, root: Path) -> Commands:
     """One run and the set-up, from the code in the prose. Looks at which scripts `root` has."""
     found = [command for line in (*prose.code, *_unmarked(prose)) if (command := read_command(line))]
-    setup = tuple({one.text: one for one in reversed(found) if one.is_setup and not one.problem}.values())[::-1]
+    preparing = [one for one in found if one.is_setup and not one.problem]
+    untold_in = {before: _NOT_TOLD.search(before) for before in {one.source.before for one in preparing}}
+    told = [one for one in preparing if not untold_in[one.source.before]]
+    setup = tuple({one.text: one for one in reversed(told)}.values())[::-1]
+    told_texts = {one.text for one in told}
+    untold = tuple({one.text: one for one in preparing if one.text not in told_texts}.values())
     runs = [one for one in found if not one.is_setup and not _other_job(one)]
     for tier in ([one for one in runs if one.log], [one for one in runs if _LAUNCH.search(one.source.before)]):
         if tier:
-            return Commands(*_settled(tier, root), setup)
+            return Commands(*_settled(tier, root), setup, untold)
     names = " or ".join(dict.fromkeys(f"`{one.text}`" for one in runs))
     text = f"which command is one run: {names}?" if names else "which command is one run? The words name none"
-    return Commands(Question(Topic.RUN, text, tuple(one.source.evidence for one in runs[:3])), None, setup)
+    return Commands(Question(Topic.RUN, text, tuple(one.source.evidence for one in runs[:3])), None, setup, untold)
 
 
 def _unmarked(prose: Prose) -> Iterator[CodeLine]:
-    """Commands that a sentence holds without backticks: told by where their output goes."""
+    """Commands that a sentence holds without backticks: told by where their output goes, or by the line's label."""
     for one in prose.sentences:
         if match := _UNMARKED.search(one.text):
             yield CodeLine(one.file, one.line, match["command"], one.heading, one.text)
+        elif label := _LABELLED.fullmatch(one.text):
+            yield CodeLine(one.file, one.line, label["command"].strip("` "), one.heading, one.text)
 
 
 def _other_job(command: Command) -> bool:

@@ -13,6 +13,9 @@ from orgruntime.importer.bare_code import Code
 from orgruntime.importer.bare_facts import Answer, Evidence, Question, Topic, inferred, stated
 from orgruntime.importer.bare_prose import Prose
 
+NEAR = 100
+"""Characters before a time that say what it is."""
+
 _COUNTS = {
     word: float(number)
     for number, word in (
@@ -27,6 +30,16 @@ _TIME = re.compile(
     r"(?P<unit>(?-i:[smh])|secs?|seconds?|mins?|minutes?|hrs?|hours?)\b",
     re.IGNORECASE,
 )
+_IN_WORDS = tuple(
+    (re.compile(words, re.IGNORECASE), figures)
+    for words, figures in (
+        (r"\bthree[- ]quarters of an hour\b", "45 minutes"),
+        (r"\b(?:(?:a|one) )?quarter(?: of an|[- ])\s?hour\b", "15 minutes"),
+        (r"\b(?:an|one) hour and a half\b|\bone and a half hours\b", "90 minutes"),
+        (r"\b(?:(?:a|one)[- ])?half[- ](?:an )?hour\b", "30 minutes"),
+        (r"\bhalf a minute\b", "30 seconds"),
+    )
+)
 _AND = re.compile(r"(?:,? and |,? )(?P<count>\d+) ?(?P<unit>(?-i:[sm])|secs?|seconds?|mins?|minutes?)\b", re.IGNORECASE)
 _ONE_RUN = re.compile(
     r"\b(?:runs?|running|experiments?|trials?|training|trains?|script|evaluation|attempt|benchmark|budget)\b",
@@ -34,7 +47,7 @@ _ONE_RUN = re.compile(
 )
 _BUDGET = re.compile(
     r"\b(?:budget|fixed|exactly|takes?|taking|lasts?|limited to|capped at|runs? (?:for|in)|trains? for|each|every"
-    r"|per (?:run|experiment|trial)|wall[- ]clock"
+    r"|(?:an?|per) (?:run|experiment|trial)|wall[- ]clock"
     r"|-?(?:minute|second|hour|min) (?:runs?|experiments?|budget|training|trials?))\b",
     re.IGNORECASE,
 )
@@ -51,11 +64,27 @@ _CONSEQUENCE = re.compile(
     re.IGNORECASE,
 )
 _PAST = re.compile(
-    r"(?:\b(?:exceed\w*|longer than|more than|over|past|beyond|after|hits?|reach\w*|passes|within)"
+    r"(?:\b(?:not|never)(?: \w+){0,2}? (?:finish|end|complet|done|through|over)\w*(?: with)? ?in"
+    r"|\b(?:exceed\w*|longer than|more than|over|past|beyond|after|hits?|reach\w*|passes|within)"
     r"|\bhard (?:limit|cap|stop)(?: of| is| at|:)?|\btime ?-?outs?(?: of| is| after| at| to|:| =)?)"
     r"\s*(?:about|around|roughly|the|a|~|≈|>)?\s*$",
     re.IGNORECASE,
 )
+_AT_MOST = re.compile(
+    r"\b(?:max(?:imum|imally)?\.?|at (?:the )?most|up to|(?:no|not|never) (?:\w+ )?(?:more|longer) than"
+    r"|time[- ]limit\b[^.;,\d]{0,30}?(?=\s*(?:of|is|[:=])))"
+    r"[\s:=]*(?:(?:of|is|time|run ?time|duration|about|around)[\s:=]*)*$",
+    re.IGNORECASE,
+)
+_MOST_AFTER = re.compile(r"\s*(?:max(?:imum)?\b|at (?:the )?most\b|tops\b|or less\b)", re.IGNORECASE)
+_RANGE = re.compile(
+    r"(?<![\w.-])(?:between\s+(?P<first>\d+(?:\.\d+)?)\s+and|(?P<low>\d+(?:\.\d+)?)\s*(?:-|–|to|or))\s*$", re.IGNORECASE
+)
+_ANOTHER = re.compile(
+    r"\b(?:runs?|ones?|real|full|smoke|quick|long|short|final|trials?|experiments?|training|eval\w*|or)\b",
+    re.IGNORECASE,
+)
+_RATE = re.compile(r"\b(?:in|over|within|per|every|of)\s*(?:about|around|the|an?)?\s*$", re.IGNORECASE)
 _LIMIT_AFTER = re.compile(r"[- ]*(?:hard |wall[- ]clock |per-run )*(?:time ?-?out|limit|cap)\b", re.IGNORECASE)
 _KILLED = re.compile(
     r"\b(?:kill\w*|time ?-?outs?|times out|timed out|exceed\w*|longer than|hard (?:limit|cap|stop))\b", re.IGNORECASE
@@ -67,9 +96,16 @@ def find_limits(prose: Prose, code: Code, timeout: tuple[float, Evidence] | None
     kills, budgets = list(_kills(prose)), list(_budgets(prose))
     if timeout is not None:
         kills.append(timeout)
+    most = list(_at_most(prose))
+    if kills and not budgets:
+        budgets = most
+    else:
+        kills += most
     kill = _one(Topic.KILL_AFTER, kills, "after how long is a run killed")
     budget = _one(Topic.TIME_BUDGET, budgets, "how long does one run take")
     answer = budget if isinstance(budget, Question) else _with_code(budget, budgets, code)
+    if not budgets and not code.budgets and kill is not None and not isinstance(kill, Question):
+        answer = inferred(Topic.TIME_BUDGET, kill.values, kill.evidence)
     if kills and budgets and not isinstance(kill, Question) and kills[0][0] < budgets[0][0]:
         text = f"after how long is a run killed? {spelled(kills[0][0])} is less than it takes, {spelled(budgets[0][0])}"
         kill = Question(Topic.KILL_AFTER, text, (kills[0][1], budgets[0][1]))
@@ -120,23 +156,60 @@ def _one(topic: Topic, found: list[tuple[float, Evidence]], question: str) -> An
 def _kills(prose: Prose) -> Iterator[tuple[float, Evidence]]:
     """A limit is said with its consequence, in one sentence or in two that follow each other."""
     for sentence in prose.sentences:
-        before = prose.before(sentence)
-        around = f"{sentence.heading} {sentence.lead} {before.text if before else ''} {sentence.text}"
-        if not _CONSEQUENCE.search(around) or _NIGHT.search(sentence.text):
-            continue
-        for match in _TIME.finditer(sentence.text):
-            is_past = _PAST.search(sentence.text[: match.start()]) and _CONSEQUENCE.search(sentence.text)
-            if is_past or _LIMIT_AFTER.match(sentence.text, match.end()):
-                yield _seconds(match, sentence.text), sentence.evidence
+        before, text = prose.before(sentence), _in_figures(sentence.text)
+        around = f"{sentence.heading} {sentence.lead} {before.text if before else ''} {text}"
+        has_consequence = _CONSEQUENCE.search(around) is not None and not _NIGHT.search(text)
+        is_own = _CONSEQUENCE.search(text) is not None
+        for match in _TIME.finditer(text) if has_consequence else ():
+            is_past = is_own and _PAST.search(_before(match, text))
+            if is_past or _LIMIT_AFTER.match(text, match.end()):
+                yield _seconds(match, text), sentence.evidence
+
+
+def _at_most(prose: Prose) -> Iterator[tuple[float, Evidence]]:
+    """What one run takes at most: when it is killed, unless other words say that; then what it takes."""
+    for sentence in prose.sentences:
+        text = _in_figures(sentence.text)
+        if _ONE_RUN.search(text) and not _SESSION.search(text):
+            for match in _TIME.finditer(text):
+                if _is_most(match, text):
+                    yield _seconds(match, text), sentence.evidence
+
+
+def _before(match: re.Match[str], text: str) -> str:
+    """The last words before it: of a long sentence with many times, all of them for each would take hours."""
+    return text[max(0, match.start() - NEAR) : match.start()]
+
+
+def _is_most(match: re.Match[str], text: str) -> bool:
+    return bool(_AT_MOST.search(_before(match, text)) or _MOST_AFTER.match(text, match.end()))
 
 
 def _budgets(prose: Prose) -> Iterator[tuple[float, Evidence]]:
     for sentence in prose.sentences:
-        text = re.sub(r"\([^()]*\)", "", sentence.text)
+        text = _in_figures(re.sub(r"\([^()]*\)", "", sentence.text))
         if not _ONE_RUN.search(text) or not _BUDGET.search(text) or _KILLED.search(text) or _SESSION.search(text):
             continue
-        if match := _TIME.search(text):
-            yield _seconds(match, text), sentence.evidence
+        end = 0
+        for match in _TIME.finditer(text):
+            between = text[end : match.start()]
+            is_next = end == 0 or (_ANOTHER.search(between) and not _RATE.search(between))
+            if is_next and not _is_most(match, text):
+                yield _seconds(match, text), sentence.evidence
+                yield from ((low, sentence.evidence) for low in _low_end(match, text))
+            end = match.end()
+
+
+def _low_end(match: re.Match[str], text: str) -> Iterator[float]:
+    """The 5 of `5 to 20 minutes`, in seconds."""
+    if low := _RANGE.search(_before(match, text)):
+        yield float(low["low"] or low["first"]) * _UNITS[match["unit"][0].casefold()]
+
+
+def _in_figures(text: str) -> str:
+    for words, figures in _IN_WORDS:
+        text = words.sub(figures, text)
+    return text
 
 
 def _seconds(match: re.Match[str], text: str) -> float:

@@ -1,7 +1,7 @@
 """Logs of results that were kept before: any header, any words, rows of the wrong width. Text in, rows out.
 
-Does not know runs. Invariant: a number that may stand for "none" is none: what a crash left in the metric's column is
-never a best.
+Does not know runs, nor what words mean. Invariant: a number that may stand for "none" is none: what a crash left in
+the metric's column is never a best.
 """
 
 from __future__ import annotations
@@ -10,11 +10,22 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orgruntime.importer.bare_places import is_readable, read_some
+from orgruntime.importer.bare_status import (
+    commit_column,
+    is_flag,
+    is_free,
+    is_known_column,
+    meaning,
+    meaning_in,
+    metric_column,
+    plain_name,
+    status_columns,
+)
 from orgruntime.model.history import PastResult, PastWord
 
 MAX_BYTES = 4 << 20
@@ -22,22 +33,14 @@ MOST_ROWS = 2000
 """Rows taken of one log, the newest; the largest of 130 logs in the wild has 1,127."""
 NOTE = 300
 
-_STATUS = ("status", "result", "decision", "verdict", "outcome", "kept", "action", "state")
-_COMMIT = ("commit", "hash", "sha", "commit_hash", "git_commit", "experiment_id", "exp_id", "id", "run", "exp")
-_FREE = ("description", "notes", "note", "hypothesis", "change", "idea", "title", "comment", "what")
 _LOGS = re.compile(r"(?:.*[_.-])?results?(?:[_.-].*)?\.(?:tsv|csv)", re.IGNORECASE)
-_WORDS = {
-    PastWord.BASELINE: ("baseline", "base", "start", "reference"),
-    PastWord.KEEP: ("keep", "kept", "accept", "accepted", "new_best", "best", "improved", "advance", "merged", "保留"),
-    PastWord.DISCARD: (
-        "discard", "discarded", "revert", "reverted", "reject", "rejected", "worse", "drop", "dropped", "rollback",
-        "回滚",
-    ),
-    PastWord.CRASH: (
-        "crash", "crashed", "fail", "failed", "failure", "error", "oom", "out_of_memory", "timeout", "timed_out",
-        "killed", "invalid", "nan", "diverged", "checks_failed",
-    ),
-}  # fmt: skip
+_COMMENT = re.compile(r"\s*#(?!\d)")
+_RULE = re.compile(r"[\s|:+=-]+")
+"""The line below the header of a table in markdown."""
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_SENTINEL = re.compile(r"-?9{3,}(?:\.[09]*)?|-1(?:\.0*)?")
+HUGE = 1e9
+"""From here on a number of what was not kept stands for none."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,7 @@ def read_log(root: Path, file: Path, metric: str) -> ResultLog:
     """The rows of one log. Never raises for what a log holds."""
     lines = _read(root, file)
     header = tuple(cell.strip() for cell in lines[0][1]) if lines and _is_header(lines[0][1]) else ()
-    names = [name.casefold() for name in header]
-    where = _Columns.of(names, metric.casefold())
+    where = _Columns.of(header, metric)
     body = lines[1:] if header else lines
     rows = tuple(_row(file.as_posix(), number, cells, where) for number, cells in body[-MOST_ROWS:])
     column = header[where.metric] if where.metric is not None and header else ""
@@ -81,45 +83,68 @@ def read_log(root: Path, file: Path, metric: str) -> ResultLog:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where things stand; None where there is no such column."""
+    """Where things stand; None and empty where there is no such column. `names` are plain."""
 
     names: tuple[str, ...]
+    shown: tuple[str, ...]
     metric: int | None
-    status: int | None
+    status: tuple[int, ...]
     commit: int | None
 
     @classmethod
-    def of(cls, names: list[str], metric: str) -> _Columns:
-        if not names:
-            return cls((), None, None, None)
-        like = [
-            index for index, name in enumerate(names) if metric and (name == metric or name.startswith(f"{metric} "))
-        ]
-        return cls(
-            tuple(names),
-            like[0] if like else None,
-            next((names.index(name) for name in _STATUS if name in names), None),
-            next((names.index(name) for name in _COMMIT if name in names), None),
-        )
+    def of(cls, header: Sequence[str], metric: str) -> _Columns:
+        names = [plain_name(name) for name in header]
+        shown = tuple(name.casefold() for name in header)
+        return cls(tuple(names), shown, metric_column(names, metric), status_columns(names), commit_column(names))
 
 
 def _read(root: Path, file: Path) -> list[tuple[int, list[str]]]:
-    """(line, cells) of each line that has some."""
+    """(line, cells) of each line that has some; comments are left out."""
     text = (read_some(root, file, MAX_BYTES) or "").replace("\0", "")
-    return list(_cells(text, "\t" if "\t" in text.split("\n", 1)[0] or file.suffix.lower() == ".tsv" else ","))
+    lines = text.splitlines()
+    first = next((line for line in lines if line.strip() and not _COMMENT.match(line)), "")
+    sign = _sign(first, file.suffix.lower())
+    return [(number, cells) for number, cells in _cells(text, sign) if not _is_comment(cells)]
+
+
+def _sign(line: str, suffix: str) -> str:
+    """What stands between the cells, told by the first line that is no comment."""
+    if "\t" in line:
+        return "\t"
+    counts = {sign: line.count(sign) for sign in (",", ";", "|")}
+    sign = max(counts, key=lambda one: counts[one])
+    if counts[sign]:
+        return sign
+    return "  " if re.search(r"\S {2,}\S", line) else "\t" if suffix == ".tsv" else ","
 
 
 def _cells(text: str, sign: str) -> Iterator[tuple[int, list[str]]]:
-    if sign == "\t":
-        # Free words of agents: a lone quote is a quote, not the start of a cell of many lines.
-        rows = ((number, line.split("\t")) for number, line in enumerate(text.splitlines(), 1))
-    else:
-        reader = csv.reader(io.StringIO(text))
+    rows: Iterator[tuple[int, list[str]]]
+    if sign in (",", ";"):
+        reader = csv.reader(io.StringIO(text), delimiter=sign)
         rows = ((reader.line_num, row) for row in reader)
+    else:
+        # Free words of agents: a lone quote is a quote, not the start of a cell of many lines.
+        rows = ((number, _cut(line, sign)) for number, line in enumerate(text.splitlines(), 1))
     try:
         yield from ((number, row) for number, row in rows if any(cell.strip() for cell in row))
     except csv.Error:
         return
+
+
+def _cut(line: str, sign: str) -> list[str]:
+    if sign == "  ":
+        return re.split(r" {2,}", line.strip())
+    if sign == "|":
+        return [] if _RULE.fullmatch(line) else line.strip().strip("|").split("|")
+    return line.split(sign)
+
+
+def _is_comment(cells: list[str]) -> bool:
+    """A line behind `#` that is neither the header nor a row with a number."""
+    if not _COMMENT.match(cells[0]):
+        return False
+    return not any(is_known_column(plain_name(cell)) for cell in cells) if len(cells) > 1 else True
 
 
 def _is_header(cells: list[str]) -> bool:
@@ -127,14 +152,14 @@ def _is_header(cells: list[str]) -> bool:
 
 
 def _row(file: str, number: int, cells: list[str], where: _Columns) -> PastResult:
-    status = _cell(cells, where.status)
-    word = meaning(status)
+    word, status = _judged(cells, where)
     is_whole = len(cells) == len(where.names) or word is not PastWord.OTHER
-    metric = _number(_cell(cells, where.metric)) if is_whole else None
+    written = _cell(cells, where.metric)
+    metric = _number(written) if is_whole else None
     commit = _cell(cells, where.commit)
-    if word is PastWord.OTHER and commit.casefold() in _WORDS[PastWord.BASELINE]:
+    if word is PastWord.OTHER and meaning(commit) is PastWord.BASELINE:
         word = PastWord.BASELINE
-    if word is PastWord.CRASH or (metric == 0 and word not in (PastWord.KEEP, PastWord.BASELINE)):
+    if word is PastWord.CRASH or (word not in (PastWord.KEEP, PastWord.BASELINE) and _may_be_none(metric, written)):
         metric = None
     return PastResult(
         file=file, line=number, commit=_plain(commit)[:80], metric=metric, word=word, status=_plain(status)[:80],
@@ -142,30 +167,41 @@ def _row(file: str, number: int, cells: list[str], where: _Columns) -> PastResul
     )  # fmt: skip
 
 
+def _judged(cells: list[str], where: _Columns) -> tuple[PastWord, str]:
+    """What the status columns say together, and the surest one's own words: a crash in any, then yes or no."""
+    said = [(meaning_in(where.names[index], cell), where.names[index], cell)
+            for index in where.status if (cell := _cell(cells, index))]  # fmt: skip
+    shown = said[0][2] if said else ""
+    words = [word for word, _, _ in said]
+    if PastWord.CRASH in words:
+        return PastWord.CRASH, shown
+    flags = [word for word, name, _ in said if is_flag(name)]
+    known = [word for word in (*words[:1], *flags, *words) if word is not PastWord.OTHER]
+    if flags and PastWord.DISCARD in flags and PastWord.KEEP in known:
+        return PastWord.DISCARD, shown
+    return (known[0] if known else PastWord.OTHER), shown
+
+
+def _may_be_none(metric: float | None, written: str) -> bool:
+    """Whether the number is one that loops write when there is none."""
+    if metric is None:
+        return True
+    return metric == 0 or abs(metric) >= HUGE or _SENTINEL.fullmatch(written.strip()) is not None
+
+
 def _note(cells: list[str], where: _Columns, is_whole: bool) -> str:
     """The free words, then the other cells by their names; the raw row where its cells are not where they belong."""
     if not is_whole or not where.names:
         return " · ".join(text for cell in cells if (text := _plain(cell)))
-    taken = {where.status, where.commit, where.metric}
-    rest = [(name, _plain(cell)) for index, (name, cell) in enumerate(_named(cells, where)) if index not in taken]
-    words = [text for name, text in rest if text and (not name or name in _FREE)]
-    figures = [f"{name} {text}" for name, text in rest if text and name and name not in _FREE]
-    return " · ".join([*words, *figures])
-
-
-def _named(cells: list[str], where: _Columns) -> Iterator[tuple[str, str]]:
-    """Each cell with its column's name; cells beyond the last column have none."""
-    for index, cell in enumerate(cells):
-        yield (where.names[index] if index < len(where.names) else "", cell)
-
-
-def meaning(status: str) -> PastWord:
-    """What a status word stands for: `KEEP`, `keep ✔` and `new best` are one; what nobody knows is `other`."""
-    word = re.sub(r"[^\w]+", "_", status.strip().casefold()).strip("_")
-    for known, spellings in _WORDS.items():
-        if word in spellings:
-            return known
-    return PastWord.OTHER
+    taken = {*where.status[:1], where.commit, where.metric}
+    rest = [(index, _plain(cell)) for index, cell in enumerate(cells) if index not in taken]
+    free = [text for index, text in rest if text and (index >= len(where.names) or is_free(where.names[index]))]
+    figures = [
+        f"{where.shown[index]} {text}"
+        for index, text in rest
+        if text and index < len(where.names) and not is_free(where.names[index])
+    ]
+    return " · ".join([*free, *figures])
 
 
 def _cell(cells: list[str], index: int | None) -> str:
@@ -173,9 +209,11 @@ def _cell(cells: list[str], index: int | None) -> str:
 
 
 def _number(text: str) -> float | None:
-    """A finite number, or None."""
+    """A finite number, or None. `1,234` has a thousand, `0,5` is a half."""
+    bare = text.strip()
+    bare = bare.replace(",", "") if _THOUSANDS.fullmatch(bare) else bare.replace(",", ".")
     try:
-        value = float(text.strip().replace(",", ""))
+        value = float(bare)
     except ValueError:
         return None
     return value if math.isfinite(value) else None

@@ -7,6 +7,7 @@ on which they begin.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,6 +86,8 @@ _FENCE = re.compile(r"\s*(?:[-*+]\s+|\d+[.)]\s+|>\s*)?(?P<fence>```+|~~~+)")
 _HEADING = re.compile(r" {0,3}#{1,6}\s+(?P<text>.*?)\s*#*\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d{1,4}[.)])\s+")
 _EMPHASIS = re.compile(r"\*{1,3}|(?<![\w`])_{1,2}(?=\w)|(?<=\w)_{1,2}(?![\w`])|^>\s?")
+_LABEL = re.compile(r"\s*[*_]{0,3}\w[\w /-]{0,40}[*_]{0,3}:[*_]{0,3}\s")
+"""Begins a line such as `Command: ./run.sh`; in a block with two of them, each is a sentence."""
 _CODE = re.compile(r"(?P<ticks>`+)(?P<code>.+?)(?P=ticks)(?!`)")
 _END = re.compile(r"`[^`]*`|\b(?:e\.g|i\.e|etc|vs|approx|ca|resp)\.|(?P<end>[.!?](?=[\s)\"']|$)[)\"']?|:(?=\s*$))")
 
@@ -168,12 +171,11 @@ def _sentences(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     for number, line in lines:
         starts.append((len(text), number))
         text += line.strip() + "\n"
-    begin = 0
-    for match in _END.finditer(text):
-        if match["end"]:
-            yield from _one(text, begin, match.end(), starts)
-            begin = match.end()
-    yield from _one(text, begin, len(text), starts)
+    labels = [start for (start, _), (_, line) in zip(starts, lines, strict=True) if _LABEL.match(f"{line}\n")]
+    ends = {match.end() for match in _END.finditer(text) if match["end"]}
+    cuts = sorted({*ends, *(labels if len(labels) > 1 else ()), len(text)})
+    for begin, end in pairwise([0, *cuts]):
+        yield from _one(text, begin, end, starts)
 
 
 def _one(text: str, begin: int, end: int, starts: list[tuple[int, int]]) -> Iterator[tuple[int, str]]:
@@ -181,7 +183,7 @@ def _one(text: str, begin: int, end: int, starts: list[tuple[int, int]]) -> Iter
     if not words:
         return
     begin += len(text[begin:end]) - len(text[begin:end].lstrip())
-    yield max(number for start, number in starts if start <= begin), words
+    yield starts[bisect_right(starts, begin, key=lambda start: start[0]) - 1][1], words
 
 
 def _plain(text: str) -> str:

@@ -157,4 +157,9 @@ def _fit(cell: str, width: int) -> str:
     room = width - len(arrow) - len(after)
     if arrow and room >= 6:
         return f"{before[: room - 1]}…{arrow}{after}"
+    names = after.split(", ")
+    for shown in range(len(names) - 1, 0, -1):
+        some = f"{before}{arrow}{', '.join(names[:shown])} and {len(names) - shown} more"
+        if len(some) <= width:
+            return some
     return cell[: width - 1] + "…"

@@ -5,9 +5,12 @@ Invariant: the answer rests on files alone, so that `orgrun run` and `orgrun imp
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
+
+from orgruntime.compiler.keys import is_ours
 
 PROGRAM = "program.md"
 AGENT_FOLDERS = (
@@ -21,13 +24,15 @@ _NEAR = ("*.md", "*/*.md", "*/*/*.md", "*/*/*/*.md")
 """Down to `plugins/NAME/agents/role.md`, the deepest layout of collections that is common."""
 _COMPANY = ("COMPANY.md", ".paperclip.yaml", "TEAM.md")
 _HEAD_BYTES = 4096
+_FRONT_BYTES = 1 << 16
+_KEY = re.compile(r"^[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*:", re.MULTILINE)
 
 
 class Kind(StrEnum):
     ORG = "org"
     """A strict `program.md`: compiled, not imported."""
     BARE = "bare"
-    """A `program.md` that is prose alone: a loop for one agent."""
+    """A `program.md` that is prose alone, or prose below front matter of somebody else: a loop for one agent."""
     COMPANY = "company"
     """A Paperclip company or team."""
     AGENTS = "agents"
@@ -41,7 +46,7 @@ def kind_of(path: Path) -> Kind:
     if path.is_file() and path.name not in (PROGRAM, *_COMPANY):
         return Kind.BARE if _may_be_program(path) else Kind.UNKNOWN
     if path.name not in _COMPANY and (folder / PROGRAM).is_file():
-        return Kind.ORG if has_front_matter(folder / PROGRAM) else Kind.BARE
+        return Kind.ORG if _is_strict(folder / PROGRAM) else Kind.BARE
     if any((folder / name).is_file() for name in _COMPANY):
         return Kind.COMPANY
     return Kind.AGENTS if role_folders(folder) else Kind.UNKNOWN
@@ -65,6 +70,26 @@ def has_front_matter(path: Path) -> bool:
     return first.rstrip(b" \t") == b"---" and len(first) >= 3
 
 
+def _is_strict(path: Path) -> bool:
+    """Whether the front matter is an org's."""
+    if not has_front_matter(path):
+        return False
+    with path.open("rb") as file:
+        text = file.read(_FRONT_BYTES).decode("utf-8", errors="replace")
+    front, _ = split_front(text)
+    return is_ours(_KEY.findall(front or text))
+
+
+def split_front(text: str) -> tuple[str, str]:
+    """The front matter between its lines of `---`, and the rest with an empty line for each of its lines; an empty
+    front where there is none that ends."""
+    lines = text.removeprefix("\ufeff").split("\n")
+    ends = [number for number, line in enumerate(lines) if line.rstrip() == "---"][:2]
+    if len(ends) < 2 or ends[0] != 0:
+        return "", text
+    return "\n".join(lines[1 : ends[1]]), "\n".join([""] * (ends[1] + 1) + lines[ends[1] + 1 :])
+
+
 def _may_be_program(path: Path) -> bool:
     """`program_2.md`, `PROGRAM.md`: the same kind of file under another name."""
-    return path.suffix.lower() == ".md" and path.stem.lower().startswith("program") and not has_front_matter(path)
+    return path.suffix.lower() == ".md" and path.stem.lower().startswith("program") and not _is_strict(path)

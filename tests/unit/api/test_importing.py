@@ -13,6 +13,7 @@ from orgruntime.api.histories import read_history
 from orgruntime.api.importing import (
     IMPORTS,
     ImportOptions,
+    drafted,
     import_bare,
     import_for_run,
     import_path,
@@ -20,7 +21,9 @@ from orgruntime.api.importing import (
     read_record,
     refuse_open_questions,
 )
+from orgruntime.api.planning import plan_org
 from orgruntime.compiler import compile_org
+from orgruntime.importer.bare_facts import Topic
 from orgruntime.model.history import PastWord
 from orgruntime.model.manifest import Direction
 
@@ -200,6 +203,48 @@ def test_a_proof_survives_being_imported_again(lab: Path) -> None:
     (into / "import.json").write_text(json.dumps(record | {"proof": {"tree": "t"}}))
     import_for_run(lab, quiet)
     assert read_record(into)["proof"] == {"tree": "t"}
+
+
+def test_front_matter_of_somebody_else_makes_no_org(lab: Path) -> None:
+    (lab / "program.md").write_text(f"---\nname: lab\ndescription: get the highest loss\n---\n{PROGRAM}")
+    assert is_bare(lab)
+    (only,) = compile_org(lab).diagnostics
+    assert (only.code, "`orgrun import` drafts it" in only.help) == ("ORG107", True)
+    made = import_bare(lab, ImportOptions(), quiet)
+    assert made.program.findings.value(Topic.DIRECTION) == "minimize"
+    assert made.as_json()["facts"][0]["evidence"][0]["line"] == 9
+    prompt = (lab.parent / "lab-org" / "roles" / "researcher.md").read_text()
+    assert prompt.endswith(PROGRAM)
+    assert "the highest loss" not in prompt
+
+
+def test_a_plan_of_a_bare_program_is_that_of_its_draft(lab: Path) -> None:
+    org = drafted(lab, quiet)
+    assert org == IMPORTS / "lab"
+    manifest, plan = plan_org(org, {}, {"trials": "5"}, None)
+    assert manifest.objective.metric == "loss"
+    assert {role.slug for role in plan.roles} == {"researcher", "trainer", "referee"}
+    assert drafted(org, quiet) == org
+    without_direction(lab)
+    with pytest.raises(UserError, match="leaves questions open"):
+        drafted(lab, quiet)
+    with pytest.raises(UserError, match="has open questions"):
+        drafted(org, quiet)
+
+
+def test_a_draft_is_checked_at_its_questions(lab: Path) -> None:
+    without_direction(lab)
+    into = import_bare(lab, ImportOptions(), quiet).into
+    lines = (into / "program.md").read_text().split("\n")
+    (missing,) = [one for one in compile_org(into).diagnostics if one.code == "ORG115"]
+    assert missing.message == "`objective.direction` is missing"
+    assert lines[missing.span.line - 1].startswith("  # ? direction: ")
+    assert "answer this question" in missing.help
+
+
+def test_how_many_there_are_in_words(lab: Path) -> None:
+    without_direction(lab)
+    assert import_bare(lab, ImportOptions(), quiet).lines()[0].endswith(" facts, 1 question")
 
 
 def test_what_is_bare_and_what_is_not(lab: Path) -> None:

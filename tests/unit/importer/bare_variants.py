@@ -382,8 +382,8 @@ OTHERS = (
             "program.md": "# Tune\n\nRun `python bench.py --threads <n> > run.log`, get the highest `tok_s`.\n",
             "bench.py": 'print("tok_s:", 1.0)\n',
         },
-        {},
-        asks("run", "editable", "time_budget") | UNKNOWN_METRIC,
+        {"metric": "tok_s", "direction": "maximize"},
+        asks("run", "editable", "time_budget", "printed"),
     ),
     Variant(
         "another language",

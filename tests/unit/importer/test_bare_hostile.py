@@ -71,7 +71,10 @@ def test_a_folder_of_folders_is_answered_without_a_walk(tmp_path: Path) -> None:
     assert kind_of(tmp_path) is Kind.UNKNOWN
 
 
-@pytest.mark.parametrize("flood", ["a", "`a` ", "*a* ", "x y\n", "```\n", "val_bpb is lower. ", "- a\n", "1 minute "])
+@pytest.mark.parametrize(
+    "flood",
+    ["a", "`a` ", "*a* ", "x y\n", "```\n", "val_bpb is lower. ", "- a\n", "1 minute ", "a: b\n", "run 1 min max "],
+)
 def test_a_flood_ends(tmp_path: Path, flood: str) -> None:
     text = (flood * MOST_CHARACTERS)[: MOST_CHARACTERS - 10]
     read_bare(put(tmp_path, {**TEMPLATE, "program.md": text}))

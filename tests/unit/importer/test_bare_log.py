@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orgruntime.importer.bare_log import MOST_ROWS, find_logs, meaning, read_log
+from orgruntime.importer.bare_log import MOST_ROWS, find_logs, read_log
+from orgruntime.importer.bare_status import meaning
 from orgruntime.model.history import PastResult, PastWord, past_lines
 from orgruntime.model.manifest import Direction
 
@@ -48,29 +49,128 @@ def test_a_zero_counts_only_where_it_was_kept(tmp_path: Path) -> None:
     assert [row.metric for row in rows(tmp_path, text, metric="err")] == [0.0, None, None, None]
 
 
+WORDS = {
+    PastWord.KEEP: """
+        keep | KEEP | KEEP ✔ | kept | Keep. | keep! | KEEP (simpler) | keep - 2% | New best! | NEW_BEST |
+        newBest | best so far | 保留✔ | ✔ | ✅ | ✓ kept | accepted | improved | improvement | better | advance |
+        merged | ok | OK | success | SUCCESS | succeeded | pass | passed | partial | tentative | support |
+        supported | contender | repair | winner | adopted
+    """,
+    PastWord.DISCARD: """
+        discard | DISCARD | discarded | discard (worse) | discard: no gain | revert | REVERT | reverted | rolled
+        back | rollback | 回滚 | rejected | worse | slightly worse | regression | not kept | no improvement | did
+        not improve | not better | didn't improve | dropped | inconclusive | parked | shelved | neutral | same |
+        tie | ❌ | ✗ | abandoned | no gain
+    """,
+    PastWord.CRASH: """
+        crash | CRASH | crashed | crash (oom) | CRASH: cuda | fail-oom | failed | Failure | checks_failed |
+        nan_loss | NaN | NaN loss | DISCARD_OOM | OOM | oom | OOM at step 3 | out of memory | out of GPU memory
+        | out_of_memory | timeout | TIMED OUT | timed_out | time-out | killed | invalid | error | RuntimeError:
+        x error | diverged | divergence | aborted | segfault | did not finish | exception | 💥 | 崩溃 | discard
+        (crashed) | inf
+    """,
+    PastWord.BASELINE: """
+        baseline | BASELINE | Baseline run | base | reference | initial | 基线
+    """,
+    PastWord.OTHER: """
+        | - | running | pending | ? | todo | queued | blorp | 0.93 | see notes | not rejected | skipped
+    """,
+}
+
+
+def test_status_words() -> None:
+    said = {word: [one.strip() for one in words.split("|")] for word, words in WORDS.items()}
+    assert sum(map(len, said.values())) >= 110
+    for word, statuses in said.items():
+        for status in statuses:
+            assert meaning(" ".join(status.split())) is word, status
+    assert meaning("") is PastWord.OTHER
+    assert meaning("ok (no crash)") is PastWord.KEEP
+
+
+HEADERS = [
+    # header, metric, which columns are the metric, the status, the commit
+    ("commit val_bpb memory_gb status description", "val_bpb", "val_bpb status commit"),
+    ("commit|val loss|keep?", "loss", "val loss|keep?|commit"),
+    ("commit|Val Loss|Status", "val_loss", "Val Loss|Status|commit"),
+    ("Commit|Loss (lower is better)|Verdict", "loss", "Loss (lower is better)|Verdict|Commit"),
+    ("sha|loss ↓|decision", "loss", "loss ↓|decision|sha"),
+    ("hash|test_loss|outcome", "loss", "test_loss|outcome|hash"),
+    ("id|final loss|kept", "loss", "final loss|kept|id"),
+    ("exp_id|valLoss|status", "val_loss", "valLoss|status|exp_id"),
+    ("experiment|val-loss|result", "val_loss", "val-loss|result|experiment"),
+    ("run|metric|status", "loss", "metric|status|run"),
+    ("iter|primary_metric|accepted", "loss", "primary_metric|accepted|iter"),
+    ("trial|loss|improved", "loss", "loss|improved|trial"),
+    ("git_commit|loss|keep/discard", "loss", "loss|keep/discard|git_commit"),
+    ("commit hash|loss|Final status", "loss", "loss|Final status|commit hash"),
+    ("git sha|loss|keep or discard", "loss", "loss|keep or discard|git sha"),
+    ("revision|LOSS|STATE", "loss", "LOSS|STATE|revision"),
+    ("Run ID|Loss|Action", "loss", "Loss|Action|Run ID"),
+    ("commit|loss delta|status", "loss", "|status|commit"),
+    ("commit|best loss|status", "loss", "|status|commit"),
+    ("commit|loss_std|status", "loss", "|status|commit"),
+    ("commit|train_loss|status", "loss", "|status|commit"),
+    ("commit|baseline_loss|status", "loss", "|status|commit"),
+    ("commit|val_loss|test_loss|status", "loss", "|status|commit"),
+    ("commit|loss|test_loss|status", "loss", "loss|status|commit"),
+    ("timestamp|val_loss|notes", "loss", "val_loss||"),
+    ("name|gloss|notes", "loss", "||"),
+]
+
+
+def test_headers(tmp_path: Path) -> None:
+    """Each in the four ways in which cells are told apart, with and without a comment above it."""
+    number = 0
+    for header, metric, columns in HEADERS:
+        names, wanted = header.split("|"), columns.split("|")
+        if "|" not in header:
+            names, wanted = header.split(), columns.split()
+        for sign, above in (("\t", ""), (",", "# my, log\n\n"), (";", ""), (" | ", "# kept by hand\n")):
+            cells = ["c1" if name == wanted[2] else "keep" if name == wanted[1] else "0.5" for name in names]
+            (row,) = rows(tmp_path, f"{above}{sign.join(names)}\n{sign.join(cells)}\n", metric=metric)
+            assert row.metric == (0.5 if wanted[0] else None), (header, sign)
+            assert row.word is (PastWord.KEEP if wanted[1] else PastWord.OTHER), (header, sign)
+            assert row.commit == ("c1" if wanted[2] else ""), (header, sign)
+            number += 1
+    assert number >= 100
+
+
 @pytest.mark.parametrize(
-    ("status", "word"),
-    [
-        ("keep", PastWord.KEEP),
-        ("KEEP ✔", PastWord.KEEP),
-        ("New best!", PastWord.KEEP),
-        ("保留✔", PastWord.KEEP),
-        ("REVERT", PastWord.DISCARD),
-        ("回滚", PastWord.DISCARD),
-        ("OOM", PastWord.CRASH),
-        ("BASELINE", PastWord.BASELINE),
-        ("tentative", PastWord.OTHER),
-        ("not kept", PastWord.OTHER),
-        ("", PastWord.OTHER),
-    ],
-)
-def test_status_words(status: str, word: PastWord) -> None:
-    assert meaning(status) is word
+    ("kept", "word"),
+    [("yes", "keep"), ("True", "keep"), ("1", "keep"), ("✓", "keep"), ("no", "discard"), ("0", "discard"),
+     ("False", "discard"), ("crash", "crash"), ("maybe", "other")],
+)  # fmt: skip
+def test_a_column_that_says_whether_it_was_kept(tmp_path: Path, kept: str, word: str) -> None:
+    (row,) = rows(tmp_path, f"commit\tloss\tkept?\na\t0.4\t{kept}\n", metric="loss")
+    assert (row.word, row.status) == (word, kept)
+
+
+def test_that_it_ran_is_not_that_it_was_kept(tmp_path: Path) -> None:
+    text = "commit,loss,status,kept\na,0.4,ok,no\nb,0.3,ok,yes\nc,9,crash,yes\n"
+    assert [row.word for row in rows(tmp_path, text, metric="loss")] == ["discard", "keep", "crash"]
+
+
+@pytest.mark.parametrize("row", ["99999\tfail-oom", "1e9\tNaN loss", "9999\tdiscard", "1e12\t", "-1\tparked"])
+def test_what_stands_for_no_number_is_none(tmp_path: Path, row: str) -> None:
+    (found,) = rows(tmp_path, f"loss\tstatus\n{row}\n", metric="loss")
+    assert found.metric is None
+
+
+def test_a_comma_within_a_number(tmp_path: Path) -> None:
+    text = "commit;loss;status\na;0,5;keep\nb;1,234;keep\nc;1,234.5;keep\nd;1,2,3;keep\n"
+    assert [row.metric for row in rows(tmp_path, text, metric="loss")] == [0.5, 1234.0, 1234.5, None]
+
+
+def test_comments_and_rows_that_begin_with_a_number_sign(tmp_path: Path) -> None:
+    text = "# a log\n#\tloss\tstatus\n#1\t0.5\tkeep\n# later\n#2\t0.4\tdiscard\n"
+    found = rows(tmp_path, text, metric="loss")
+    assert [(row.line, row.metric, row.word) for row in found] == [(3, 0.5, "keep"), (5, 0.4, "discard")]
 
 
 def test_an_unknown_word_is_kept_as_it_is(tmp_path: Path) -> None:
-    (row,) = rows(tmp_path, "commit\tval_bpb\tstatus\tnotes\nx\t0.9\tcontender\tnear\n")
-    assert (row.word, row.status, row.metric, row.note) == (PastWord.OTHER, "contender", 0.9, "near")
+    (row,) = rows(tmp_path, "commit\tval_bpb\tstatus\tnotes\nx\t0.9\tqueued\tnear\n")
+    assert (row.word, row.status, row.metric, row.note) == (PastWord.OTHER, "queued", 0.9, "near")
 
 
 def test_columns_in_another_order(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from orgruntime.api.errors import UserError
 from orgruntime.compiler import compile_org
 from orgruntime.diagnostics.diagnostic import Severity
 from orgruntime.importer.effective import ForeignReport
+from orgruntime.importer.foreign_text import render
 from orgruntime.importer.kinds import kind_of
 
 NAMES = ("PAPER_DESK", "ROUND_TABLE", "REVIEW_BOARD", "GLASS_LAB", "SHIPYARD", "HOSTILE")
@@ -326,3 +327,14 @@ def test_an_import_is_repeatable(name: str, tmp_path: Path) -> None:
         texts.append((tmp_path / into / "program.md").read_bytes())
 
     assert texts[0] == texts[1]
+
+
+def test_a_cell_of_many_handoffs_ends_at_a_whole_name_with_the_number_of_the_rest(tmp_path: Path) -> None:
+    names = [f"specialist-{number}" for number in range(9)]
+    files = {name: f"---\nname: {name}\ndescription: Knows.\n---\n\nHelp.\n" for name in names}
+    files["lead"] = f"---\nname: lead\ndescription: Leads.\nagents: [{', '.join(names)}]\n---\n\nLead.\n"
+    for name, text in files.items():
+        (tmp_path / f"{name}.md").write_text(text)
+    lines = render(import_foreign(tmp_path, kind_of(tmp_path), None, write=False).report).split("\n")
+    row = [line for line in lines if line.startswith("  lead ")][-1]
+    assert "9 hints → asks specialist-0 and 8 more" in row
