@@ -110,9 +110,11 @@ def _panel(named: Named, file: RoleFile, program: Program) -> Panel:
 def _tools(named: Named, kind: RoleKind, file: RoleFile, program: Program) -> tuple[str, ...]:
     """What the row gives an agent; else what the file asks for and the program grants. What it denies itself is held
     back."""
-    row = named.row.hints.tools if named.row and kind is RoleKind.AGENT else None
-    tools = granted_to(kind, file.asked, program.tools) if row is None else given(row)
-    return held_back(tools, file.denied)
+    row = named.row.hints.tools if named.row else None
+    if row is None or kind not in (RoleKind.AGENT, RoleKind.VERIFIER):
+        return held_back(granted_to(kind, file.asked, program.tools), file.denied)
+    tools = given(row)
+    return held_back(tools if kind is RoleKind.AGENT else granted_to(kind, row, tools), file.denied)
 
 
 def _radius(named: Named, file: RoleFile, program: Program) -> BlastRadius | None:

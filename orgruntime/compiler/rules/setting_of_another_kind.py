@@ -8,6 +8,7 @@ from orgruntime.diagnostics.codes import ROLE_KIND_CLASH
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.manifest import RoleKind
+from orgruntime.model.tools import ABLATE
 
 CODE = ROLE_KIND_CLASH
 
@@ -31,6 +32,10 @@ def check(facts: Facts, findings: Findings) -> None:
 
 def _judge(hints: Hints, kind: RoleKind, help: str, findings: Findings) -> None:
     for key, truth in _OF_AGENTS.items():
+        if key == "tools" and kind is RoleKind.VERIFIER:
+            if all(node.text.strip() == ABLATE for node in hints.tools or ()):
+                continue
+            truth = f"uses no tool but `{ABLATE}`"
         if kind is not RoleKind.AGENT and (place := _place(hints, key)):
             findings.add(CODE, place, f"a role of kind `{kind}` {truth}", help)
     if hints.needs.given and hints.needs.span and kind in (RoleKind.AGENT, RoleKind.HUMAN):
