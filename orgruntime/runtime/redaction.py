@@ -14,22 +14,38 @@ from orgruntime.runtime.readings import plain
 
 REDACTED = "[redacted]"
 MARK = "| "
-_KEYS = re.compile(
-    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)"
-    r"|\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,400}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,255}|\bgithub_pat_[A-Za-z0-9_]{20,255}"
-    r"|\bglpat-[A-Za-z0-9_-]{16,255}|\bxox[abeprs]-[A-Za-z0-9-]{10,255}|\bhf_[A-Za-z0-9]{20,255}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,100}"
-    r"|\beyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}"
-    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,2000}"
-    r"|(?<=[Xx]-[Aa]pi-[Kk]ey: )\S{8,400}"
-)
-"""Shapes of keys that services hand out. Bounded, so that no text makes the search slow."""
+_BEGIN = r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"
+_END = r"-----END [A-Z ]{0,30}PRIVATE KEY-----"
+_KEYS = {
+    literal: re.compile(shape)
+    for literal, shape in (
+        ("-----BEGIN ", rf"{_BEGIN}(?:[\s\S]{{0,20000}}?{_END}|[\s\S]{{0,20000}})"),
+        ("earer ", r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{16,2000}"),
+        ("ey: ", r"(?<=[Xx]-[Aa]pi-[Kk]ey: )[^\s'\"]{8,400}"),
+        ("sk-", r"sk-(?<!\wsk-)[A-Za-z0-9_-]{16,400}"),
+        ("pk-", r"pk-(?<!\wpk-)[A-Za-z0-9_-]{16,400}"),
+        ("rk-", r"rk-(?<!\wrk-)[A-Za-z0-9_-]{16,400}"),
+        ("gh", r"gh(?<!\wgh)[pousr]_[A-Za-z0-9]{20,255}"),
+        ("github_pat_", r"github_pat_(?<!\wgithub_pat_)[A-Za-z0-9_]{20,255}"),
+        ("glpat-", r"glpat-(?<!\wglpat-)[A-Za-z0-9_-]{16,255}"),
+        ("xox", r"xox(?<!\wxox)[abeprs]-[A-Za-z0-9-]{10,255}"),
+        ("hf_", r"hf_(?<!\whf_)[A-Za-z0-9]{20,255}"),
+        ("AKIA", r"AKIA(?<!\wAKIA)[A-Z0-9]{16}\b"),
+        ("ASIA", r"ASIA(?<!\wASIA)[A-Z0-9]{16}\b"),
+        ("AIza", r"AIza(?<!\wAIza)[A-Za-z0-9_-]{30,100}"),
+        ("eyJ", r"eyJ(?<!\weyJ)[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}"),
+    )
+}
+"""Shapes of keys that services hand out, by words without which there is none: most texts hold no such word, and are
+not searched any further. Bounded, so that no text makes the search slow."""
 
 
 def redacted(text: str, known: str = "") -> str:
     """With everything that has the shape of a key taken out, but for what stands in `known` as well."""
-    return _KEYS.sub(lambda found: found[0] if found[0] in known else REDACTED, text)
+    for literal, shape in _KEYS.items():
+        if literal in text:
+            text = shape.sub(lambda found: found[0] if found[0] in known else REDACTED, text)
+    return text
 
 
 def without_keys(value: Any) -> Any:

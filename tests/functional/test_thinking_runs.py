@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +13,7 @@ from typing import NamedTuple
 import pytest
 from cli_cases import Said, assert_one_sentence, orgrun, orgrun_process
 from thinking_cases import events, steadfast, transcript, write_org
+from warm import Orgrun
 
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger
@@ -17,6 +21,7 @@ from orgruntime.model.dialogue import Usage
 from orgruntime.testing.messages_server import MessagesServer, Traits
 
 KEY = "not-of-a-known-shape-4711"
+END = b"the run has ended"
 
 
 class Thought(NamedTuple):
@@ -26,6 +31,8 @@ class Thought(NamedTuple):
     said: Said
     total: Usage
     """As the server counted."""
+    followed: list[bytes]
+    """What `orgrun logs -f thinker` printed while the run went on, and afterwards."""
 
     @property
     def runs(self) -> Path:
@@ -43,9 +50,28 @@ def thought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thought]:
         org = write_org(home, server.url, budget="trials: 44, usd: 50")
         program = org / "program.md"
         program.write_text(program.read_text().replace("{model: scripted", "{model: scripted, key_env: THE_KEY"))
+        run = home / ".orgrun" / "runs" / "r1"
+        followed: list[bytes] = []
+        follower = threading.Thread(target=follow, args=(run, followed))
+        follower.start()
         env = {"THE_KEY": KEY}
         said = orgrun_process("run", org, "--seed", "1", "--run-id", "r1", "--cpus", "2", cwd=home, env=env)
-        yield Thought(home, said, server.total)
+        followed.append(END)
+        follower.join(60)
+        yield Thought(home, said, server.total, followed)
+
+
+def follow(run: Path, lines: list[bytes]) -> None:
+    while not (run / "steps").exists():
+        if END in lines:
+            return
+        time.sleep(0.1)
+    follower = Orgrun("logs", "-f", "r1", "thinker", "--runs", run.parent, stdout=subprocess.PIPE)
+    assert follower.stdout is not None
+    with follower.stdout:
+        for line in follower.stdout:
+            lines.append(line)
+    follower.wait(60)
 
 
 @pytest.mark.ray
@@ -132,6 +158,15 @@ def test_the_transcript_of_a_role_is_printed(thought: Thought) -> None:
     first = json.loads(orgrun("logs", "r1", "thinker", "--json", "--runs", thought.runs).out.splitlines()[0])
     assert (first["kind"], first["step"]) == ("begin", "q1.0")
     assert_one_sentence(orgrun("logs", "r1", "thinkr", "--runs", thought.runs), 2, "did you mean thinker?")
+
+
+@pytest.mark.ray
+def test_a_role_is_followed_while_it_thinks(thought: Thought) -> None:
+    live = thought.followed[: thought.followed.index(END)]
+    assert any(b"thinker#0 q1.0  begins" in line for line in live)
+    assert sum(b"Read file_path=train.py" in line for line in live) > 2
+    every = orgrun("logs", "r1", "thinker", "--runs", thought.runs).out.splitlines()
+    assert len([line for line in thought.followed if line != END]) == len(every), "to its end, each line once"
 
 
 @pytest.mark.ray

@@ -33,7 +33,7 @@ def check(tmp_path: Path, name: str, front: str) -> tuple[Diagnostic, ...]:
 @pytest.mark.parametrize(
     ("front", "table"),
     [
-        (f"{_NO_WORD}: 1", keys.PROGRAM),
+        (f"format: orgruntime/1\n{_NO_WORD}: 1", keys.PROGRAM),
         *(
             (f"{name}: {{{_NO_WORD}: 1}}", keys.PROGRAM[name].keys)
             for name in ("objective", "workspace", "risk", "budget")
