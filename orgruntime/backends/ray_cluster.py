@@ -55,6 +55,8 @@ class Cluster:
     _guard: Guard | None = None
     head: str | None = None
     """host:port of the head of a joined one."""
+    silent: bool = False
+    """Whether the head took no connection when it was last tried: most calls of Ray would wait for it now."""
     _closed: bool = field(default=False)
 
     def call(self, function: Callable[[], T]) -> T:
@@ -83,7 +85,8 @@ class Cluster:
         heard = time.monotonic()
         while time.monotonic() < heard + SILENT_S:
             await asyncio.sleep(2.0)
-            if await asyncio.to_thread(self.answers):
+            self.silent = not await asyncio.to_thread(self.answers)
+            if not self.silent:
                 heard = time.monotonic()
         return f"the head of the Ray cluster at {self.head} has not answered for {SILENT_S:.0f} s, and what ran is lost"
 

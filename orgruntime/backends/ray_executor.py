@@ -162,7 +162,7 @@ class RayExecutor:
         return any(places(node, shape) for node in self._fleet.nodes)
 
     def free_slots(self, shape: Resources) -> int:
-        if self._closed:
+        if self._closed or self._gone or (self._cluster is not None and self._cluster.silent):
             return 0
         suited = {node.id: node for node in self._fleet.nodes if places(node, shape)}
         held = sum(lease.room.slots(shape) for lease in self._leases if lease.node.id in suited)
