@@ -15,12 +15,13 @@ RUN := $(VENV)/.run-ready
 DEV := $(VENV)/.dev-ready
 WANTED := pyproject.toml constraints.txt
 
-.PHONY: help demo setup setup-dev test test-models check format lint contracts types orgs lock clean
+.PHONY: help demo setup setup-dev test test-models test-cluster check format lint contracts types orgs lock clean
 
 help:
 	@echo "make demo   set up $(VENV), run orgs/microgpt-lab on this machine, say where the report is"
 	@echo "make test   set up $(VENV), run the tests"
 	@echo "make test-models  fetch a small language model (130 MB), run the tests that ask a real one"
+	@echo "make test-cluster  start a Ray cluster of two nodes, switch them off and on under a run (3 minutes)"
 	@echo "make check  format, lint, contracts, types, shipped orgs, tests: what CI runs"
 	@echo "make lock   write constraints.txt again from the newest versions that pyproject.toml allows"
 	@echo "make clean  remove $(VENV), caches and builds; runs stay in .orgrun/"
@@ -43,6 +44,9 @@ test: $(DEV)
 test-models: $(DEV)
 	@VENV="$(VENV)" bash .ci/model
 	REAL_MODEL=build/models $(BIN)/pytest tests/models -m models $(ARGS)
+
+test-cluster: $(DEV)
+	SWITCH_NODES=1 $(BIN)/pytest tests/chaos/test_nodes_lost.py $(ARGS)
 
 check: format lint contracts types orgs test
 
