@@ -18,6 +18,7 @@ import select
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -107,6 +108,12 @@ class NodeAgent:
         for attempt in attempts:
             self._order({"op": "cancel", "attempt": attempt})
 
+    async def free_port(self) -> int:
+        """One on which nobody of this node listens: where the ranks of a gang meet."""
+        with socket.create_server(("", 0)) as server:
+            port: int = server.getsockname()[1]
+            return port
+
     async def close(self, keep: bool) -> None:
         """Ends every trial and the zygote; `keep` leaves trees and products on the node for a next lease."""
         self.closing = True
@@ -184,7 +191,8 @@ class NodeAgent:
             "rungs": order.get("rungs", []), "metric": order.get("metric", ""),
         }  # fmt: skip
         if self.box is not None:
-            command |= {"box": self.box, "tail": bubblewrap.tail_words(order["gpus"]), "seccomp": self.filters}
+            box = bubblewrap.with_network(self.box, self.own) if order.get("network") else self.box
+            command |= {"box": box, "tail": bubblewrap.tail_words(order["gpus"]), "seccomp": self.filters}
         return command
 
     def _settle(self, order: Order, **outcome: Any) -> None:
