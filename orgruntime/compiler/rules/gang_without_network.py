@@ -11,7 +11,7 @@ CODE = GANG_WITHOUT_NETWORK
 
 def check(facts: Facts, findings: Findings) -> None:
     lonely = [role for role in facts.measuring if role.resources.nodes > 1 and not role.network]
-    names = ", ".join([*(node.text.strip() for node in facts.program.network), *(role.slug for role in lonely)])
+    names = ", ".join(role.slug for role in facts.measuring if role.network or role in lonely)
     for role in lonely:
         message = (
             f"a trial of `{role.slug}` spans {role.resources.nodes} nodes, and its ranks have no network to meet on"
