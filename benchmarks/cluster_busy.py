@@ -1,7 +1,7 @@
 """How busy a cluster's GPUs are kept, and how soon a loser's GPU runs something else: real Ray, logical GPUs.
 
-    python benchmarks/cluster_busy.py                       # 8 nodes of 8 GPUs; whole GPUs, halves, pairs
-    python benchmarks/cluster_busy.py --mix 0.5 --trials 600
+    python benchmarks/cluster_busy.py                       # 8 nodes of 8 GPUs; whole GPUs, halves, pairs, gangs
+    python benchmarks/cluster_busy.py --mix 0.5 2x4 --trials 600     # halves; then gangs of 4 GPUs on each of 2 nodes
 
 The nodes are raylets of this machine, the GPUs are numbers, and a trial sleeps: it prints a declared curve at 1/8, 1/4
 and 1/2 of its time, so that patience has something to end. Everything else is real: the run, its ledger, the node
@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 NODES, GPUS = 8, 8
 TRIAL = """X=$(sed -n 's/^X = //p' train.py)
@@ -34,8 +34,9 @@ workspace:
   editable: [train.py]
   run: sh trial.sh {{seed}} {{budget}}
   time_limit: 120s
-risk: {{preset: balanced, dry_spell: 100%, largest_stake: 100%}}
+risk: {{preset: balanced, dry_spell: 100%, largest_stake: 100%, blast_radius: {{gpus: 64}}}}
 budget: {{trials: {trials}}}
+network: [trainer, referee]
 models: {{broad: search/random, narrow: search/tpe}}
 ---
 
@@ -48,8 +49,8 @@ Nothing is computed here.
 | role | kind | count | model | resources |
 |---|---|---|---|---|
 | [Researcher](roles/researcher.md) | agent | 8 | broad, narrow | |
-| [Trainer](roles/trainer.md) | experiment | | | gpus: {gpus:g}, cpus: 0.5 |
-| [Referee](roles/referee.md) | verifier | | | gpus: {gpus:g}, cpus: 0.5 |
+| [Trainer](roles/trainer.md) | experiment | | | gpus: {gpus:g}, nodes: {nodes}, cpus: 0.5 |
+| [Referee](roles/referee.md) | verifier | | | gpus: {gpus:g}, nodes: {nodes}, cpus: 0.5 |
 
 ## Workflow
 
@@ -58,7 +59,26 @@ Nothing is computed here.
 """
 
 
-def make_org(folder: Path, trials: int, gpus: float, seconds: float) -> Path:
+class Shape(NamedTuple):
+    """Of a trial: `2x4` is 4 GPUs on each of 2 nodes."""
+
+    nodes: int
+    gpus: float
+
+    @classmethod
+    def read(cls, word: str) -> Shape:
+        nodes, _, gpus = word.rpartition("x")
+        return cls(int(nodes or 1), float(gpus))
+
+    @property
+    def slots(self) -> int:
+        return int(NODES * GPUS / (self.nodes * self.gpus))
+
+    def __str__(self) -> str:
+        return f"{self.nodes}x{self.gpus:g}" if self.nodes > 1 else f"{self.gpus:g}"
+
+
+def make_org(folder: Path, trials: int, shape: Shape, seconds: float) -> Path:
     workspace, org = folder / "workspace", folder / "org"
     (org / "roles").mkdir(parents=True)
     workspace.mkdir()
@@ -67,13 +87,13 @@ def make_org(folder: Path, trials: int, gpus: float, seconds: float) -> Path:
         script = script.replace(word, f"{share * seconds:g}")
     (workspace / "trial.sh").write_text(script)
     (workspace / "train.py").write_text("X = 0.1  # 0.0 .. 1.0\n")
-    (org / "program.md").write_text(PROGRAM.format(trials=trials, gpus=gpus))
+    (org / "program.md").write_text(PROGRAM.format(trials=trials, nodes=shape.nodes, gpus=shape.gpus))
     for role in ("researcher", "trainer", "referee"):
         (org / f"roles/{role}.md").write_text(f"---\nname: {role}\ndescription: the {role}\n---\n\nDo your part.\n")
     return org
 
 
-def run(address: str, trials: int, gpus: float, seconds: float) -> dict[str, float]:
+def run(address: str, trials: int, shape: Shape, seconds: float) -> dict[str, float]:
     from orgruntime.api.running import RunOptions, View, start_run
     from orgruntime.api.wiring import ClusterChoice
     from orgruntime.ledger.store import Ledger
@@ -81,12 +101,12 @@ def run(address: str, trials: int, gpus: float, seconds: float) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         choice = ClusterChoice(address=address, sandbox=False)
         options = RunOptions(seed=1, runs=Path(folder) / "runs", cluster=choice)
-        status = start_run(make_org(Path(folder), trials, gpus, seconds), options, View())
+        status = start_run(make_org(Path(folder), trials, shape, seconds), options, View())
         with Ledger.open_readonly(Path(status.folder) / "ledger.db") as ledger:
-            return measured(ledger, gpus, int(NODES * GPUS / gpus))
+            return measured(ledger, shape.slots)
 
 
-def measured(ledger: Any, gpus: float, slots: int) -> dict[str, float]:
+def measured(ledger: Any, slots: int) -> dict[str, float]:
     rows = {row.key: row for row in ledger.trials()}
     starts: list[float] = []
     ends: list[tuple[float, float]] = []
@@ -121,7 +141,9 @@ def measured(ledger: Any, gpus: float, slots: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mix", type=float, nargs="+", default=[1.0, 0.5, 2.0], help="GPUs of one trial")
+    parser.add_argument(
+        "--mix", nargs="+", default=["1", "0.5", "2", "2x4"], help="GPUs of one trial, NODESxGPUS of a gang"
+    )
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=12.0, help="of one trial that runs to its end")
     args = parser.parse_args()
@@ -137,11 +159,11 @@ def main() -> None:
         print(
             f"{'GPUs a trial':>12} {'trials':>7} {'window':>8} {'busy':>7} {'ended early':>12} {'next start after':>20}"
         )
-        for gpus in args.mix:
-            row = run(cluster.address, args.trials, gpus, args.seconds)
+        for shape in map(Shape.read, args.mix):
+            row = run(cluster.address, args.trials, shape, args.seconds)
             delay = f"{row['delay_median_s']:.2f} s, most {row['delay_max_s']:.2f} s"
             print(
-                f"{gpus:12g} {row['trials']:7.0f} {row['window_s']:6.0f} s {row['busy']:7.1%}"
+                f"{shape!s:>12} {row['trials']:7.0f} {row['window_s']:6.0f} s {row['busy']:7.1%}"
                 f" {row['ended_early']:12.0f} {delay:>20}",
                 flush=True,
             )

@@ -16,6 +16,30 @@ from orgruntime.model.trial import Ending
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
+TOGETHER = """\
+import os, random, socket, sys, time
+A = 0.5  # 0.0 .. 1.0
+B = 0.5  # 0.0 .. 1.0
+seed = sys.argv[sys.argv.index("--seed") + 1]
+place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+if os.environ["NODE_RANK"] == "1":
+    while True:
+        try:
+            peer = socket.create_connection(place)
+            break
+        except OSError:
+            time.sleep(0.01)
+    time.sleep({sleep})
+    peer.send(b"done")
+    sys.exit()
+with socket.create_server(place) as server:
+    assert server.accept()[0].recv(4) == b"done", "the other rank fell silent"
+print("---")
+print(f"loss: {{(A - 0.8) ** 2 + (B - 0.2) ** 2 + 1 + random.Random(f'{{seed}} {{A}} {{B}}').gauss(0, 0.01):.6f}}")
+"""
+"""Both ranks are needed to the end, and one whose peer is lost fails at once."""
+
+
 @pytest.fixture
 def cluster() -> Iterator[SmallCluster]:
     made = SmallCluster()
@@ -32,7 +56,7 @@ def notices(run: ChaosRun) -> list[str]:
 def test_a_run_waits_for_nodes_that_went_and_is_resumed_when_the_head_did(
     tmp_path: Path, cluster: SmallCluster
 ) -> None:
-    run = ChaosRun(tmp_path, joins=cluster.environment, nodes=2, sleep=0.6, trials=60)
+    run = ChaosRun(tmp_path, joins=cluster.environment, nodes=2, train=TOGETHER, sleep=0.6, trials=60)
     (head,) = cluster.nodes
     try:
         node, other = cluster.add_node(), cluster.add_node()
