@@ -23,6 +23,8 @@ from orgruntime.backends import seccomp
 
 WORKSPACE = "/workspace"
 HOST, ETC = "trial", "etc"
+DEVICES = "/dev"
+_DEVICE_FILE = r"nvidia\d+"
 TEMPORARY_MB = 512
 """Size of /tmp and of /dev/shm; both live in memory."""
 
@@ -62,6 +64,25 @@ def with_network(box: Sequence[str], folder: str) -> list[str]:
 def tail_words(gpus: Sequence[str]) -> list[str]:
     """The options after the tree's mounts: the devices of the assigned GPUs, and nothing else of them."""
     return [*_devices(gpus), "--remount-ro", "/", "--chdir", WORKSPACE, "--hostname", HOST]
+
+
+def devices_fault(folder: str, gpus: Sequence[str]) -> str:
+    """Why the GPUs of a lease are not those that its trials would see, by their device files, counted inside. Empty:
+    they are as many, or nobody can tell: no such files on the node, as with simulated GPUs, or ids that are no indices.
+    """
+    if not gpus or not _device_files() or not all(gpu.isdigit() for gpu in gpus):
+        return ""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        argv = [word.replace("{work}", place) for word in words(folder)] + tail_words(gpus)
+        done = subprocess.run(
+            [*argv, "--", "/bin/ls", "/dev"],
+            capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"}, check=False,
+        )  # fmt: skip
+    inside = [name for name in done.stdout.split() if re.fullmatch(_DEVICE_FILE, name)]
+    if done.returncode == 0 and len(inside) == len(gpus):
+        return ""
+    found = f"inside the sandbox there are {', '.join(inside) or 'none'}"
+    return f"Ray assigned GPU {', '.join(gpus)}, and {found}{' '.join(['', done.stderr.strip()[:200]]).rstrip()}"
 
 
 def filter_file(folder: str) -> str | None:
@@ -193,18 +214,22 @@ def _python() -> list[str]:
     return found
 
 
+def _device_files() -> list[str]:
+    """Of the node's NVIDIA GPUs, in the order of their numbers."""
+    names = (name for name in os.listdir(DEVICES) if re.fullmatch(_DEVICE_FILE, name))
+    return sorted(names, key=lambda name: int(name.removeprefix("nvidia")))
+
+
 def _devices(gpus: Sequence[str]) -> list[str]:
     if not gpus:
         return []
-    there = sorted(
-        (name for name in os.listdir("/dev") if re.fullmatch(r"nvidia\d+", name)), key=lambda name: int(name[6:])
-    )
+    there = _device_files()
     mine = [there[int(gpu)] for gpu in gpus if gpu.isdigit() and int(gpu) < len(there)]
     # Ids that are no indices (MIG, UUID) cannot be told apart by device file: CUDA_VISIBLE_DEVICES alone separates
     # those.
     names = mine if len(mine) == len(gpus) else there
     shared = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps", "kfd", "dri")
     # Without /sys the driver's initialisation fails, and most programs then fall back to the CPU in silence.
-    return [word for name in (*names, *shared) for word in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")] + [
+    return [word for name in (*names, *shared) for word in ("--dev-bind-try", f"{DEVICES}/{name}", f"/dev/{name}")] + [
         "--ro-bind-try", "/sys", "/sys",
     ]  # fmt: skip

@@ -51,6 +51,7 @@ class NodeAgent:
         self.waiting: dict[str, asyncio.Future[Order]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
+        self.devices_fault = ""
 
     async def ready(self) -> Order:
         """Starts the zygote and probes the sandbox. Returns `isolation`, `detail` and the `gpus` of the lease."""
@@ -71,6 +72,8 @@ class NodeAgent:
         import ray
 
         gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
+        if self.box is not None:
+            self.devices_fault = await asyncio.to_thread(bubblewrap.devices_fault, self.own, gpus)
         return {"isolation": level, "detail": detail, "gpus": gpus, "environment": environment()}
 
     async def launch(self, orders: list[bytes], packs: Order) -> None:
@@ -180,6 +183,9 @@ class NodeAgent:
     def _launch(self, order: Order) -> None:
         if order["attempt"] in self.cancelled:
             self._settle(order, ending="cancelled", detail="before it started")
+            return
+        if order["gpus"] and self.devices_fault:
+            self._settle(order, ending="infrastructure", detail=self.devices_fault)
             return
         self._order({"op": "launch", **self._command(order), "tree": order["tree"]})
 

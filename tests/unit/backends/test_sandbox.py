@@ -84,6 +84,20 @@ def test_a_granted_network_is_the_nodes_and_nothing_else_is_opened(tmp_path: Pat
         assert "Error" in inside(tmp_path, code).stderr, "without the grant nobody is there"
 
 
+@needs_bwrap
+def test_the_gpus_inside_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bubblewrap.devices_fault(str(tmp_path), ["0", "1"]) == "", "a node without such files cannot tell"
+    devices = tmp_path / "dev"
+    devices.mkdir()
+    for name in ("nvidia0", "nvidia1", "nvidia10", "nvidiactl"):
+        (devices / name).touch()
+    monkeypatch.setattr(bubblewrap, "DEVICES", str(devices))
+    assert bubblewrap.devices_fault(str(tmp_path), ["0", "2"]) == ""
+    assert bubblewrap.devices_fault(str(tmp_path), ["GPU-1f2e"]) == ""
+    fault = bubblewrap.devices_fault(str(tmp_path), ["1", "3"])
+    assert fault == "Ray assigned GPU 1, 3, and inside the sandbox there are nvidia0, nvidia1, nvidia10"
+
+
 def test_without_bubblewrap_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert bubblewrap.probe(str(tmp_path)) == ("none", "bubblewrap (bwrap) is not installed on the node")
