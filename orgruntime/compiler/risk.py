@@ -68,6 +68,17 @@ def bind_role_risk(parent: Fields, findings: Findings) -> RadiusWish | None:
     return RadiusWish(value.span, preset, _radius_numbers(fields))
 
 
+def is_within(wish: RadiusWish, org: tuple[float, ...]) -> bool:
+    """Whether a role asks for no more than the org has; `org`: the numbers of its radius."""
+    base = BlastRadius(**dict(zip(BlastRadius.model_fields, org, strict=True)))
+    return not wider(wish.of(base), base)
+
+
+def wider(one: BlastRadius, other: BlastRadius) -> list[str]:
+    """The numbers of which the one allows more."""
+    return [name for name in BlastRadius.model_fields if getattr(one, name) > getattr(other, name)]
+
+
 def narrower(one: BlastRadius, other: BlastRadius) -> BlastRadius:
     """What both allow."""
     return BlastRadius(**{name: min(getattr(one, name), getattr(other, name)) for name in BlastRadius.model_fields})

@@ -41,8 +41,7 @@ def judge_wishes(file: RoleFile, standing: Standing, terms: Terms) -> Wished:
         _judge_denied(file.denied, terms, findings)
     if standing.kind == "agent" and file.wished_models:
         _judge_models(file, standing, terms, findings)
-    granted = (granted_model(node, terms.offers) for node in file.model)
-    return Wished(standing, next((node.text for node in granted if node), ""), tuple(findings))
+    return Wished(standing, _model(file, terms), _are_quiet(file, standing, terms), tuple(findings))
 
 
 def keep_wished(roles: Iterable[tuple[RoleFile, Standing]], terms: Terms, findings: Findings) -> None:
@@ -85,6 +84,36 @@ def judge_grants(granted: Iterable[ScalarNode], findings: Findings) -> None:
         else:
             fault = reading_rules.unknown_tool.granted(name)
         findings.put(node.part(0, len(name)), fault)
+
+
+def _model(file: RoleFile, terms: Terms) -> str:
+    """What the file would be served by: all that is granted of a panel, the first of a list."""
+    panel = file.hinted.model if file.hinted else ()
+    granted = [node.text for one in panel or file.model if (node := granted_model(one, terms.offers))]
+    return ", ".join(granted) if panel else next(iter(granted), "")
+
+
+def _are_quiet(file: RoleFile, standing: Standing, terms: Terms) -> bool:
+    """Whether the other hints of a file say of an agent what the program says too, or what nobody is judged by: how
+    many desks it has, what it remembers. Where this is so, they change nothing for others, and no rule finds anything
+    in them. Sure where it says so; where it does not, the rules decide.
+    """
+    hints = file.hinted
+    if hints is None:
+        return True
+    if standing.kind != "agent" or hints.needs.given or hints.needs.span:
+        return False
+    said = {"produces": (hints.produces, standing.gives), "consumes": (hints.consumes, standing.takes)}
+    for key, (names, others) in said.items():
+        told = None if names is None else {node.text for node in names}
+        if key not in standing.cells and told is not None and (not told or told != set(others)):
+            return False
+    if hints.risk and "risk" not in standing.cells:
+        from orgruntime.compiler.risk import is_within  # noqa: PLC0415  # few files have one, and it is loaded with it
+
+        if not is_within(hints.risk, terms.radius):
+            return False
+    return {node.text for node in hints.hands_off_to} <= set(standing.targets)
 
 
 def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings: Findings) -> None:
