@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from orgruntime.model.appetite import Preset
+from orgruntime.model.appetite import Preset, Setting
 from orgruntime.model.manifest import Direction, Effort
 
 FORMAT = "orgruntime/1"
@@ -109,6 +109,7 @@ class Table:
 
 
 PRESETS = tuple(preset.value for preset in Preset)
+SETTINGS = tuple(setting.value for setting in Setting)
 _SHARE = Range(0, 1, open_low=True)
 
 OBJECTIVE = Table(
@@ -247,7 +248,7 @@ RISK = Table(
             Kind.MAPPING,
             "the largest change that needs no approval",
             "the preset's",
-            choices=PRESETS,
+            choices=SETTINGS,
             keys=BLAST_RADIUS,
         ),
     )

@@ -139,7 +139,7 @@ def test_payloads_of_the_org_and_their_conditions() -> None:
         ("org: {produces: [‸]}", PAYLOADS),
         ("org:\n  consumes: idea, ‸", PAYLOADS),
         ("org: {hands_off_to: [‸]}", ["referee", "researcher", "scribe", "trainer"]),
-        ("org: {risk: ‸}", ["cautious", "balanced", "bold"]),
+        ("org: {risk: ‸}", ["averse", "minimal", "cautious", "balanced", "open", "bold", "eager"]),
         ("org: {risk: {‸}}", ["preset", "blast_radius"]),
         ("org: {memory: ‸}", ["none", "own", "org"]),
         ("org: {human: ‸}", ["yes", "no"]),
