@@ -134,9 +134,15 @@ def _remembered(value: Any) -> Remembered:
 
 
 def _terms(
-    grants: list[str], servers: list[str], offers: list[list[str]], is_drawn: bool, radius: list[float]
+    grants: list[str],
+    servers: list[str],
+    offers: list[list[str]],
+    is_drawn: bool,
+    radius: list[float],
+    tool_names: list[tuple[str, str]],
 ) -> Terms:
-    return Terms(tuple(grants), tuple(servers), tuple(Offer(*one) for one in offers), is_drawn, tuple(radius))
+    offered, names = tuple(Offer(*one) for one in offers), tuple((name, tool) for name, tool in tool_names)
+    return Terms(tuple(grants), tuple(servers), offered, is_drawn, tuple(radius), names)
 
 
 def _standing(kind: str, species: list[str], has_row: bool, row_has_models: bool, *graph: list[str]) -> Standing:

@@ -160,7 +160,7 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
 def _manifest(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Manifest | None:
     facts = _facts(org, document, program, draft, findings)
     judge(facts, findings)
-    judge_grants(facts.granted_tools, findings)
+    judge_grants(facts.named_tools, findings)
     keep_wished(facts.standings(), facts.terms, findings)
     return None if findings.has_errors else manifest_of(facts)
 

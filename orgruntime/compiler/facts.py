@@ -155,6 +155,13 @@ class Facts:
         rows = (node for one in self.named if one.row for node in one.row.hints.tools or ())
         return (*(self.program.fields.words("tools", comma_string=True) or ()), *rows)
 
+    @property
+    def named_tools(self) -> tuple[ScalarNode, ...]:
+        """Those, and every tool that the program says a name means."""
+        meant = self.node("tool_names")
+        values = [value for _, value in meant.entries] if isinstance(meant, MapNode) else []
+        return (*self.granted_tools, *(one for one in values if isinstance(one, ScalarNode) and not one.is_null))
+
     @cached_property
     def declared_servers(self) -> tuple[str, ...]:
         """Names of `mcp_servers:`, faulty entries included."""
@@ -269,7 +276,10 @@ class Facts:
     def terms(self) -> Terms:
         offers = tuple(Offer(one.name, one.species, reference_to(one)) for one in self.program.models)
         radius = tuple(self.program.appetite.blast_radius.model_dump().values())
-        return Terms(self.program.tools, self.declared_servers, offers, may_be_drawn(self.document), radius)
+        return Terms(
+            self.program.tools, self.declared_servers, offers, may_be_drawn(self.document), radius,
+            self.program.tool_names,
+        )  # fmt: skip
 
     @cached_property
     def root(self) -> Path | None:

@@ -34,8 +34,10 @@ class Terms(NamedTuple):
     offers: tuple[Offer, ...]
     is_drawn: bool
     """Whether there may be a diagram in it, which shows names and desks of roles."""
-    radius: tuple[float, ...] = ()
+    radius: tuple[float, ...]
     """The blast radius of the org: the numbers of `BlastRadius`, in their order."""
+    tool_names: tuple[tuple[str, str], ...]
+    """What roles call a tool, in lower case, and the tool that is meant."""
 
 
 class Standing(NamedTuple):

@@ -113,7 +113,8 @@ def _is_seen(before: Part, now: Part, terms: Terms | None) -> bool:
     if terms is None:
         # In a folder of role files something is said of old models.
         return before.models != now.models
-    return (bool(terms.servers) and before.tools != now.tools) or (terms.is_drawn and before.drawn != now.drawn)
+    tools_are_seen = bool(terms.servers or terms.tool_names)
+    return (tools_are_seen and before.tools != now.tools) or (terms.is_drawn and before.drawn != now.drawn)
 
 
 def _findings(known: Known) -> tuple[Diagnostic, ...]:

@@ -140,6 +140,10 @@ def _servers(key: Key) -> Schema:
     return {"type": "object", "additionalProperties": _mapping(key.keys)}
 
 
+def _tool_names(_: Key) -> Schema:
+    return {"type": "object", "additionalProperties": _WORD}
+
+
 def _resources(key: Key) -> Schema:
     assert key.keys is not None
     return {"anyOf": [{"type": "string"}, _mapping(key.keys)]}
@@ -171,6 +175,7 @@ _KINDS: dict[Kind, Callable[[Key], Schema]] = {
     Kind.MAPPING: _either,
     Kind.MODELS: _models,
     Kind.SERVERS: _servers,
+    Kind.TOOL_NAMES: _tool_names,
     Kind.RESOURCES: _resources,
     Kind.INPUTS: _models,
     Kind.YES_NO: lambda _: {"anyOf": [{"type": "boolean"}, _closed(("yes", "no", "true", "false", "on", "off"))]},

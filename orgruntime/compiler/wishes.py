@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orgruntime.compiler import reading_rules
-from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known
+from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known, renamed
 from orgruntime.compiler.filereport import Standing, Terms, Wished
 from orgruntime.compiler.model_names import (
     KEY_FREE,
@@ -119,11 +119,12 @@ def _are_quiet(file: RoleFile, standing: Standing, terms: Terms) -> bool:
 def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings: Findings) -> None:
     for at, node in enumerate(asked):
         name = node.text.strip()
-        usable = kind == "agent" or (kind == "verifier" and name == ABLATE)
-        if not usable or plain_name(name) in ("", "*") or grant_for(name, terms.grants) is not None:
+        here = renamed(name, terms.tool_names)
+        usable = kind == "agent" or (kind == "verifier" and here == ABLATE)
+        if not usable or plain_name(name) in ("", "*") or grant_for(here, terms.grants) is not None:
             continue
-        if is_known(name):
-            findings.put(node.span, reading_rules.tool_not_granted.asked_for(name, terms.servers))
+        if is_known(here) or here != name:
+            findings.put(node.span, reading_rules.tool_not_granted.asked_for(name, here, terms.servers))
         elif at >= _MOST or not near_tool(plain_name(name)):
             # What is nearly a tool is told where the file is read.
             short = plain_name(name)
@@ -135,6 +136,8 @@ def _judge_denied(denied: Iterable[ScalarNode], terms: Terms, findings: Findings
     for at, node in enumerate(denied):
         name = plain_name(node.text.strip())
         if not name or "*" in name or is_known(name) or grant_for(name, terms.grants) is not None:
+            continue
+        if renamed(name, terms.tool_names) != name:
             continue
         if at >= _MOST or not near_tool(name):
             findings.put(node.part(0, len(name)), reading_rules.unknown_tool.held_back(name))

@@ -72,6 +72,7 @@ from orgruntime.compiler.rules import (
     unreachable_role,
     unused_input,
     unused_payload,
+    unused_tool_name,
     unused_tool_server,
     wildcard_grant,
 )
@@ -148,6 +149,7 @@ RULES: tuple[Rule, ...] = (
     unreachable_role,
     unused_input,
     unused_payload,
+    unused_tool_name,
     unused_tool_server,
     wildcard_grant,
 )

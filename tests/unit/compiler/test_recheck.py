@@ -38,7 +38,7 @@ KEYS = (
 WISHES = (
     "Read", "Bash", "Bash, Grep", "Bash(git *)", "execute", "bash", "Nope", "Raed", "mcp__papers__search",
     "papers/search", "mcp__other", "*", "", "[]", "[Read, Bash]", "{bash: false, read: true}", "Ablate",
-    "AskHuman, Ledger", "[", "mcp__papers",
+    "AskHuman, Ledger", "[", "mcp__papers", "Paint, Nope",
 )  # fmt: skip
 WISHED_MODELS = (
     "opus", "sonnet", "claude-opus-5-5", "claude-opus-4-1-20250805", "search/tpe", "gpt-5", "own", "[gpt-4, opus]",
@@ -194,6 +194,7 @@ models: {default: claude-sonnet-5-5, opus: claude-opus-5-5, own: {model: gpt-5, 
 SERVERS = """\
 mcp_servers: {papers: {url: 'https://papers.example/mcp', key_env: PAPERS_KEY}}
 tools: [Read, Grep, Ablate, mcp__papers]
+tool_names: {paint: mcp__papers__search, execute: Grep}
 """
 
 

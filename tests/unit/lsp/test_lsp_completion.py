@@ -74,7 +74,8 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
 @pytest.mark.parametrize(
     ("old", "new", "labels", "replaces"),
     [
-        ("format: orgruntime/1\n", "‸\n", ["format", "models", "tools", "mcp_servers", "imports", "requires"], ""),
+        ("format: orgruntime/1\n", "‸\n", [
+            "format", "models", "tools", "tool_names", "mcp_servers", "imports", "requires"], ""),
         ("format: orgruntime/1\n", "format: ‸\n", ["orgruntime/1"], ""),
         ("  direction: minimize\n", "  ‸\n", ["direction", "target"], ""),
         ("direction: minimize", "direction: mi‸", ["minimize", "maximize"], "mi"),
