@@ -14,7 +14,6 @@ from typing import Any
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.api.formatting import CHANGED, Formatted, write
 from orgruntime.compiler.compile import PROGRAM, Compilation, compile_org
-from orgruntime.diagnostics.codes import UNREACHABLE_ROLE
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, Severity
 from orgruntime.diagnostics.render import full
 from orgruntime.importer.adopt import Drafted, LeftOut
@@ -23,6 +22,8 @@ from orgruntime.importer.own_org import OwnOrg, lines_for, read_own
 from orgruntime.orgfile.edits import apply_edits
 from orgruntime.orgfile.source import Reader, Source, decode, read_source
 
+_MENDED = "unreachable-role"
+"""What is no reason to refuse an org: hints may lead to the role."""
 _MOST_TRIED = 200
 """Handoffs for which a line is looked for: each costs a compilation or more."""
 
@@ -80,7 +81,7 @@ def import_own(path: Path, *, adopt: bool) -> OwnImport:
     org = path.parent if path.name == PROGRAM and not path.is_dir() else path
     program, shown = org / PROGRAM, (org / PROGRAM).as_posix()
     compilation = compile_org(org, seal=False)
-    if faults := [one for one in _errors(compilation) if one.code != UNREACHABLE_ROLE.id]:
+    if faults := [one for one in _errors(compilation) if one.name != _MENDED]:
         listed = full(faults, compilation.texts).rstrip()
         raise UserError(f"{path} has errors, which are mended before its hints are read:\n\n{listed}", FINDINGS)
     before = program.read_bytes()

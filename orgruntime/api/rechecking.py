@@ -140,9 +140,10 @@ def _terms(
     is_drawn: bool,
     radius: list[float],
     tool_names: list[tuple[str, str]],
+    are_called: bool,
 ) -> Terms:
     offered, names = tuple(Offer(*one) for one in offers), tuple((name, tool) for name, tool in tool_names)
-    return Terms(tuple(grants), tuple(servers), offered, is_drawn, tuple(radius), names)
+    return Terms(tuple(grants), tuple(servers), offered, is_drawn, tuple(radius), names, are_called)
 
 
 def _standing(kind: str, species: list[str], has_row: bool, row_has_models: bool, *graph: list[str]) -> Standing:

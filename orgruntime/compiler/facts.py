@@ -50,6 +50,8 @@ class Facts:
     edges: tuple[Edge, ...]
     declared: tuple[Declared, ...]
     whole: bool
+    slugs: tuple[str, ...] = ()
+    """Of all role files of the org, also of those that the program does not name."""
 
     @cached_property
     def top(self) -> Span:
@@ -278,7 +280,7 @@ class Facts:
         radius = tuple(self.program.appetite.blast_radius.model_dump().values())
         return Terms(
             self.program.tools, self.declared_servers, offers, may_be_drawn(self.document), radius,
-            self.program.tool_names,
+            self.program.tool_names, any(file.called for file in self.files.values()),
         )  # fmt: skip
 
     @cached_property

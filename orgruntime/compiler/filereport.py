@@ -38,6 +38,8 @@ class Terms(NamedTuple):
     """The blast radius of the org: the numbers of `BlastRadius`, in their order."""
     tool_names: tuple[tuple[str, str], ...]
     """What roles call a tool, in lower case, and the tool that is meant."""
+    are_called: bool
+    """Whether a role file names others by what they are called."""
 
 
 class Standing(NamedTuple):

@@ -114,7 +114,9 @@ def _is_seen(before: Part, now: Part, terms: Terms | None) -> bool:
         # In a folder of role files something is said of old models.
         return before.models != now.models
     tools_are_seen = bool(terms.servers or terms.tool_names)
-    return (tools_are_seen and before.tools != now.tools) or (terms.is_drawn and before.drawn != now.drawn)
+    return (tools_are_seen and before.tools != now.tools) or (
+        (terms.is_drawn or terms.are_called) and before.drawn != now.drawn
+    )
 
 
 def _findings(known: Known) -> tuple[Diagnostic, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from orgruntime.compiler import reading_rules
+from orgruntime.compiler.called import Called, called_in
 from orgruntime.compiler.dialects import TOLERANCE
 from orgruntime.compiler.filereport import Part
 from orgruntime.compiler.nodes import kind_of
@@ -60,6 +61,8 @@ class RoleFile(NamedTuple):
     """Of the front matter, as they are written."""
     why: str = ""
     """Why a file without front matter is taken for none: what stands there instead."""
+    called: tuple[Called, ...] = ()
+    """Roles that it names in keys of other programs."""
     places: tuple[str, ...] = ()
     """What stands in double braces in the words, where the file has inputs."""
     end: int = 0
@@ -179,6 +182,7 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         broken=document.front_is_broken,
         keys=tuple(name.text for name, _ in front.entries),
         why=why,
+        called=called_in(front),
         places=_places(body) if hinted is not None and hinted.inputs else (),
         end=0 if body else source.text.count("\n") + 1,
     )

@@ -80,6 +80,7 @@ MISSING_INPUT = _rule(224, "missing-input", _E)
 UNUSED_INPUT = _rule(225, "unused-input", _W)
 RENAMED_ROLE = _rule(226, "renamed-role", _I)
 MODEL_TRANSLATED = _rule(227, "model-translated", _I)
+UNKNOWN_COLLEAGUE = _rule(228, "unknown-colleague", _W)
 
 UNKNOWN_PAYLOAD = _rule(301, "unknown-payload", _E)
 PAYLOAD_NOT_PRODUCED = _rule(302, "payload-not-produced", _E)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgruntime.compiler.called import scalars
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.rolefile import read_role
@@ -24,7 +25,6 @@ from orgruntime.importer.adopt import TURNS, Adopted, Drafted, missing
 from orgruntime.importer.agents import role_hints
 from orgruntime.importer.declared import own_names, title_of
 from orgruntime.importer.foreign import Foreign, ForeignRole, Way
-from orgruntime.importer.hints import scalars
 from orgruntime.importer.names import names_of
 from orgruntime.model.manifest import HandoffKind, RoleKind
 from orgruntime.orgfile.document import Document, parse_document

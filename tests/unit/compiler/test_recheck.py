@@ -32,6 +32,7 @@ KEYS = (
     "tools: [Read, Bash]\n", "tols: x\n", "model: opus\n", "description: x\n", "name: Other\n", "color: red\n",
     "org: {kind: human}\n", "org: {kind: verifier, was: [old]}\n", "org: {inputs: {topic: x}}\n", "name: [\n",
     "org: {tools: [Read, Nope]}\n", "disallowedTools: Grep\n",
+    "handoffs: twoo\n", "agents: [two, Second]\n", "reportsTo: trainer\n",
     "org: {produces: [idea], hands_off_to: [trainer]}\n", "org: {count: 2000}\n", "org: {model: claude-opus-5-5}\n",
 )  # fmt: skip
 
