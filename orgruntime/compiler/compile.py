@@ -74,7 +74,7 @@ def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) ->
     draft = _draft(document, program, links, schemas, findings, read)
     manifest = _manifest(org, document, program, draft, findings) if program else None
     manifest = manifest.sealed() if manifest and seal else manifest
-    files, unnamed = list_files(shown, links, draft.files, findings, read)
+    files, unnamed = list_files(shown, links, draft.files, findings, read, program.models if program else ())
     judged = (*draft.files.values(), *unnamed)
     texts = {shown: source.text, **{file.shown: file.text for file in judged if file.text}}
     texts |= {one.file.file: one.file.text for one in draft.payloads if one.file}

@@ -101,6 +101,9 @@ def _with_parts_of_now(known: Known, read: Reader, texts: dict[str, str]) -> Kno
             are_loud = part.hints != held.hints and not (before.is_quiet and now.is_quiet)
             if are_loud or now.model != before.model:
                 return None
+        elif part.models != held.models:
+            # Of a role that has no work, and in a folder of role files, something is said of the models.
+            return None
     if not parts:
         return known
     return known._replace(parts={**known.parts, **parts}, wished={**known.wished, **wished})
@@ -111,8 +114,7 @@ def _is_seen(before: Part, now: Part, terms: Terms | None) -> bool:
     if before.outline != now.outline:
         return True
     if terms is None:
-        # In a folder of role files something is said of old models.
-        return before.models != now.models
+        return False
     tools_are_seen = bool(terms.servers or terms.tool_names)
     return (tools_are_seen and before.tools != now.tools) or (
         (terms.is_drawn or terms.are_called) and before.drawn != now.drawn
