@@ -1,11 +1,11 @@
 """`orgrun check` of an org of 1,000 roles of 5 KB: cold, warm, and after an edit, against mistune's bare parse.
 
 Run: python benchmarks/check_speed.py [rounds]. The org is generated, in a temporary folder. Every figure is of one
-process from start to end but the last four, which are of one that stays, as `--watch` does. `cold` remembers nothing,
-`warm` has the store of the run before, `edited` has it and one role file whose words changed, `hints` one that asks for
-another tool, `compiled` one with another `org:`, which others are judged by. `mistune` reads the same files and parses
-their markdown, nothing else. Rounds are interleaved, so that a busy machine slows all alike; CPU seconds are the fair
-figures.
+process from start to end but the last ones, which are of one that stays, as `--watch` does. `cold` remembers nothing,
+`warm` has the store of the run before, `edited` has it and one role file whose words changed, `wishes` one that asks
+for another tool, `hints` one with another `org:` that agrees with the program, `compiled` one whose `org:` others are
+judged by. `mistune` reads the same files and parses their markdown, nothing else. Rounds are interleaved, so that a
+busy machine slows all alike; CPU seconds are the fair figures.
 
 Roles are read one after another: a cold check takes less than half of the bare parse as it is, and half of that is
 imports and the program itself, which other processes could not take over.
@@ -61,6 +61,8 @@ for number in range(int(sys.argv[2])):
     edit(number, "\\ntools: ", "\\ntools: Bash, ")
 for number in range(int(sys.argv[2])):
     edit(number, "\\ntools: ", "\\norg: {count: 2}\\ntools: ")
+for number in range(int(sys.argv[2])):
+    edit(number, "count: 2", f"was: [former-{number}]")
 """
 PROGRAM = """\
 ---
@@ -146,16 +148,16 @@ def main(rounds: int) -> None:
                 role.write(f"\nA word more: {time.time()}.\n")
             return measured(check, env)
 
-        def hinted() -> tuple[float, float]:
+        def wished() -> tuple[float, float]:
             role = org / "roles" / "researcher-0998.md"
             role.write_text(role.read_text().replace("\ntools: ", "\ntools: Bash, ", 1))
             return measured(check, env)
 
-        def compiled() -> tuple[float, float]:
-            role = org / "roles" / "researcher-0997.md"
+        def hinted(number: int, hint: str) -> tuple[float, float]:
+            role = org / "roles" / f"researcher-{number:04}.md"
             front, _, words = role.read_text().partition("\n---\n")
             kept = [line for line in front.split("\n") if not line.startswith("org:")]
-            role.write_text("\n".join([*kept, f"org: {{count: {2 + time.time_ns() % 1000}}}", "---", words]))
+            role.write_text("\n".join([*kept, f"org: {{{hint}}}", "---", words]))
             return measured(check, env)
 
         lanes: dict[str, Callable[[], tuple[float, float]]] = {
@@ -163,8 +165,9 @@ def main(rounds: int) -> None:
             "cold": lambda: measured([*check, "--no-cache"], env),
             "warm": lambda: measured(check, env),
             "edited": edited,
-            "hints": hinted,
-            "compiled": compiled,
+            "wishes": wished,
+            "hints": lambda: hinted(997, f"count: {2 + time.time_ns() % 900}, produces: [proposal]"),
+            "compiled": lambda: hinted(996, f"was: [former-{time.time_ns()}]"),
         }
         for lane in lanes.values():
             lane()
@@ -176,7 +179,7 @@ def main(rounds: int) -> None:
         lines = subprocess.run(staying, env=env, check=True, capture_output=True, text=True).stdout.splitlines()
         first, *rest = [(float(wall), float(cpu)) for wall, cpu in (line.split() for line in lines)]
         times["staying: first"] = [first]
-        for at, name in enumerate(("an edit", "hints", "another `org:`")):
+        for at, name in enumerate(("an edit", "wishes", "hints", "a hint for others")):
             times[f"staying: after {name}"] = rest[at * rounds : (at + 1) * rounds]
     floor = statistics.median(cpu for _, cpu in times["mistune"])
     print(f"{ROLES} roles of {SIZE} bytes, {rounds} rounds, {os.cpu_count()} cores")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orgruntime.api.adopting import import_foreign
+from orgruntime.api.adopting_own import import_own
 from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.api.orgs import load_org
 from orgruntime.api.proving import Proof, Tell, prove
@@ -65,7 +66,7 @@ def import_path(path: Path, options: ImportOptions, tell: Tell) -> Imported:
     if kind in (Kind.COMPANY, Kind.AGENTS):
         return _foreign(path, kind, options)
     if kind is Kind.ORG:
-        raise UserError(f"{path} is an org already: check it with `orgrun check {path}`")
+        return _own(path, options)
     raise UserError(f"{path}: nothing that can be imported: no program.md, and no role files near its top")
 
 
@@ -76,6 +77,13 @@ def _foreign(path: Path, kind: Kind, options: ImportOptions) -> Imported:
     if options.into and not options.adopt:
         raise UserError(f"--into needs --adopt: without it the roles of {path} are listed, and nothing is written")
     return import_foreign(path, kind, options.into, write=options.adopt)
+
+
+def _own(path: Path, options: ImportOptions) -> Imported:
+    given = {"--prove": options.prove, "--direction": options.direction, "--into": options.into}
+    if name := next((name for name, value in given.items() if value), None):
+        raise UserError(f"{path} is an org already, so there is nothing for {name}; `--adopt` adds to its workflow")
+    return import_own(path, adopt=options.adopt)
 
 
 def _kind(path: Path) -> Kind:

@@ -35,7 +35,7 @@ WORTH_KEEPING = 64
 """Files from which on a store is made: below, reading them costs no more than a few hundredths of a second."""
 _MOST_FOLDERS = 1_000
 """Folders that are listed to find out whether there are so many; where there are more, so be it."""
-_MAGIC = b"orgrun check 4\n"
+_MAGIC = b"orgrun check 5\n"
 _ROOMS = ("diagnostics", "model", "diagram", "orgfile", "compiler", "plan", "api")
 _BELOW = ("mistune", "yaml")
 _MOST_BYTES = 1 << 28

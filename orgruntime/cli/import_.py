@@ -17,6 +17,7 @@ orgrun import autoresearch --direction minimize --prove
 orgrun import autoresearch --json               facts with their places, and what is open
 orgrun import my-project                        lists the roles of my-project/.claude/agents and their handoffs
 orgrun import my-company --adopt --into orgs/co drafts an org of them
+orgrun import my-lab --adopt                    adds what its role files hint at to its workflow
 """
 DIRECTIONS = ("minimize", "maximize")
 
@@ -26,7 +27,11 @@ DIRECTIONS = ("minimize", "maximize")
 @click.option("--into", type=click.Path(path_type=Path), help="Where the org is written; without it: beside PATH.")
 @click.option("--direction", type=click.Choice(DIRECTIONS), help="Which way is better, where the words do not say it.")
 @click.option("--prove", is_flag=True, help="Run the baseline twice; it has to print a finite metric each time.")
-@click.option("--adopt", is_flag=True, help="Draft an org from the roles of another tool, instead of listing them.")
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Draft an org from the roles of another tool, or add hints of an org's own to its workflow.",
+)
 @local_cluster_options
 @json_option
 @verb
@@ -38,8 +43,9 @@ def command(
 
     Nothing of PATH is changed, and nothing is run without --prove. Each fact is shown with the place that says it;
     what no place says is left open, as a line `# ?` of the draft. Roles of another tool are listed with what they say
-    of each other, and what each asks for beside what it would get; --adopt writes the org. Exit code 0: nothing is
-    open; 1: something is, a role was refused, or the proof failed.
+    of each other, and what each asks for beside what it would get; --adopt writes the org. Of an org, the hints of its
+    role files are held against its workflow; --adopt adds the handoffs that it lacks. Exit code 0: nothing is open;
+    1: something is, a role or a hint was refused, or the proof failed.
     """
     from orgruntime.api.importing import ImportOptions, import_path
     from orgruntime.cli.views import cluster_choice

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules
-from orgruntime.compiler.authority import given, granted_to, held_back
+from orgruntime.compiler.authority import given, granted_to, held_back, translated
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.inputs import defaults, filled, read_value
 from orgruntime.compiler.library import RoleRef
@@ -112,10 +112,11 @@ def _tools(named: Named, kind: RoleKind, file: RoleFile, program: Program) -> tu
     """What the row gives an agent; else what the file asks for and the program grants. What it denies itself is held
     back."""
     row = named.row.hints.tools if named.row else None
+    denied = translated(file.denied, program.tool_names) or ()
     if row is None or kind not in (RoleKind.AGENT, RoleKind.VERIFIER):
-        return held_back(granted_to(kind, file.asked, program.tools), file.denied)
+        return held_back(granted_to(kind, translated(file.asked, program.tool_names), program.tools), denied)
     tools = given(row)
-    return held_back(tools if kind is RoleKind.AGENT else granted_to(kind, row, tools), file.denied)
+    return held_back(tools if kind is RoleKind.AGENT else granted_to(kind, row, tools), denied)
 
 
 def _radius(named: Named, file: RoleFile, program: Program) -> BlastRadius | None:

@@ -6,12 +6,14 @@ Invariant: a role gets no tool that `program.md` does not name; absent `tools` m
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
-from orgruntime.compiler.dialects import called_here, canonical_tool, grant_for
+from orgruntime.compiler.dialects import Renamed, called_here, canonical_tool, grant_for, renamed
 from orgruntime.compiler.fields import Fields
+from orgruntime.compiler.words import Unclear
 from orgruntime.model.manifest import RoleKind
-from orgruntime.model.tools import ABLATE, SERVER_PREFIX, plain_name, server_of
-from orgruntime.orgfile.tree import ScalarNode
+from orgruntime.model.tools import ABLATE, BUILT_IN, SERVER_PREFIX, plain_name, server_of
+from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 DEFAULT_TOOLS = ("Read", "Grep", "Edit", "Ledger")
 """Granted where the program has no `tools:`. None of them leaves the worktree, starts a process or spends anything."""
@@ -21,6 +23,33 @@ def bind_tools(parent: Fields) -> tuple[str, ...]:
     """The org's set: what every role gets, and the most that a role can get. By the names that tools have here."""
     nodes = parent.words("tools", comma_string=True)
     return DEFAULT_TOOLS if nodes is None else tuple(dict.fromkeys(called_here(node.text.strip()) for node in nodes))
+
+
+def bind_tool_names(parent: Fields) -> Renamed:
+    """The entries of `tool_names:`, in order. What roles call a tool is theirs, so any key is known."""
+    value = parent.value("tool_names")
+    names = [name.text for name, _ in value.entries] if isinstance(value, MapNode) else []
+    fields = parent.mapping("tool_names", names)
+    found = ((name, fields.read(name, partial(_tool_meant, name))) for name in names) if fields else ()
+    return tuple((name.strip().casefold(), tool) for name, tool in found if tool is not None)
+
+
+def _tool_meant(name: str, tool: str) -> str:
+    """A tool by its name here. The names of tools that are here stay theirs."""
+    if name.strip() in BUILT_IN:
+        raise Unclear(f"`{name}` is a tool here, and roles that ask for it mean that one", "take the entry out")
+    if tool == "*":
+        raise Unclear("`*` is no tool", "write the name of one")
+    if plain_name(tool) != tool:
+        raise Unclear(f"`{tool}` is a part of a tool", f"write `{plain_name(tool)}`; roles say which part they ask for")
+    return called_here(tool)
+
+
+def translated(asked: tuple[ScalarNode, ...] | None, names: Renamed) -> tuple[ScalarNode, ...] | None:
+    """What is asked for or denied, by the names of the program."""
+    if not asked or not names:
+        return asked
+    return tuple(node._replace(text=renamed(node.text.strip(), names)) for node in asked)
 
 
 def given(row: tuple[ScalarNode, ...]) -> tuple[str, ...]:

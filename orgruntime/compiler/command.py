@@ -27,6 +27,7 @@ _PLACEHOLDER = pattern(r"\{([A-Za-z_]\w*)\}")
 _INTERPRETERS = pattern(r"(?:.*/)?(?:python[\d.]*|bash|sh)")
 _SCRIPT = pattern(r"[\w./-]+\.(?:py|sh)")
 _FILE = pattern(r"(?!/|-)[\w./-]+")
+_ELSEWHERE = pattern(r"(?:^|/)(?:\.\.|\.?v?env|node_modules)(?:/|$)")
 _MODULE = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _LAUNCHERS = pattern(r"(?:.*/)?(?:torchrun|deepspeed)|launch")
 _RUNNERS: Mapping[str, tuple[str, ...]] = {
@@ -59,10 +60,12 @@ def placeholders(text: str) -> Iterator[re.Match[str]]:
 
 
 class Target(NamedTuple):
-    """What a command runs of the workspace. `word`: as it stands in the command; `module`: behind `-m`."""
+    """What a command runs of the workspace. `word`: as it stands in the command; `module`: behind `-m`; `program`: it
+    stands for itself and has no ending that says what it is, so that it may be built by the set-up."""
 
     word: str
     module: bool = False
+    program: bool = False
 
     @property
     def is_sure(self) -> bool:
@@ -80,14 +83,14 @@ class Target(NamedTuple):
 
 def target_of(text: str) -> Target | None:
     """The script or module that an interpreter is asked to run, behind launchers and flags; None where it cannot be
-    told. A script that stands for itself has a path: `./setup.sh`."""
+    told. A script or program that stands for itself has a path: `./setup.sh`, `bin/train`."""
     words = program_words(text)
     if not words:
         return None
     if _LAUNCHERS.fullmatch(words[0]):
         return _first_script(words[1:])
     if not _INTERPRETERS.fullmatch(words[0]):
-        return _script(words[0]) if "/" in words[0] else None
+        return _own(words[0]) if "/" in words[0] else None
     at = 1
     while at < len(words) and words[at].startswith("-") and words[at] != "-":
         flag = words[at]
@@ -123,6 +126,14 @@ def _first_script(words: Sequence[str]) -> Target | None:
         if not word.startswith("-") and (found := _script(word)):
             return found
     return None
+
+
+def _own(word: str) -> Target | None:
+    """A file of the workspace that is started by its path. An environment may lie anywhere: `.venv/bin/train`."""
+    if script := _script(word):
+        return script
+    is_own = _FILE.fullmatch(word) and not _ELSEWHERE.search(word)
+    return Target(word, program=True) if is_own else None
 
 
 def _script(word: str) -> Target | None:

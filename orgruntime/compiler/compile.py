@@ -74,7 +74,7 @@ def compile_org(path: Path, read: Reader = read_source, *, seal: bool = True) ->
     draft = _draft(document, program, links, schemas, findings, read)
     manifest = _manifest(org, document, program, draft, findings) if program else None
     manifest = manifest.sealed() if manifest and seal else manifest
-    files, unnamed = list_files(shown, links, draft.files, findings, read)
+    files, unnamed = list_files(shown, links, draft.files, findings, read, program.models if program else ())
     judged = (*draft.files.values(), *unnamed)
     texts = {shown: source.text, **{file.shown: file.text for file in judged if file.text}}
     texts |= {one.file.file: one.file.text for one in draft.payloads if one.file}
@@ -160,7 +160,7 @@ def _imports(program: Program | None, links: RoleLinks, findings: Findings) -> l
 def _manifest(org: Path, document: Document, program: Program, draft: _Draft, findings: Findings) -> Manifest | None:
     facts = _facts(org, document, program, draft, findings)
     judge(facts, findings)
-    judge_grants(facts.granted_tools, findings)
+    judge_grants(facts.named_tools, findings)
     keep_wished(facts.standings(), facts.terms, findings)
     return None if findings.has_errors else manifest_of(facts)
 
@@ -179,6 +179,7 @@ def _facts(org: Path, document: Document, program: Program, draft: _Draft, findi
     return Facts(
         org=Path(os.path.abspath(org)), document=document, program=program, parts=draft.parts, named=draft.named,
         files=draft.files, roles=roles, edges=edges, declared=draft.payloads, whole=draft.complete,
+        slugs=names.slugs,
     )  # fmt: skip
 
 

@@ -133,6 +133,17 @@ def called_here(tool: str) -> str:
     return tool.replace(name, known, 1) if known in BUILT_IN else tool
 
 
+Renamed = tuple[tuple[str, str], ...]
+"""What the program has roles call a tool, in lower case, with the tool that is meant."""
+
+
+def renamed(asked: str, names: Renamed) -> str:
+    """What a role asks for, by the name that the program has for it. A pattern stays: `run(git *)` is `Bash(git *)`."""
+    name = plain_name(asked)
+    meant = next((tool for other, tool in names if other == name.casefold()), None)
+    return asked if meant is None else asked.replace(name, meant, 1)
+
+
 def is_known(tool: str) -> bool:
     """Whether some program known here has a tool of this name, or it says which server has it."""
     name = plain_name(tool)

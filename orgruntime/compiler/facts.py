@@ -19,7 +19,7 @@ from orgruntime.compiler.filereport import Offer, Standing, Terms
 from orgruntime.compiler.graph import entries
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
-from orgruntime.compiler.payloads import is_sound, known_payloads, slips, undeclared
+from orgruntime.compiler.payloads import is_sound, kind_gives_other, known_payloads, slips, undeclared
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
@@ -50,6 +50,8 @@ class Facts:
     edges: tuple[Edge, ...]
     declared: tuple[Declared, ...]
     whole: bool
+    slugs: tuple[str, ...] = ()
+    """Of all role files of the org, also of those that the program does not name."""
 
     @cached_property
     def top(self) -> Span:
@@ -155,6 +157,13 @@ class Facts:
         rows = (node for one in self.named if one.row for node in one.row.hints.tools or ())
         return (*(self.program.fields.words("tools", comma_string=True) or ()), *rows)
 
+    @property
+    def named_tools(self) -> tuple[ScalarNode, ...]:
+        """Those, and every tool that the program says a name means."""
+        meant = self.node("tool_names")
+        values = [value for _, value in meant.entries] if isinstance(meant, MapNode) else []
+        return (*self.granted_tools, *(one for one in values if isinstance(one, ScalarNode) and not one.is_null))
+
     @cached_property
     def declared_servers(self) -> tuple[str, ...]:
         """Names of `mcp_servers:`, faulty entries included."""
@@ -247,15 +256,32 @@ class Facts:
 
     def standings(self) -> Iterator[tuple[RoleFile, Standing]]:
         """The files of the roles that the program names, with what their wishes are judged by."""
+        gives: dict[str, set[str]] = {}
+        takes: dict[str, set[str]] = {slug: {"idea"} for slug in self.entries}
+        targets: dict[str, set[str]] = {}
+        for edge in self.edges:
+            source, is_known = self.by_slug[edge.source.slug], edge.payload in self.payloads
+            if is_known and kind_gives_other(source, edge.payload) is None:
+                gives.setdefault(source.slug, set()).add(edge.payload)
+            if edge.target and is_known:
+                takes.setdefault(edge.target.slug, set()).add(edge.payload)
+                targets.setdefault(edge.source.slug, set()).add(edge.target.slug)
         for named in self.named:
             role, row = self.by_slug[named.ref.slug], named.row
             has_models = row is not None and bool(row.panel.names)
-            yield self.files[named.ref.slug], Standing(role.kind, role.species, row is not None, has_models)
+            cells = tuple(name for name in ("produces", "consumes", "risk") if row and getattr(row.hints, name))
+            graph = (tuple(sorted(found.get(role.slug, ()))) for found in (gives, takes, targets))
+            standing = Standing(role.kind, role.species, row is not None, has_models, cells, *graph)
+            yield self.files[named.ref.slug], standing
 
     @property
     def terms(self) -> Terms:
         offers = tuple(Offer(one.name, one.species, reference_to(one)) for one in self.program.models)
-        return Terms(self.program.tools, self.declared_servers, offers, may_be_drawn(self.document))
+        radius = tuple(self.program.appetite.blast_radius.model_dump().values())
+        return Terms(
+            self.program.tools, self.declared_servers, offers, may_be_drawn(self.document), radius,
+            self.program.tool_names, any(file.called for file in self.files.values()),
+        )  # fmt: skip
 
     @cached_property
     def root(self) -> Path | None:

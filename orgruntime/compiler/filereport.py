@@ -33,7 +33,13 @@ class Terms(NamedTuple):
     servers: tuple[str, ...]
     offers: tuple[Offer, ...]
     is_drawn: bool
-    """Whether there may be a diagram in it, which shows the names of roles."""
+    """Whether there may be a diagram in it, which shows names and desks of roles."""
+    radius: tuple[float, ...]
+    """The blast radius of the org: the numbers of `BlastRadius`, in their order."""
+    tool_names: tuple[tuple[str, str], ...]
+    """What roles call a tool, in lower case, and the tool that is meant."""
+    are_called: bool
+    """Whether a role file names others by what they are called."""
 
 
 class Standing(NamedTuple):
@@ -43,25 +49,39 @@ class Standing(NamedTuple):
     species: tuple[str, ...]
     has_row: bool
     row_has_models: bool
+    cells: tuple[str, ...] = ()
+    """What its row says, by the names of hints."""
+    gives: tuple[str, ...] = ()
+    """Payloads of its handoffs and cadences, sorted; `takes`: of those to it, and ideas where those of the queue come
+    to it."""
+    takes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    """The roles to which it has a handoff, sorted."""
 
 
 class Wished(NamedTuple):
-    """What becomes of the wishes of a role's file: the model that it would get, and what is said of all of them."""
+    """What becomes of the wishes of a role's file: the model that it would get, and what is said of all of them.
+
+    `is_quiet`: its other hints change nothing for others, and nothing is said of them.
+    """
 
     standing: Standing
     model: str
+    is_quiet: bool
     found: tuple[Diagnostic, ...]
 
 
 class Part(NamedTuple):
     """A role file: its bytes, all of it that others are judged by, and what was found in its own words.
 
-    Some of it others see only under some `Terms`: its name, the tools that it asks for and denies itself, the models.
+    Some of it others see only under some `Terms`: what is drawn of it, the tools that it asks for and denies itself,
+    the models, and those `hints` that can be quiet.
     """
 
     sha256: str
     outline: str
-    name: str
+    drawn: str
     tools: str
     models: str
+    hints: str
     found: tuple[Diagnostic, ...]

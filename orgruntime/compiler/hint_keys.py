@@ -6,7 +6,7 @@ of handoffs (`hands_off_to`), by the kind (`human`). Invariant: what a file says
 
 from __future__ import annotations
 
-from orgruntime.compiler.keys import BLAST_RADIUS, PRESETS, RESOURCES, Key, Kind, Range, Table
+from orgruntime.compiler.keys import BLAST_RADIUS, RESOURCES, SETTINGS, Key, Kind, Range, Table
 from orgruntime.model.manifest import Memory, RoleKind
 from orgruntime.model.payload import FieldType
 
@@ -14,13 +14,13 @@ INPUT_TYPES = (FieldType.STRING, FieldType.NUMBER, FieldType.BOOLEAN, FieldType.
 
 ROLE_RISK = Table(
     (
-        Key("preset", Kind.CHOICE, "whose blast radius is taken", "the org's", choices=PRESETS),
+        Key("preset", Kind.CHOICE, "whose blast radius is taken: a word of the dial", "the org's", choices=SETTINGS),
         Key(
             "blast_radius",
             Kind.MAPPING,
             "the largest change of one of its proposals",
             "the preset's",
-            choices=PRESETS,
+            choices=SETTINGS,
             keys=BLAST_RADIUS,
         ),
     )
@@ -79,7 +79,7 @@ HINTS = Table(
             Kind.MAPPING,
             "a smaller blast radius for the role's own proposals; only the program widens it",
             "the org's",
-            choices=PRESETS,
+            choices=SETTINGS,
             keys=ROLE_RISK,
         ),
         Key(

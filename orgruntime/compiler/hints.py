@@ -50,6 +50,14 @@ class Hints:
     def model(self) -> Names:
         return self.panel.names
 
+    @property
+    def outline(self) -> Hints | None:
+        """What of them others are judged by, whatever it is; None for nothing. The rest can be quiet: see `wishes`."""
+        places = {name: span for name, span in self.places.items() if name in _SEEN}
+        if not places and self.kind is None:
+            return None
+        return Hints(kind=self.kind, inputs=self.inputs, was=self.was, places=places)
+
     def over(self, other: Hints) -> Hints:
         """These, and what is not said here of the others."""
         if not self.places or not other.places:
@@ -62,6 +70,7 @@ class Hints:
 
 
 NONE = Hints()
+_SEEN = ("kind", "human", "inputs", "was")
 _PARTS = (
     "kind", "count", "panel", "tools", "needs", "budget", "title", "produces", "consumes", "hands_off_to", "risk",
     "inputs", "memory", "was",

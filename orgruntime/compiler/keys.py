@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from orgruntime.model.appetite import Preset
+from orgruntime.model.appetite import Preset, Setting
 from orgruntime.model.manifest import Direction, Effort
 
 FORMAT = "orgruntime/1"
@@ -48,13 +48,14 @@ class Kind(StrEnum):
     MAPPING = "mapping"
     MODELS = "mapping of names to models"
     SERVERS = "mapping of names to tool servers"
+    TOOL_NAMES = "mapping of names to tools"
     RESOURCES = "resources"
     INPUTS = "mapping of names to inputs"
     YES_NO = "yes or no"
 
 
-OPEN = (Kind.MODELS, Kind.SERVERS, Kind.INPUTS)
-"""Mappings whose names are the author's own; `keys` are those of each entry."""
+OPEN = (Kind.MODELS, Kind.SERVERS, Kind.TOOL_NAMES, Kind.INPUTS)
+"""Mappings whose names are the author's own; `keys`, where there are any, are those of each entry."""
 
 
 class Range(NamedTuple):
@@ -109,6 +110,7 @@ class Table:
 
 
 PRESETS = tuple(preset.value for preset in Preset)
+SETTINGS = tuple(setting.value for setting in Setting)
 _SHARE = Range(0, 1, open_low=True)
 
 OBJECTIVE = Table(
@@ -247,7 +249,7 @@ RISK = Table(
             Kind.MAPPING,
             "the largest change that needs no approval",
             "the preset's",
-            choices=PRESETS,
+            choices=SETTINGS,
             keys=BLAST_RADIUS,
         ),
     )
@@ -375,6 +377,13 @@ PROGRAM = Table(
             example="[Read, Grep, Edit, Ledger]",
         ),
         Key(
+            "tool_names",
+            Kind.TOOL_NAMES,
+            "what role files call a tool by another name; it translates, and grants nothing",
+            "the names that other programs are known by",
+            example="{web_search: mcp__papers__search}",
+        ),
+        Key(
             "mcp_servers",
             Kind.SERVERS,
             "servers of more tools, by name; granted in `tools` as `mcp__NAME` or `mcp__NAME__TOOL`",
@@ -445,11 +454,11 @@ _MEANT = {
     "api_key": "key_env", "key": "key_env", "url": "base_url", "mode": "direction", "version": "format",
     "desks": "count", "replicas": "count", "verify": "verifier", "judge": "verifier", "trainer": "experiment",
     "person": "human", "llm": "agent", "mem": "memory", "ram": "memory", "nnodes": "nodes", "num_nodes": "nodes",
-    "hosts": "nodes", "averse": "cautious", "minimal": "cautious",
-    "open": "bold", "eager": "bold", "project": "org", "team": "org", "all": "org", "self": "own", "local": "own",
+    "hosts": "nodes", "project": "org", "team": "org", "all": "org", "self": "own", "local": "own",
     "outputs": "produces", "accepts": "consumes", "handoffs": "hands_off_to", "parameters": "inputs", "renamed": "was",
     "mcpServers": "mcp_servers", "mcp-servers": "mcp_servers", "mcp": "mcp_servers",
-    "mcpservers": "mcp_servers", "max_tokens": "max_output", "context_window": "context", "context_length": "context",
+    "mcpservers": "mcp_servers", "tool_aliases": "tool_names", "aliases": "tool_names", "tool_map": "tool_names",
+    "max_tokens": "max_output", "context_window": "context", "context_length": "context",
     "reasoning_effort": "effort", "thinking": "effort", "max_concurrency": "concurrency", "fallbacks": "fallback",
     "cost_per_token": "price", "prices": "price", "pricing": "price",
 }  # fmt: skip

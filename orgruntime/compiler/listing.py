@@ -12,7 +12,7 @@ from pathlib import Path
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.filereport import FileReport
 from orgruntime.compiler.library import RoleLinks
-from orgruntime.compiler.model_names import current
+from orgruntime.compiler.model_names import Entry, current
 from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty, slug_of
 from orgruntime.compiler.wishes import near_wish
 from orgruntime.diagnostics.diagnostic import Findings
@@ -26,9 +26,15 @@ _DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "cla
 
 
 def list_files(
-    program: str, links: RoleLinks, files: Mapping[str, RoleFile], findings: Findings, read: Reader
+    program: str,
+    links: RoleLinks,
+    files: Mapping[str, RoleFile],
+    findings: Findings,
+    read: Reader,
+    models: tuple[Entry, ...] = (),
 ) -> tuple[tuple[FileReport, ...], tuple[RoleFile, ...]]:
     """The program, the roles that it names, and the other files below `roles/`; and these, as far as they are judged.
+    `models`: those that the program grants.
 
     What is an error in a folder of role files is one in an org too, whether or not the program names the role.
     """
@@ -51,6 +57,9 @@ def list_files(
         if file.has_front_matter or file.broken:
             keep_found(file, findings)
             unnamed.append(file)
+            for node in file.wished_models:
+                if near := near_wish(node.text.strip(), models):
+                    findings.put(node.span, reading_rules.likely_typo.wished_model(node.text.strip(), near))
         reports.append(_unnamed_role(file, homes, findings) if file.has_front_matter else _not_a_role(file, findings))
     return tuple(sorted(reports, key=lambda report: (report.kind != "program", report.path))), tuple(unnamed)
 

@@ -53,6 +53,12 @@ def names_of_roles(slugs: Iterable[str], was: Iterable[tuple[str, Names]], findi
     return SlugNames(known, former)
 
 
+def plainly(text: str) -> str:
+    """How a name is compared that is no slug of ours: `Tech Lead`, `tech_lead` and `tech-lead.agent.md` are one."""
+    words = "-".join(text.casefold().replace("_", " ").strip("*`'\"@ ").split())
+    return slug_named(words).removeprefix("./")
+
+
 def slug_named(text: str) -> str:
     """`referee`, of `roles/referee.md` too."""
     return slug_of(text.removeprefix("roles/"))

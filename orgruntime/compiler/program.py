@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules, words
-from orgruntime.compiler.authority import bind_tools
+from orgruntime.compiler.authority import bind_tool_names, bind_tools
+from orgruntime.compiler.dialects import Renamed
 from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.keys import BUDGET, OBJECTIVE, PROGRAM, is_ours
 from orgruntime.compiler.risk import bind_risk
@@ -38,6 +39,7 @@ class Program(NamedTuple):
     models: tuple[ModelSpec, ...]
     servers: tuple[ToolServer, ...]
     tools: tuple[str, ...]
+    tool_names: Renamed
     network: tuple[ScalarNode, ...]
     """Slugs of the roles that are granted it."""
     imports: tuple[ScalarNode, ...]
@@ -66,6 +68,7 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
         models=bind_models(fields, findings),
         servers=bind_servers(fields, findings),
         tools=bind_tools(fields),
+        tool_names=bind_tool_names(fields),
         network=fields.words("network", comma_string=True) or (),
         imports=fields.words("imports") or (),
         requires=fields.read("requires", words.releases) or (),

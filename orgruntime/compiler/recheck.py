@@ -2,9 +2,9 @@
 
 A compilation is a function of what it asks of the disk, of the files that it reads whole, and of the outlines of role
 files; what is found in the words of one role file is a function of that file, and what is said of its wishes for tools
-and models is one of that file, of its role's `Standing` and of the program's `Terms`. `Notes` are taken of all of it
-while an org is compiled. Knows no rule. Invariant: where `recheck` answers, a compilation of now would find exactly the
-same; where it cannot know that, it gives None.
+and models, and whether its other hints are quiet, is one of that file, of its role's `Standing` and of the program's
+`Terms`. `Notes` are taken of all of it while an org is compiled. Knows no rule. Invariant: where `recheck` answers, a
+compilation of now would find exactly the same; where it cannot know that, it gives None.
 """
 
 from __future__ import annotations
@@ -96,9 +96,14 @@ def _with_parts_of_now(known: Known, read: Reader, texts: dict[str, str]) -> Kno
             return None
         own = (file.shown, file.slug)
         if known.terms is not None and own in known.wished:
-            wished[own] = judge_wishes(file, known.wished[own].standing, known.terms)
-            if wished[own].model != known.wished[own].model:
+            before = known.wished[own]
+            wished[own] = now = judge_wishes(file, before.standing, known.terms)
+            are_loud = part.hints != held.hints and not (before.is_quiet and now.is_quiet)
+            if are_loud or now.model != before.model:
                 return None
+        elif part.models != held.models:
+            # Of a role that has no work, and in a folder of role files, something is said of the models.
+            return None
     if not parts:
         return known
     return known._replace(parts={**known.parts, **parts}, wished={**known.wished, **wished})
@@ -109,9 +114,11 @@ def _is_seen(before: Part, now: Part, terms: Terms | None) -> bool:
     if before.outline != now.outline:
         return True
     if terms is None:
-        # In a folder of role files something is said of old models.
-        return before.models != now.models
-    return (bool(terms.servers) and before.tools != now.tools) or (terms.is_drawn and before.name != now.name)
+        return False
+    tools_are_seen = bool(terms.servers or terms.tool_names)
+    return (tools_are_seen and before.tools != now.tools) or (
+        (terms.is_drawn or terms.are_called) and before.drawn != now.drawn
+    )
 
 
 def _findings(known: Known) -> tuple[Diagnostic, ...]:

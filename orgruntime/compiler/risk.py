@@ -13,25 +13,27 @@ from orgruntime.compiler import words
 from orgruntime.compiler.fields import Fields, one_of
 from orgruntime.compiler.hint_keys import ROLE_RISK
 from orgruntime.compiler.keys import BLAST_RADIUS, RISK, Kind
+from orgruntime.compiler.keys import PRESETS as PRESET_WORDS
+from orgruntime.compiler.keys import SETTINGS as SETTING_WORDS
 from orgruntime.compiler.words import OutOfRange
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.appetite import PRESETS, Appetite, BlastRadius, Preset
+from orgruntime.model.appetite import PRESETS, SETTINGS, Appetite, BlastRadius, Preset, Setting
 from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
 
 _READERS: dict[Kind, Callable[[str], float]] = {Kind.SHARE: words.share, Kind.NOISE: words.times_noise}
 
 
 class RadiusWish(NamedTuple):
-    """A blast radius for the proposals of one role: a preset's, else the org's, with some of its numbers changed."""
+    """A blast radius for the proposals of one role: a word's, else the org's, with some of its numbers changed."""
 
     span: Span
-    preset: Preset | None = None
+    preset: Setting | None = None
     changed: Mapping[str, float] = {}
 
     def of(self, org: BlastRadius) -> BlastRadius:
         """The radius that is asked for, in an org with this one."""
-        base = PRESETS[self.preset].blast_radius if self.preset else org
+        base = SETTINGS[self.preset].blast_radius if self.preset else org
         return base.model_copy(update=self.changed)
 
 
@@ -41,9 +43,9 @@ def bind_risk(parent: Fields, findings: Findings) -> Appetite:
     if value is None:
         return PRESETS[Preset.BALANCED]
     if not isinstance(value, MapNode):
-        return PRESETS[parent.choice("risk", Preset) or Preset.BALANCED]
+        return PRESETS[parent.read("risk", _preset) or Preset.BALANCED]
     fields = Fields(value, "risk", RISK, findings)
-    base = PRESETS[fields.choice("preset", Preset) or Preset.BALANCED]
+    base = PRESETS[fields.read("preset", _preset) or Preset.BALANCED]
     changed: dict[str, Any] = {}
     for key in (one.name for one in RISK.keys if one.kind in _READERS):
         read = fields.read(key, partial(_setting, key))
@@ -54,18 +56,29 @@ def bind_risk(parent: Fields, findings: Findings) -> Appetite:
 
 
 def bind_role_risk(parent: Fields, findings: Findings) -> RadiusWish | None:
-    """`risk: PRESET` or `risk: {preset: …, blast_radius: …}` of a role. The other dials are those of the whole run."""
+    """`risk: WORD` or `risk: {preset: …, blast_radius: …}` of a role. The other dials are those of the whole run."""
     value = parent.value("risk")
     if value is None:
         return None
     if not isinstance(value, MapNode):
-        preset = parent.choice("risk", Preset)
+        preset = parent.choice("risk", Setting)
         return RadiusWish(value.span, preset) if preset else None
     fields = Fields(value, parent.path("risk"), ROLE_RISK, findings)
-    preset = fields.choice("preset", Preset)
+    preset = fields.choice("preset", Setting)
     if isinstance(fields.value("blast_radius"), ScalarNode):
-        return RadiusWish(value.span, fields.choice("blast_radius", Preset) or preset)
+        return RadiusWish(value.span, fields.choice("blast_radius", Setting) or preset)
     return RadiusWish(value.span, preset, _radius_numbers(fields))
+
+
+def is_within(wish: RadiusWish, org: tuple[float, ...]) -> bool:
+    """Whether a role asks for no more than the org has; `org`: the numbers of its radius."""
+    base = BlastRadius(**dict(zip(BlastRadius.model_fields, org, strict=True)))
+    return not wider(wish.of(base), base)
+
+
+def wider(one: BlastRadius, other: BlastRadius) -> list[str]:
+    """The numbers of which the one allows more."""
+    return [name for name in BlastRadius.model_fields if getattr(one, name) > getattr(other, name)]
 
 
 def narrower(one: BlastRadius, other: BlastRadius) -> BlastRadius:
@@ -73,10 +86,20 @@ def narrower(one: BlastRadius, other: BlastRadius) -> BlastRadius:
     return BlastRadius(**{name: min(getattr(one, name), getattr(other, name)) for name in BlastRadius.model_fields})
 
 
+def _preset(text: str) -> Preset:
+    """A preset. The other words are for one dial, which is said."""
+    word = text.casefold()
+    if word in SETTING_WORDS and word not in PRESET_WORDS:
+        known = ", ".join(f"`{preset}`" for preset in PRESET_WORDS)
+        help = f"write one of them; `{word}` is for one dial, as in `{{preset: cautious, largest_stake: {word}}}`"
+        raise words.Unclear(f"`{text}` is not one of {known}", help)
+    return one_of(text, Preset)
+
+
 def _setting(key: str, text: str) -> float:
-    """A number in the dial's range, or the word of a preset, which stands for that preset's setting."""
+    """A number in the dial's range, or a word, which stands for its number."""
     if text.isalpha() and text.casefold() not in ("nan", "inf", "infinity"):
-        return float(getattr(PRESETS[one_of(text, Preset)], key))
+        return float(getattr(SETTINGS[one_of(text, Setting)], key))
     dial = RISK[key]
     value = _READERS[dial.kind](text)
     if not dial.range.holds(value):
@@ -91,8 +114,8 @@ def _setting(key: str, text: str) -> float:
 def _radius(fields: Fields, base: BlastRadius, findings: Findings) -> BlastRadius:
     value = fields.value("blast_radius")
     if isinstance(value, ScalarNode):
-        preset = fields.choice("blast_radius", Preset)
-        return PRESETS[preset].blast_radius if preset else base
+        setting = fields.choice("blast_radius", Setting)
+        return SETTINGS[setting].blast_radius if setting else base
     return base.model_copy(update=_radius_numbers(fields))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from orgruntime.compiler import reading_rules
+from orgruntime.compiler.called import Called, called_in
 from orgruntime.compiler.dialects import TOLERANCE
 from orgruntime.compiler.filereport import Part
 from orgruntime.compiler.nodes import kind_of
@@ -60,6 +61,8 @@ class RoleFile(NamedTuple):
     """Of the front matter, as they are written."""
     why: str = ""
     """Why a file without front matter is taken for none: what stands there instead."""
+    called: tuple[Called, ...] = ()
+    """Roles that it names in keys of other programs."""
     places: tuple[str, ...] = ()
     """What stands in double braces in the words, where the file has inputs."""
     end: int = 0
@@ -94,11 +97,11 @@ class RoleFile(NamedTuple):
         """All of the file that matters to what is said of others, and of the org as a whole, as one short word.
 
         Its words are not part of it: no rule reads them, and none reads its description or the names of its keys. Nor
-        are its name and its wishes: see `Part`.
+        are its name, its wishes, and hints that can be quiet: see `Part`.
         """
         left_out = self._replace(
             name="", description="", usage="", body="", sha256="", text="", found=(), keys=(), tools=None,
-            denied=(), model=(),
+            denied=(), model=(), hinted=self.hinted and self.hinted.outline,
         )  # fmt: skip
         return digest((tuple(left_out), self.first_error if self.broken else bool(self.first_error)))
 
@@ -140,8 +143,10 @@ def keep_found(file: RoleFile, findings: Findings) -> None:
 
 def part_of(file: RoleFile) -> Part:
     """What is kept of a file, so that it can be seen whether another one in its place changes anything else."""
-    tools, models = digest((file.tools, file.denied)), digest(file.model)
-    return Part(file.sha256, file.outline, file.name, tools, models, file.found)
+    tools, models = digest((file.tools, file.asked, file.denied)), digest((file.model, file.wished_models))
+    hints = digest(file.hinted) if file.hinted else ""
+    drawn = f"{file.name} ×{file.hinted.count}" if file.hinted else file.name
+    return Part(file.sha256, file.outline, drawn, tools, models, hints, file.found)
 
 
 def _role_with_findings(source: Source, slug: str) -> RoleFile:
@@ -177,6 +182,7 @@ def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:
         broken=document.front_is_broken,
         keys=tuple(name.text for name, _ in front.entries),
         why=why,
+        called=called_in(front),
         places=_places(body) if hinted is not None and hinted.inputs else (),
         end=0 if body else source.text.count("\n") + 1,
     )

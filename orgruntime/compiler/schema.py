@@ -14,7 +14,7 @@ from typing import Any
 
 from orgruntime.compiler import words
 from orgruntime.compiler.hint_keys import HINTS
-from orgruntime.compiler.keys import METRIC, MOST_ITEMS, PROGRAM, Key, Kind, Range, Table
+from orgruntime.compiler.keys import METRIC, MOST_ITEMS, PROGRAM, SETTINGS, Key, Kind, Range, Table
 from orgruntime.compiler.payloads import known_payloads
 from orgruntime.model.payload_schema import DIALECT, published
 
@@ -118,9 +118,9 @@ def _amount(where: Range, *patterns: str, kind: str = "number", more: Iterable[S
 
 
 def _dial(key: Key) -> Schema:
-    """A number, its words, or the name of a preset."""
+    """A number, its words, or a word for one dial."""
     pattern = words.SHARE if key.kind is Kind.SHARE else words.TIMES_NOISE
-    return _amount(key.range, pattern, more=[_closed(PROGRAM["risk"].choices)])
+    return _amount(key.range, pattern, more=[_closed(SETTINGS)])
 
 
 def _either(key: Key) -> Schema:
@@ -138,6 +138,10 @@ def _models(key: Key) -> Schema:
 def _servers(key: Key) -> Schema:
     assert key.keys is not None
     return {"type": "object", "additionalProperties": _mapping(key.keys)}
+
+
+def _tool_names(_: Key) -> Schema:
+    return {"type": "object", "additionalProperties": _WORD}
 
 
 def _resources(key: Key) -> Schema:
@@ -171,6 +175,7 @@ _KINDS: dict[Kind, Callable[[Key], Schema]] = {
     Kind.MAPPING: _either,
     Kind.MODELS: _models,
     Kind.SERVERS: _servers,
+    Kind.TOOL_NAMES: _tool_names,
     Kind.RESOURCES: _resources,
     Kind.INPUTS: _models,
     Kind.YES_NO: lambda _: {"anyOf": [{"type": "boolean"}, _closed(("yes", "no", "true", "false", "on", "off"))]},

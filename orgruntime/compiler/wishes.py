@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orgruntime.compiler import reading_rules
-from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known
+from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known, renamed
 from orgruntime.compiler.filereport import Standing, Terms, Wished
 from orgruntime.compiler.model_names import (
     KEY_FREE,
@@ -41,8 +41,7 @@ def judge_wishes(file: RoleFile, standing: Standing, terms: Terms) -> Wished:
         _judge_denied(file.denied, terms, findings)
     if standing.kind == "agent" and file.wished_models:
         _judge_models(file, standing, terms, findings)
-    granted = (granted_model(node, terms.offers) for node in file.model)
-    return Wished(standing, next((node.text for node in granted if node), ""), tuple(findings))
+    return Wished(standing, _model(file, terms), _are_quiet(file, standing, terms), tuple(findings))
 
 
 def keep_wished(roles: Iterable[tuple[RoleFile, Standing]], terms: Terms, findings: Findings) -> None:
@@ -87,14 +86,45 @@ def judge_grants(granted: Iterable[ScalarNode], findings: Findings) -> None:
         findings.put(node.part(0, len(name)), fault)
 
 
+def _model(file: RoleFile, terms: Terms) -> str:
+    """What the file would be served by: all that is granted of a panel, the first of a list."""
+    panel = file.hinted.model if file.hinted else ()
+    granted = [node.text for one in panel or file.model if (node := granted_model(one, terms.offers))]
+    return ", ".join(granted) if panel else next(iter(granted), "")
+
+
+def _are_quiet(file: RoleFile, standing: Standing, terms: Terms) -> bool:
+    """Whether the other hints of a file say of an agent what the program says too, or what nobody is judged by: how
+    many desks it has, what it remembers. Where this is so, they change nothing for others, and no rule finds anything
+    in them. Sure where it says so; where it does not, the rules decide.
+    """
+    hints = file.hinted
+    if hints is None:
+        return True
+    if standing.kind != "agent" or hints.needs.given or hints.needs.span:
+        return False
+    said = {"produces": (hints.produces, standing.gives), "consumes": (hints.consumes, standing.takes)}
+    for key, (names, others) in said.items():
+        told = None if names is None else {node.text for node in names}
+        if key not in standing.cells and told is not None and (not told or told != set(others)):
+            return False
+    if hints.risk and "risk" not in standing.cells:
+        from orgruntime.compiler.risk import is_within  # noqa: PLC0415  # few files have one, and it is loaded with it
+
+        if not is_within(hints.risk, terms.radius):
+            return False
+    return {node.text for node in hints.hands_off_to} <= set(standing.targets)
+
+
 def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings: Findings) -> None:
     for at, node in enumerate(asked):
         name = node.text.strip()
-        usable = kind == "agent" or (kind == "verifier" and name == ABLATE)
-        if not usable or plain_name(name) in ("", "*") or grant_for(name, terms.grants) is not None:
+        here = renamed(name, terms.tool_names)
+        usable = kind == "agent" or (kind == "verifier" and here == ABLATE)
+        if not usable or plain_name(name) in ("", "*") or grant_for(here, terms.grants) is not None:
             continue
-        if is_known(name):
-            findings.put(node.span, reading_rules.tool_not_granted.asked_for(name, terms.servers))
+        if is_known(here) or here != name:
+            findings.put(node.span, reading_rules.tool_not_granted.asked_for(name, here, terms.servers))
         elif at >= _MOST or not near_tool(plain_name(name)):
             # What is nearly a tool is told where the file is read.
             short = plain_name(name)
@@ -106,6 +136,8 @@ def _judge_denied(denied: Iterable[ScalarNode], terms: Terms, findings: Findings
     for at, node in enumerate(denied):
         name = plain_name(node.text.strip())
         if not name or "*" in name or is_known(name) or grant_for(name, terms.grants) is not None:
+            continue
+        if renamed(name, terms.tool_names) != name:
             continue
         if at >= _MOST or not near_tool(name):
             findings.put(node.part(0, len(name)), reading_rules.unknown_tool.held_back(name))

@@ -91,6 +91,26 @@ def adopt(foreign: Foreign) -> Adopted:
     return Adopted(handoffs, tuple(sorted((*left, *covered, *closed_in), key=lambda one: _key(one.hint))))
 
 
+def missing(foreign: Foreign, there: Mapping[tuple[str, str], bool]) -> Adopted:
+    """The handoffs that the hints speak of and a workflow does not have. `there`: those that it has, as source and
+    target, and whether it is a call, which returns by itself."""
+    pairs, left = _resolved(foreign)
+    covered: list[LeftOut] = []
+    fresh: list[tuple[str, str, Hint]] = []
+    for source, target, hint in pairs:
+        if (source, target) in there:
+            covered.append(LeftOut(hint, "the workflow has this handoff", by=(source, target)))
+        elif there.get((target, source)):
+            why = f"`{target}` asks `{source}`, and what is asked for returns by itself"
+            covered.append(LeftOut(hint, why, by=(target, source)))
+        else:
+            fresh.append((source, target, hint))
+    merged, back = _merged(fresh)
+    place = {role.slug: at for at, role in enumerate(foreign.roles)}
+    handoffs = tuple(sorted(merged, key=lambda one: place[one.source]))
+    return Adopted(handoffs, tuple(sorted((*left, *covered, *back), key=lambda one: _key(one.hint))))
+
+
 def entries(handoffs: Iterable[Drafted], order: Sequence[str]) -> tuple[str, ...]:
     """Where ideas come in: the roles that no other sends work to."""
     called = {one.target for one in handoffs}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from orgruntime.compiler.called import scalars
 from orgruntime.compiler.rolefile import keep_found, read_role
 from orgruntime.diagnostics.diagnostic import Findings, Severity
 from orgruntime.importer.agents import role_hints
@@ -18,7 +19,7 @@ from orgruntime.importer.declared import with_company
 from orgruntime.importer.diagrams import beside_roles
 from orgruntime.importer.foreign import FileFate, Foreign, ForeignRole, Hint, Way
 from orgruntime.importer.gather import Gatherer, safe_slug
-from orgruntime.importer.hints import one_line, scalars
+from orgruntime.importer.hints import one_line
 from orgruntime.importer.names import names_of
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.source import read_source

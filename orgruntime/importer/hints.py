@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from orgruntime.compiler.nodes import split_commas
+from orgruntime.compiler.called import ASKED, agent_of, scalars
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.importer.foreign import Hint, Way
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
@@ -50,32 +50,14 @@ def hint_at(node: ScalarNode, slug: str, shown: str, way: Way, origin: str, *, i
     return Hint(slug, name, way, origin, shown, node.span.line, name, incoming=incoming, why_not=why)
 
 
-def scalars(node: Node | None) -> tuple[ScalarNode, ...]:
-    """The words of a value: a list, the keys of a mapping, a comma string, or one word. What is no word is empty."""
-    if isinstance(node, ScalarNode):
-        return () if node.is_null else split_commas(node)
-    if isinstance(node, MapNode):
-        return tuple(name for name, _ in node.entries)
-    items = node.items if node else ()
-    return tuple(one if isinstance(one, ScalarNode) and not one.is_null else ScalarNode(one.span, "") for one in items)
-
-
 def _handoffs(slug: str, shown: str, node: Node) -> Iterator[Hint]:
     for item in node.items if isinstance(node, ListNode) else (node,):
-        target = _target(item)
+        target = agent_of(item)
         if target is not None and not target.is_null:
             yield hint_at(target, slug, shown, Way.HANDS, "handoffs:")
         else:
             why = "the handoff names no agent"
             yield Hint(slug, "", Way.HANDS, "handoffs:", shown, item.span.line, "", why_not=why)
-
-
-def _target(item: Node) -> ScalarNode | None:
-    """The agent of one handoff: its name alone, or what stands under `agent`."""
-    if isinstance(item, MapNode):
-        named = next(filter(None, map(item.get, ("agent", "to", "target"))), None)
-        return named if isinstance(named, ScalarNode) else None
-    return item if isinstance(item, ScalarNode) else None
 
 
 def _asked(origin: str) -> Callable[[str, str, Node], Iterator[Hint]]:
@@ -107,9 +89,7 @@ def _calls(slug: str, shown: str, node: ScalarNode) -> Iterator[Hint]:
 
 _READERS: dict[str, Callable[[str, str, Node], Iterator[Hint]]] = {
     "handoffs": _handoffs,
-    "agents": _asked("agents:"),
-    "subagents": _asked("subagents:"),
-    "sub_agents": _asked("sub_agents:"),
+    **{key: _asked(f"{key}:") for key in ASKED},
     "permission": _permitted,
     "reportsTo": _reports,
 }

@@ -13,7 +13,7 @@ from orgruntime.compiler import keys as table
 from orgruntime.compiler.authority import DEFAULT_TOOLS
 from orgruntime.compiler.hint_keys import HINTS as HINT_TABLE
 from orgruntime.compiler.model_names import KEY_FREE
-from orgruntime.model.appetite import PRESETS
+from orgruntime.model.appetite import PRESETS, SETTINGS
 from orgruntime.model.claude import CURRENT, price_of
 from orgruntime.model.manifest import Direction, Memory, RoleKind
 from orgruntime.model.tools import BUILT_IN
@@ -61,9 +61,14 @@ PRESET_WORDS = {
     preset.value: f"proof {one.false_champions:.2g}, exploration {one.exploration:.2g}, stakes {one.largest_stake:.2g}"
     for preset, one in PRESETS.items()
 }
+_RADIUS_WORDS = {
+    word.value: f"{of.files} files, {of.lines} lines, {of.gpus:g} GPUs, {of.minutes:g} minutes"
+    for word, of in ((setting, one.blast_radius) for setting, one in SETTINGS.items())
+}
 _WORDS = {
     **KINDS,
     **MEMORIES,
+    **_RADIUS_WORDS,
     **PRESET_WORDS,
     Direction.MINIMIZE.value: "smaller is better",
     Direction.MAXIMIZE.value: "larger is better",

@@ -35,6 +35,19 @@ class Preset(StrEnum):
     BOLD = "bold"
 
 
+class Setting(StrEnum):
+    """The words for one dial, the least willing first: five levels as public bodies order their appetite in, and the
+    presets, of which `balanced` is as `open` and `bold` as `eager`."""
+
+    AVERSE = "averse"
+    MINIMAL = "minimal"
+    CAUTIOUS = "cautious"
+    BALANCED = "balanced"
+    OPEN = "open"
+    BOLD = "bold"
+    EAGER = "eager"
+
+
 class BlastRadius(Noun):
     """The largest change that needs no approval."""
 
@@ -79,3 +92,23 @@ PRESETS: dict[Preset, Appetite] = {
         blast_radius=BlastRadius(files=20, lines=2000, gpus=16, minutes=360),
     ),
 }  # fmt: skip
+
+SETTINGS: dict[Setting, Appetite] = {
+    Setting.AVERSE: Appetite(
+        preset=Preset.CAUTIOUS, false_champions=0.001, smallest_win=2.0, exploration=0.0, optimism=0.50,
+        keep_per_rung=1.0, largest_stake=0.005, dry_spell=0.05,
+        blast_radius=BlastRadius(files=1, lines=20, gpus=1, minutes=5),
+    ),
+    Setting.MINIMAL: Appetite(
+        preset=Preset.CAUTIOUS, false_champions=0.005, smallest_win=1.5, exploration=0.05, optimism=0.55,
+        keep_per_rung=3 / 4, largest_stake=0.01, dry_spell=0.10,
+        blast_radius=BlastRadius(files=1, lines=50, gpus=1, minutes=10),
+    ),
+    Setting.CAUTIOUS: PRESETS[Preset.CAUTIOUS],
+    Setting.BALANCED: PRESETS[Preset.BALANCED],
+    Setting.OPEN: PRESETS[Preset.BALANCED],
+    Setting.BOLD: PRESETS[Preset.BOLD],
+    Setting.EAGER: PRESETS[Preset.BOLD],
+}  # fmt: skip
+"""What each word says of each dial. The two below `cautious` are no presets: a run in which every dial is averse
+explores nothing and proves next to nothing."""

@@ -11,9 +11,10 @@ nothing here uses them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from orgruntime.model.manifest import Price
+if TYPE_CHECKING:
+    from orgruntime.model.manifest import Price
 
 AS_OF = "2026-11-10"
 
@@ -62,6 +63,9 @@ def price_of(species: str, prompt: int | None = None) -> Price | None:
     if known is None:
         return None
     is_long = known.long_price is not None and (prompt is None or prompt > LONG_PROMPT)
+    # A check that reads the names of models alone pays for no nouns: they take longer to import than a file to read.
+    from orgruntime.model.manifest import Price  # noqa: PLC0415  # see above
+
     given = known.long_price if is_long and known.long_price else known.price
     return Price(input=given[0], output=given[1], cache_read=given[2], cache_write=given[3])
 

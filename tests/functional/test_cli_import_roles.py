@@ -67,7 +67,9 @@ def test_adopt_drafts_an_org_with_its_questions_marked(project: Path) -> None:
     errors = [one["message"] for one in checked["diagnostics"] if one["severity"] == "error"]
     assert errors == ["`objective` is missing", "`workspace` is missing"]
     assert_one_sentence(orgrun("run", org), 1, "has open questions", "less of it better", "delete its `# ?` line")
-    assert_one_sentence(orgrun("import", org), 2, "is an org already")
+    again = orgrun("import", org)
+    assert (again.code, "has errors, which are mended before its hints are read" in again.err) == (1, True)
+    assert_one_sentence(orgrun("import", org, "--into", "x"), 2, "is an org already")
 
 
 def test_a_draft_whose_questions_are_answered_is_an_org_that_can_be_planned(project: Path, tmp_path: Path) -> None:

@@ -93,6 +93,21 @@ def test_reading_an_org_imports_nothing_that_runs_one(words):
     assert not loaded(*words) & HEAVY
 
 
+def test_a_role_file_is_read_and_judged_without_the_nouns():
+    """What is looked at again after an edit of one role: pydantic takes as long to import as all the rest."""
+    probe = (
+        "import sys, orgruntime.api.checking, orgruntime.api.remembering\n"
+        "from orgruntime.compiler import rolefile, wishes\n"
+        "from orgruntime.orgfile.source import Source\n"
+        "text = '---\\nname: A\\nmodel: opus\\n---\\nWords.\\n'\n"
+        "file = rolefile.role_in(Source('a.md', text, 'x'), 'a.md', 'a', [])\n"
+        "assert file.body and file.model\n"
+        "print(*{'pydantic', 'click'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
 def test_planning_without_a_cluster_imports_no_cluster():
     assert not loaded("plan", LAB, "--runs", "none") & (HEAVY - {"numpy", "scipy"})
 

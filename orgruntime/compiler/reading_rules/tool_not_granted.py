@@ -12,10 +12,11 @@ from orgruntime.model.tools import BUILT_IN, plain_name, server_of
 CODE = TOOL_NOT_GRANTED
 
 
-def asked_for(name: str, servers: Collection[str]) -> Fault:
-    """`servers`: those that the program declares."""
-    message = f"the role asks for the tool `{name}`, which the program does not grant"
-    return Fault(CODE, message, _help(name, servers))
+def asked_for(name: str, here: str, servers: Collection[str]) -> Fault:
+    """`here`: what the program says the name means, if it does. `servers`: those that it declares."""
+    called = f"calls `{here}` and " if here != name else ""
+    message = f"the role asks for the tool `{name}`, which the program {called}does not grant"
+    return Fault(CODE, message, _help(here, servers))
 
 
 def _help(name: str, servers: Collection[str]) -> str:

@@ -62,6 +62,7 @@ from orgruntime.compiler.rules import (
     undeclared_payload,
     uneven_verifier,
     unknown_accelerator,
+    unknown_colleague,
     unknown_condition,
     unknown_fallback,
     unknown_format,
@@ -74,6 +75,7 @@ from orgruntime.compiler.rules import (
     unreachable_role,
     unused_input,
     unused_payload,
+    unused_tool_name,
     unused_tool_server,
     wildcard_grant,
 )
@@ -140,6 +142,7 @@ RULES: tuple[Rule, ...] = (
     undeclared_payload,
     uneven_verifier,
     unknown_accelerator,
+    unknown_colleague,
     unknown_condition,
     unknown_fallback,
     unknown_format,
@@ -152,6 +155,7 @@ RULES: tuple[Rule, ...] = (
     unreachable_role,
     unused_input,
     unused_payload,
+    unused_tool_name,
     unused_tool_server,
     wildcard_grant,
 )

@@ -21,5 +21,5 @@ def check(facts: Facts, findings: Findings) -> None:
             target = former.get(name, name)
             if target in role.hands_off_to and (role.slug, target) not in edges:
                 message = f"`{role.slug}` would hand work to `{target}`, and the workflow has no such handoff"
-                help = "add one to `## Workflow` if it is wanted; nothing makes handoffs of hints by itself"
+                help = "add one to `## Workflow` if it is wanted, or let `orgrun import ORG --adopt` do it"
                 findings.add(CODE, node.span, message, help)

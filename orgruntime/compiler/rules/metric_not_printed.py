@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+from orgruntime.compiler.command import target_of
 from orgruntime.compiler.facts import Facts
 from orgruntime.compiler.keys import METRIC
 from orgruntime.diagnostics.codes import METRIC_NOT_PRINTED
@@ -31,6 +32,10 @@ _MOST_FILES = 200
 def check(facts: Facts, findings: Findings) -> None:
     node, run = facts.scalar("objective.metric"), facts.scalar("workspace.run")
     script = facts.script(run.text) if run else None
+    target = target_of(run.text) if run else None
+    if target is None or target.program:
+        # What it prints was compiled into it.
+        return
     if node is None or script is None or facts.root is None or not _is_plain(facts.root / script):
         return
     name = node.text.strip()

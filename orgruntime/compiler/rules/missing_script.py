@@ -6,11 +6,9 @@ interpreter, are taken for slips.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.command import Target, program_words, target_of
@@ -24,8 +22,19 @@ from orgruntime.orgfile.tree import ScalarNode
 CODE = MISSING_SCRIPT
 
 _PROGRAMS = ("python", "python3", "bash", "sh", "uv")
-_OTHERS = frozenset(("ash", "csh", "dash", "fish", "ipython", "ksh", "rsh", "ssh", "uvx", "zsh"))
-"""Programs that may be there, and are no slips."""
+_OTHERS = frozenset(
+    ("ash", "base", "cash", "csh", "cython", "dash", "esh", "fish", "fsh", "gh", "hash", "ipython", "jython", "ksh",
+     "mash", "mv", "nsh", "nush", "osh", "psh", "rsh", "ssh", "su", "tsh", "ush", "uvx", "xsh", "zsh")
+)  # fmt: skip
+"""Programs that may be there, and are no slips. What this machine has is not asked: trials may run on another."""
+_LAUNCHING = frozenset(
+    ("accelerate", "axolotl", "coverage", "deepspeed", "fire", "horovod", "hydra", "ipykernel", "jax", "jupyter",
+     "keras", "lightning", "lightning_fabric", "mlflow", "mpi4py", "nbconvert", "numpy", "optuna", "pip", "pipenv",
+     "poetry",
+     "pytest", "pytorch_lightning", "ray", "sagemaker", "scipy", "sklearn", "tensorflow", "torch", "torchrun",
+     "torchx", "transformers", "trl", "uv", "vllm", "wandb", "xgboost")
+)  # fmt: skip
+"""Packages whose modules are run by `-m`."""
 _MOST = 1_000
 """Modules of a workspace that a name is compared with."""
 
@@ -40,13 +49,21 @@ def check(facts: Facts, findings: Findings) -> None:
             _check_module(facts, target, node, findings)
         else:
             script = target.paths[0]
-            scripts = [name for name in facts.workspace_files if name.endswith((".py", ".sh"))]
-            if not target.is_sure and (disk.is_there(facts.root / script) or nearest(script, scripts) is None):
+            is_sure = target.is_sure or (target.program and (key == "setup" or facts.scalar("workspace.setup") is None))
+            scripts = [name for name in facts.workspace_files if _may_be_meant(name, target, is_sure=is_sure)]
+            if not is_sure and (disk.is_there(facts.root / script) or nearest(script, scripts) is None):
                 continue
             help = did_you_mean(script, scripts) or "check the path; it is relative to the workspace"
             message = f"`workspace.{key}` runs `{script}`, and the workspace has no such file"
             at = node.text.find(target.word)
             findings.add(CODE, node.part(at, at + len(target.word)), message, help)
+
+
+def _may_be_meant(name: str, target: Target, *, is_sure: bool) -> bool:
+    """Whether a file may be what a command was to run. Beside `train.c` a set-up builds `train`: that is no slip."""
+    if target.program and not is_sure:
+        return "." not in name.rpartition("/")[2]
+    return target.program or name.endswith((".py", ".sh"))
 
 
 def _check_program(node: ScalarNode, findings: Findings) -> None:
@@ -55,7 +72,7 @@ def _check_program(node: ScalarNode, findings: Findings) -> None:
     if not 2 <= len(name) <= 9 or not name.isalnum() or name in _PROGRAMS or name in _OTHERS:
         return
     near = next((one for one in _PROGRAMS if edit_distance(name.casefold(), one) == 1), None)
-    if near and not any(disk.is_file(Path(folder) / name) for folder in os.get_exec_path()):
+    if near:
         at = node.text.find(name)
         findings.put(node.part(at, at + len(name)), reading_rules.likely_typo.program(name, near))
 
@@ -64,7 +81,7 @@ def _check_module(facts: Facts, target: Target, node: ScalarNode, findings: Find
     known = list(islice(_modules(facts.workspace_files), _MOST))
     top = target.word.split(".")[0]
     is_here = any(name.split(".")[0] == top for name in known)
-    if not is_here and (top in sys.stdlib_module_names or _is_installed(top)):
+    if not is_here and (top in sys.stdlib_module_names or top in _LAUNCHING):
         return
     near = nearest(target.word, known)
     at = node.text.find(target.word)
@@ -75,9 +92,3 @@ def _modules(files: tuple[str, ...]) -> Iterator[str]:
     for name in files:
         if name.endswith(".py"):
             yield name.removesuffix(".py").removesuffix("/__main__").removesuffix("/__init__").replace("/", ".")
-
-
-def _is_installed(top: str) -> bool:
-    return any(
-        disk.is_there(Path(folder) / top) or disk.is_there(Path(folder) / f"{top}.py") for folder in sys.path if folder
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orgruntime.compiler.facts import Facts
+from orgruntime.compiler.risk import wider
 from orgruntime.diagnostics.codes import RISK_NOT_GRANTED
 from orgruntime.diagnostics.diagnostic import Findings
 
@@ -16,9 +17,8 @@ def check(facts: Facts, findings: Findings) -> None:
         if wish is None or (named.row and named.row.hints.risk):
             continue
         radius = wish.of(org)
-        wider = [name for name in type(org).model_fields if getattr(radius, name) > getattr(org, name)]
-        if wider:
-            words = ", ".join(f"{getattr(radius, name):g} {name}" for name in wider)
-            most = ", ".join(f"{getattr(org, name):g}" for name in wider)
+        if names := wider(radius, org):
+            words = ", ".join(f"{getattr(radius, name):g} {name}" for name in names)
+            most = ", ".join(f"{getattr(org, name):g}" for name in names)
             message = f"the role asks for a blast radius of {words}, and the program allows {most}"
             findings.add(CODE, wish.span, message, "write it in the cell `risk` of its row if the org may have it")

@@ -1,4 +1,4 @@
-"""A grant of tools of a server that the program does not declare."""
+"""A grant, or a name, for tools of a server that the program does not declare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST = 50
 
 def check(facts: Facts, findings: Findings) -> None:
     declared = facts.declared_servers
-    for at, node in enumerate(facts.granted_tools):
+    for at, node in enumerate(facts.named_tools):
         name = server_of(node.text.strip())
         if name is None or name in declared:
             continue

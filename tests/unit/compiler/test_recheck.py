@@ -32,18 +32,35 @@ KEYS = (
     "tools: [Read, Bash]\n", "tols: x\n", "model: opus\n", "description: x\n", "name: Other\n", "color: red\n",
     "org: {kind: human}\n", "org: {kind: verifier, was: [old]}\n", "org: {inputs: {topic: x}}\n", "name: [\n",
     "org: {tools: [Read, Nope]}\n", "disallowedTools: Grep\n",
+    "handoffs: twoo\n", "agents: [two, Second]\n", "reportsTo: trainer\n",
     "org: {produces: [idea], hands_off_to: [trainer]}\n", "org: {count: 2000}\n", "org: {model: claude-opus-5-5}\n",
 )  # fmt: skip
 
 WISHES = (
     "Read", "Bash", "Bash, Grep", "Bash(git *)", "execute", "bash", "Nope", "Raed", "mcp__papers__search",
     "papers/search", "mcp__other", "*", "", "[]", "[Read, Bash]", "{bash: false, read: true}", "Ablate",
-    "AskHuman, Ledger", "[", "mcp__papers",
+    "AskHuman, Ledger", "[", "mcp__papers", "Paint, Nope",
 )  # fmt: skip
 WISHED_MODELS = (
     "opus", "sonnet", "claude-opus-5-5", "claude-opus-4-1-20250805", "search/tpe", "gpt-5", "own", "[gpt-4, opus]",
     "[gpt-4, opus, own]", "", "inherit", "default", "nobody", "search/tp", "gpt-4", "[",
 )  # fmt: skip
+
+HINTS = (
+    ("count", ("2", "3", "×4", "0", "1")),
+    ("title", ("Second in command", "x")),
+    ("memory", ("own", "org", "none", "4 GiB")),
+    ("produces", ("[proposal]", "[idea]", "[idea, note]", "[verdict]", "[]", "[propsal]", "[proposal, idea]")),
+    ("consumes", ("[idea]", "[idea, result]", "[note]", "[proposal]", "[]", "[result]")),
+    ("hands_off_to", ("[trainer]", "[one]", "[roles/one.md]", "[nobody]", "[two, trainer]", "[older]")),
+    ("risk", ("cautious", "bold", "{blast_radius: {files: 2}}", "{blast_radius: {files: 200}}", "{preset: bold}")),
+    ("tools", ("[Read]", "[Bash, Nope]", "'*'")),
+    ("model", ("search/tpe", "claude-opus-5-5", "own", "'opus 30%, search/tpe'", "nobody")),
+    ("resources", ("{cpus: 2}", "{gpus: 1}", "'cpus: 1'")),
+    ("kind", ("agent", "experiment", "human")),
+    ("was", ("[older]", "[one]")),
+    ("inputs", ("{topic: y}", "{other: z}")),
+)
 
 
 class Kept:
@@ -99,6 +116,20 @@ def in_wishes(org: Path, rng: random.Random) -> None:
     file.write_bytes(b"\n".join(lines))
 
 
+def in_hints(org: Path, rng: random.Random) -> None:
+    """A file hints at something else, or at nothing any more."""
+    file = a_file(org, rng)
+    lines = [line for line in file.read_bytes().split(b"\n") if not line.startswith(b"org:")]
+    if rng.random() < 0.9:
+        lines.insert(rng.choice([1, 2]), b"org: {" + some_hints(rng).encode() + b"}")
+    file.write_bytes(b"\n".join(lines))
+
+
+def some_hints(rng: random.Random) -> str:
+    keys = rng.sample(HINTS, rng.choice([1, 1, 2, 3]))
+    return ", ".join(f"{key}: {rng.choice(values)}" for key, values in keys)
+
+
 def to_nothing(org: Path, rng: random.Random) -> None:
     a_file(org, rng).write_bytes(rng.choice([b"", b"---\nname: X\n---\n", b"\xff\xfe", b"no front matter\n", b"---\n"]))
 
@@ -123,7 +154,8 @@ def of_names(org: Path, rng: random.Random) -> None:
 
 
 EDITS: tuple[Callable[[Path, random.Random], None], ...] = (
-    in_words, in_words, in_words, in_wishes, in_wishes, in_the_middle, in_front, to_nothing, of_names,
+    in_words, in_words, in_words, in_wishes, in_wishes, in_hints, in_hints, in_the_middle, in_front, to_nothing,
+    of_names,
 )  # fmt: skip
 
 
@@ -163,6 +195,7 @@ models: {default: claude-sonnet-5-5, opus: claude-opus-5-5, own: {model: gpt-5, 
 SERVERS = """\
 mcp_servers: {papers: {url: 'https://papers.example/mcp', key_env: PAPERS_KEY}}
 tools: [Read, Grep, Ablate, mcp__papers]
+tool_names: {paint: mcp__papers__search, execute: Grep}
 """
 
 
@@ -279,6 +312,43 @@ def test_other_wishes_are_judged_without_the_rest_of_the_org(
     assert sum(look("two.md", f"name: {name}\n") for name in ("Second", "Third")) == 2 * (kind == "drawn")
     assert {"ORG501", "ORG507"} <= told_of
     assert kind == "bare" or {"ORG227", "ORG508"} <= told_of
+
+
+@pytest.mark.parametrize("kind", ["serving", "drawn"])
+def test_hints_that_agree_with_the_program_compile_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, org, memory, compiled = random.Random(3), as_(kind, an_org(tmp_path)), Kept(), []
+
+    def judge(facts: Facts, findings: Findings) -> None:
+        compiled.append(facts)
+        org_rules.judge(facts, findings)
+
+    def look(hints: str) -> bool:
+        """Whether the org is compiled."""
+        (org / "roles" / "one.md").write_text(f"---\nname: One\norg: {{{hints}}}\n---\n\nYou look.\n")
+        compiled.clear()
+        with remembering(memory), monkeypatch.context() as patched:
+            patched.setattr("orgruntime.compiler.compile.judge", judge)
+            again = check_paths([Path("org")], environ={})
+        plain = check_paths([Path("org")], environ={})
+        assert told(again) == told(plain), hints
+        assert again == plain, hints
+        return bool(compiled)
+
+    look("")
+    quiet = (
+        "title: First", "memory: own", "title: x, memory: none, risk: cautious", "produces: [proposal]",
+        "produces: [proposal], consumes: [idea]", "hands_off_to: [trainer]", "tools: [Read]", "",
+    )  # fmt: skip
+    for hints in quiet:
+        assert not look(hints), hints
+    assert look("count: 2") is (kind == "drawn")
+    look("")
+    assert all(look(hints) for hints in ("produces: [idea]", "risk: bold, memory: own", "hands_off_to: [two]"))
+    for _ in range(40):
+        look(some_hints(rng))
 
 
 def test_a_file_in_a_folder_of_a_folder_of_roles_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ GOOD: dict[str, Any] = {
         },
     },
     "tools": "Read, Grep, mcp__papers",
+    "tool_names": {"web_search": "mcp__papers__find"},
     "mcp_servers": {"papers": {"command": ["python", "serve.py"]}},
 }  # fmt: skip
 
@@ -174,6 +175,8 @@ def test_a_good_program_passes_both(org: Path) -> None:
         ("mcp_servers.papers", "python serve.py"),
         ("mcp_servers.papers.url", "localhost"),
         ("tools", {"Read": True}),
+        ("tool_names", "Read"),
+        ("tool_names.web_search", ["Read"]),
     ],
 )
 def test_both_refuse(org: Path, path: str, value: Any) -> None:

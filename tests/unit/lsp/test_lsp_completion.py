@@ -74,7 +74,8 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
 @pytest.mark.parametrize(
     ("old", "new", "labels", "replaces"),
     [
-        ("format: orgruntime/1\n", "‸\n", ["format", "models", "tools", "mcp_servers", "imports", "requires"], ""),
+        ("format: orgruntime/1\n", "‸\n", [
+            "format", "models", "tools", "tool_names", "mcp_servers", "imports", "requires"], ""),
         ("format: orgruntime/1\n", "format: ‸\n", ["orgruntime/1"], ""),
         ("  direction: minimize\n", "  ‸\n", ["direction", "target"], ""),
         ("direction: minimize", "direction: mi‸", ["minimize", "maximize"], "mi"),
@@ -139,7 +140,7 @@ def test_payloads_of_the_org_and_their_conditions() -> None:
         ("org: {produces: [‸]}", PAYLOADS),
         ("org:\n  consumes: idea, ‸", PAYLOADS),
         ("org: {hands_off_to: [‸]}", ["referee", "researcher", "scribe", "trainer"]),
-        ("org: {risk: ‸}", ["cautious", "balanced", "bold"]),
+        ("org: {risk: ‸}", ["averse", "minimal", "cautious", "balanced", "open", "bold", "eager"]),
         ("org: {risk: {‸}}", ["preset", "blast_radius"]),
         ("org: {memory: ‸}", ["none", "own", "org"]),
         ("org: {human: ‸}", ["yes", "no"]),

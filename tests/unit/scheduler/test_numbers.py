@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orgruntime.model.amounts import Budget
-from orgruntime.model.appetite import PRESETS, Preset
+from orgruntime.model.appetite import SETTINGS, Preset, Setting
 from orgruntime.model.manifest import Direction, Objective, Resources
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise
@@ -27,10 +27,10 @@ NOISE = Noise(sd=0.02, pairs=5, correlation=0.5, deterministic=False, baseline=2
 
 
 def figures(
-    preset: Preset = Preset.BALANCED, min_effect: float = 0.0, noise: Noise | None = None, **budget: int
+    preset: Preset | Setting = Preset.BALANCED, min_effect: float = 0.0, noise: Noise | None = None, **budget: int
 ) -> Numbers:
     objective = Objective(metric="loss", direction=Direction.MINIMIZE, min_effect=min_effect)
-    return numbers(PRESETS[preset], Budget(**budget), objective, 60.0, Resources(), noise)
+    return numbers(SETTINGS[Setting(preset.value)], Budget(**budget), objective, 60.0, Resources(), noise)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_numbers_of_known_budgets(preset: Preset, trials: int, tests: int, f
     assert (found.tests_planned, found.first_threshold, found.n_min) == (tests, pytest.approx(first), n_min)
 
 
-@given(st.sampled_from([0.01, 0.05, 0.2]), st.integers(0, 3000))
+@given(st.sampled_from([0.001, 0.01, 0.05, 0.2]), st.integers(0, 3000))
 def test_as_many_tests_are_planned_as_can_all_be_won_and_no_more(alpha: float, allowance: int) -> None:
     def cost(tests: int) -> int:
         """Every test won by clear wins alone: the bar falls with each champion, later laps run the base as well."""
@@ -80,8 +80,8 @@ def test_the_noise_changes_only_what_is_in_the_metrics_units(
     assert after.scale == 2 * sd
 
 
-@given(st.sampled_from(Preset), st.integers(1, 5000))
-def test_a_certification_that_may_open_can_be_won_and_reported_under_the_cap(preset: Preset, trials: int) -> None:
+@given(st.sampled_from(Setting), st.integers(1, 5000))
+def test_a_certification_that_may_open_can_be_won_and_reported_under_the_cap(preset: Setting, trials: int) -> None:
     found = figures(preset, trials=trials)
     assert found.verification_trials is not None
     assert found.verification_trials <= 0.3 * trials
