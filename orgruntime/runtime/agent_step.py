@@ -55,6 +55,8 @@ class DeskPool:
         self._idle = idle
         self._free: dict[RoleSlug, deque[int]] = {}
         self._waiting: dict[RoleSlug, deque[asyncio.Future[None]]] = {}
+        self._returning: dict[tuple[RoleSlug, int], deque[asyncio.Future[None]]] = {}
+        """Steps that left a desk in their middle and want it again; they come before those that have not begun."""
 
     async def take(self, role: Role, suits: Callable[[int], bool] = _any) -> int:
         """A free desk, one that suits if there is any; waits where none is free."""
@@ -74,11 +76,28 @@ class DeskPool:
         free.remove(desk)
         return desk
 
-    def waiting(self, role: RoleSlug) -> int:
-        """Steps that wait for a desk of the role."""
-        return sum(not turn.done() for turn in self._waiting.get(role, ()))
+    async def take_back(self, role: Role, desk: int) -> None:
+        """This desk, once it is free."""
+        free = self._free[role.slug]
+        if desk in free:
+            free.remove(desk)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._returning.setdefault((role.slug, desk), deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.give(role, desk)
+            raise
 
     def give(self, role: Role, desk: int) -> None:
+        returning = self._returning.get((role.slug, desk))
+        while returning:
+            turn = returning.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
         self._free[role.slug].append(desk)
         self._call_next(role)
 

@@ -21,6 +21,7 @@ from orgruntime.runtime.duplicates import near_duplicate
 from orgruntime.runtime.gateway import GatewayError
 from orgruntime.runtime.handoffs import keyless, refusal, tidy
 from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.people import Waits
 from orgruntime.runtime.redaction import clean, clipped, without_keys
 from orgruntime.runtime.services.trial_tool import SPEC as RUN_TRIAL
 from orgruntime.runtime.toolset import DECLINE, STATED, Toolset, out_of_bounds
@@ -76,7 +77,8 @@ class Border:
         """Names of the models that answered, the last one last."""
 
     async def serve(self, ask: Ask) -> Answer:
-        """`runtime.ports.Serve`. What it raises is a fault of the run, never of the model."""
+        """`runtime.ports.Serve`. Raises Waits where the step has to leave its desk; anything else that it raises is a
+        fault of the run, never of the model."""
         if ask.kind is AskKind.DID:
             return await self._did(ask)
         if ask.n == 0:
@@ -88,7 +90,11 @@ class Border:
         # Asked again while the first asking is still under way (its desk died): one answer for both.
         if number not in self._pending:
             self._pending[number] = asyncio.create_task(self._answered(number, ask))
-        answer, line = await asyncio.shield(self._pending[number])
+        try:
+            answer, line = await asyncio.shield(self._pending[number])
+        except Waits:
+            self._pending.pop(number, None)
+            raise
         self._pending.pop(number, None)
         self._note(answer, line)
         return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from orgruntime.model.ids import CommitId, IdeaId
@@ -15,6 +15,10 @@ from orgruntime.runtime.routing import Past
 
 def _nothing() -> None:
     """No desk is held."""
+
+
+async def _at_once() -> None:
+    """There is no desk to wait for."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Call:
     """What the desk's worktree begins as. None before the step has begun, and for species without a worktree."""
     leave: Callable[[], None] = _nothing
     """Gives the desk back. A desk whose answer was accepted does not wait until that is written down."""
+    come_back: Callable[[], Awaitable[None]] = _at_once
+    """Takes the same desk again, once it is free, after it was left in the middle of the step."""
 
     species: str = ""
     """What thinks there, once that is chosen."""

@@ -20,6 +20,7 @@ from orgruntime.runtime.calls import Call
 from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.notebook import notebook_text
+from orgruntime.runtime.people import Waits
 from orgruntime.runtime.ports import StepError
 from orgruntime.runtime.scenes import editable_files, scene
 from orgruntime.runtime.services.registry import SERVICES
@@ -127,7 +128,7 @@ async def _served(
     assert request.bench is not None
     border = Border(lab, call, request.bench, tools_of(lab, call), journal, carried)
     try:
-        failed = await _at_desk(lab, request, border)
+        failed = await _at_desk(lab, call, request, border)
     finally:
         await border.close()
     said: dict[str, Any] = {"spent": border.spent, "answered": border.answered, "refusals": border.refusals}
@@ -139,16 +140,20 @@ async def _served(
     return StepReply(type=accepted.type, body=accepted.body, files=accepted.files, **said)
 
 
-async def _at_desk(lab: Lab, request: StepRequest, border: Border) -> str:
-    """Lets the desk work to its end; returns why it came to none."""
-    reason = ""
-    for _ in range(DESKS_LOST):
+async def _at_desk(lab: Lab, call: Call, request: StepRequest, border: Border) -> str:
+    """Lets the desk work to its end; returns why it came to none. A step that waits for a person leaves its desk to
+    others, and is begun anew from its record once there is an answer."""
+    lost = 0
+    while True:
         try:
             reply = await lab.ports.desks.step(request, border.serve)
+        except Waits as waits:
+            call.leave()
+            await lab.people.wait(waits.question)
+            await call.come_back()
         except StepError as error:
-            reason = str(error)
-            if not error.retry:
-                break
-            continue
-        return border.over or ("" if border.accepted is not None else reply.failed or reply.declined)
-    return reason
+            lost += 1
+            if not error.retry or lost == DESKS_LOST:
+                return str(error)
+        else:
+            return border.over or ("" if border.accepted is not None else reply.failed or reply.declined)
