@@ -111,6 +111,8 @@ class Role(Noun):
     choice: Choice = Choice.TURNS
     shares: tuple[float, ...] = ()
     """With `Choice.SHARES`: a share of each of `species`, in order; their sum is 1."""
+    fallback: str | None = None
+    """Who is asked when one of `species`, and what that falls back on itself, cannot answer."""
     budget: Budget | None = None
     """What the role's model calls may spend of the run's budget: tokens and dollars only. None: no bound of its own."""
     tools: tuple[str, ...] = ()
