@@ -235,7 +235,7 @@ class Border:
             what = f"was malformed {malformed} times" if wrong.malformed else f"would not do {unfit} times"
             over = f"what it handed off {what}; the last time: {wrong.sentence}"
             return Answer(over=over), {"refused": True}
-        result = ToolResult(id=use.id, text=f"Not handed off: {wrong.sentence}", is_error=True)
+        result = ToolResult(id=use.id, text=clean(f"Not handed off: {wrong.sentence}"), is_error=True)
         return Answer(result=result), {"malformed" if wrong.malformed else "unfit": True, "refused": True}
 
     async def _service(self, number: int, ask: Ask, use: ToolUse) -> Replied:

@@ -17,7 +17,7 @@ from orgruntime.model.step import Ask
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.neighbours import WINDOW, neighbours, signature_of_files
-from orgruntime.runtime.readings import plain
+from orgruntime.runtime.redaction import quoted as marked
 from orgruntime.runtime.services.inputs import Fields, Refused, quoted, service
 
 MOST = 30
@@ -80,8 +80,8 @@ def _proposal(lab: Lab, id: str) -> Iterable[str]:
     for ablation in lab.ledger.ablations(proposal.id):
         done = lab.ledger.tried(ablation.proposal) if ablation.proposal else None
         yield f"part {ablation.part!r} measured apart: {line_of(done) if done else 'asked for, not done yet'}"
-    diff = plain(lab.workspace.diff(proposal.base, proposal.commit).text)
-    yield "Its change:\n```diff\n" + diff[:_DIFF].replace("```", "'''") + "\n```" + ("…" if len(diff) > _DIFF else "")
+    diff = lab.workspace.diff(proposal.base, proposal.commit).text
+    yield f"Its change:\n{marked(diff, _DIFF)}"
 
 
 def _trial(row: TrialRow) -> str:

@@ -37,7 +37,7 @@ async def test_a_finding_is_kept_with_what_it_rests_on(lab: Recorded) -> None:
     told = await lab.use(TOOL, n=1, action="add", text="a rate of 1 is\n worse", evidence=["`pq1.0`", "memo 1", "m1"])
     assert told.text == "f1 is written."
     assert notebook_text(lab.lab) == "f1 (researcher; pq1.0, memo 1) a rate of 1 is worse"
-    assert (await lab.use(TOOL, n=2, action="read")).text.splitlines()[1] == notebook_text(lab.lab)
+    assert (await lab.use(TOOL, n=2, action="read")).text.splitlines()[1] == f"| {notebook_text(lab.lab)}"
 
 
 async def test_without_evidence_it_must_be_called_a_hunch(lab: Recorded) -> None:
@@ -55,7 +55,7 @@ async def test_a_full_notebook_is_told_whole_and_can_be_read_in_parts(lab: Recor
     assert all(f" {n:02} " in blocks[-1] for n in range(MOST_FINDINGS))
     assert "the rest is left out" in (await lab.use(TOOL, n=90, action="read")).text
     some = (await lab.use(TOOL, n=91, action="read", ids=["f1", f"f{MOST_FINDINGS}"])).text.splitlines()
-    assert [line.split()[0] for line in some[1:]] == ["f1", f"f{MOST_FINDINGS}"]
+    assert [line.split()[1] for line in some[1:]] == ["f1", f"f{MOST_FINDINGS}"]
 
 
 @pytest.mark.parametrize("name", ["pq9.0", "trial 1", "c1", "memo 2", "everybody knows", "", "1 OR 1=1"])
