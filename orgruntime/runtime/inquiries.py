@@ -117,8 +117,7 @@ class Inquiries:
         for n in range(decision.count if invited else len(ideas)):
             self._opened += 1
             self._wishes[InquiryId(f"q{self._opened}")] = RiskClass.EXPLORE if n < long_shots else RiskClass.EXPLOIT
-            at = self._lab.manifest.graph.entries[self._turn % len(self._lab.manifest.graph.entries)]
-            self._turn += 1
+            at = self._beginning(ideas[n : n + 1])
             rows.append(self._row(tx, InquiryId(f"q{self._opened}"), self._idea(tx, ideas[n : n + 1]), at))
         if rows:
             names = f"{rows[0].id}..{rows[-1].id}" if len(rows) > 1 else rows[0].id
@@ -126,6 +125,18 @@ class Inquiries:
                 decision.dial, decision.verb.value, names, decision.reason, {**decision.numbers, "count": len(rows)}
             )
         return rows
+
+    def _beginning(self, ideas: Sequence[Idea]) -> RoleSlug:
+        """The entries, in turn. What the runtime carries out itself begins where proposals are made: an entry may hand
+        off neither ideas nor proposals."""
+        graph = self._lab.manifest.graph
+        if ideas and is_ablation(ideas[0].text):
+            proposing = [edge.source for edge in graph.handoffs if edge.payload == "proposal"]
+            agents = [slug for slug in proposing if self._lab.manifest.role(slug).kind is RoleKind.AGENT]
+            if agents:
+                return agents[0]
+        self._turn += 1
+        return graph.entries[(self._turn - 1) % len(graph.entries)]
 
     def last_test_taken(self) -> bool:
         """Whether a last test was asked for since the last trial was settled. Not looked up while inquiries are open,
