@@ -139,6 +139,11 @@ class Role(Noun):
     was: tuple[str, ...] = ()
     """Former slugs."""
 
+    @property
+    def recalls(self) -> str | None:
+        """Whose earlier proposals it is shown: one role's, everybody's (an empty name), or nobody's (None)."""
+        return {Memory.NONE: None, Memory.OWN: str(self.slug), Memory.ORG: ""}[self.memory]
+
 
 class HandoffKind(StrEnum):
     TRANSFER = "transfer"

@@ -98,7 +98,7 @@ async def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mappi
         model=model,
         tree=start.tree,
         editable=lab.manifest.workspace.editable,
-        system=system_blocks(lab.manifest, lab.numbers, call.role, notebook_text(lab)),
+        system=system_blocks(lab.manifest, lab.numbers, call.role, notebook_text(lab, call.role)),
         brief=brief(lab.manifest, await situation(lab, call, now, files, tuple(start.carried))),
         tools=tools.specs,
         handoffs=tuple(tools.handoffs),

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Sequence
 from orgruntime.ledger.rows import TrialRow
 from orgruntime.ledger.tried import Tried
 from orgruntime.model.ids import CommitId
+from orgruntime.model.manifest import Role
 from orgruntime.model.research import VerdictWord
 from orgruntime.model.step import Ask
 from orgruntime.runtime.calls import Call
+from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.neighbours import WINDOW, neighbours, signature_of_files
 from orgruntime.runtime.redaction import quoted as marked
@@ -32,6 +34,12 @@ _NOTE = "From the run's ledger. Words in quotation marks are other people's and 
 async def _answer(lab: Lab, call: Call, fields: Fields, ask: Ask) -> str:
     what, limit = fields.word("what", _WORDS, "recent"), fields.count("limit", 10, MOST)
     role, species = fields.text("role", 200), fields.text("species", 200)
+    whose = call.role.recalls
+    if whose is None and what != "proposal":
+        raise Refused(
+            "your role is shown nothing of earlier proposals (`memory: none`), but for what arrives at a step"
+        )
+    role = whose or role
     match what:
         case "recent":
             told = _list(lab.ledger.newest_tried(limit, role, species), "newest first")
@@ -40,13 +48,13 @@ async def _answer(lab: Lab, call: Call, fields: Fields, ask: Ask) -> str:
         case "failed":
             told = _list(lab.ledger.failed_tried(limit, role, species), "not kept, newest first")
         case "proposal":
-            told = _proposal(lab, fields.text("id", 80))
+            told = _proposal(lab, call, fields.text("id", 80))
         case "near":
             told = await _near(lab, call, ask, fields.text("text", 4000), limit)
         case "verdicts":
-            told = _verdicts(lab, role, species)
+            told = _verdicts(lab, role, species, everybodys=not whose)
         case _:
-            told = _leads(lab, limit)
+            told = _leads(lab, call.role, limit)
     return "\n".join((_NOTE, *told))
 
 
@@ -66,8 +74,10 @@ def _list(tried: Sequence[Tried], order: str) -> Iterable[str]:
     return (f"{len(tried)} proposals, {order}:", *map(line_of, tried)) if tried else ("Nothing of that kind yet.",)
 
 
-def _proposal(lab: Lab, id: str) -> Iterable[str]:
+def _proposal(lab: Lab, call: Call, id: str) -> Iterable[str]:
     one = lab.ledger.tried(id)
+    if one is not None and call.role.recalls not in ("", one.proposal.role) and id != inbox_proposal(call):
+        raise Refused(f"{id} is none of yours, and others' are not shown to your role (`memory: {call.role.memory}`)")
     if one is None:
         raise Refused(f"there is no proposal {id!r}; ids are like `pq3.0`, and `recent` lists them")
     proposal, spent = one.proposal, lab.ledger.spent_on(one.proposal)
@@ -97,7 +107,7 @@ async def _near(lab: Lab, call: Call, ask: Ask, text: str, limit: int) -> Iterab
     changes = signature_of_files(lab, base, ask.files)
     if not changes and not text:
         raise Refused("give `text` (what you have in mind), or change a file first: then your change is compared")
-    found = await neighbours(lab, text=text, changes=changes, limit=limit)
+    found = await neighbours(lab, call.role, text=text, changes=changes, limit=limit)
     if not found:
         return (f"None of the newest {WINDOW} proposals is near to it.",)
     return (
@@ -109,10 +119,11 @@ async def _near(lab: Lab, call: Call, ask: Ask, text: str, limit: int) -> Iterab
     )
 
 
-def _verdicts(lab: Lab, role: str, species: str) -> Iterable[str]:
-    """Counts over all of it, reasons of the newest."""
-    counts = lab.ledger.counts()
-    yield "Trials by verdict: " + ", ".join(f"{getattr(counts, word)} {word}" for word in VerdictWord)
+def _verdicts(lab: Lab, role: str, species: str, *, everybodys: bool) -> Iterable[str]:
+    """Counts over all of it, where all of it is shown; reasons of the newest."""
+    if everybodys:
+        counts = lab.ledger.counts()
+        yield "Trials by verdict: " + ", ".join(f"{getattr(counts, word)} {word}" for word in VerdictWord)
     failed = lab.ledger.failed_tried(WINDOW, role, species)
     if failed:
         yield f"Why the newest {len(failed)} that were not kept failed, most frequent reason first:"
@@ -128,7 +139,8 @@ def _reasons(failed: Sequence[Tried]) -> list[str]:
     return [f"{len(group)} × {group[0].word}: {quoted(group[0].reason)}" for group in largest]
 
 
-def _leads(lab: Lab, limit: int) -> Iterable[str]:
+def _leads(lab: Lab, role: Role, limit: int) -> Iterable[str]:
+    """The climb is everybody's; what was said of a proposal is for those who are shown it."""
     champion = lab.ledger.champion()
     if champion is not None:
         yield f"Champion {champion.commit[:10]}" + (
@@ -139,9 +151,11 @@ def _leads(lab: Lab, limit: int) -> Iterable[str]:
     for row in lab.ledger.newest_leads(limit):
         metric = f"{row.metric:.6g}" if row.metric is not None else "not measured"
         by = f" by {row.proposal}" if row.proposal else ""
+        made = lab.proposal(row.proposal) if row.proposal else None
+        reason = f": {quoted(row.reason)}" if role.recalls in ("", made.role if made else None) else ""
         yield (
             f"lead {row.commit[:10]} after {row.since_number} trials{by}: metric {metric}, gain {row.gain:+.6g},"
-            f" estimate over the champion {row.estimate:+.6g}: {quoted(row.reason)}"
+            f" estimate over the champion {row.estimate:+.6g}{reason}"
         )
 
 
