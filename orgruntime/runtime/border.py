@@ -62,7 +62,7 @@ class Border:
     def __init__(
         self, lab: Lab, call: Call, bench: Bench, tools: Toolset, journal: Journal, carried: Mapping[str, str]
     ) -> None:
-        self._lab, self._call, self._bench, self._tools, self._journal = lab, call, bench, tools, journal
+        self._lab, self.call, self._bench, self._tools, self._journal = lab, call, bench, tools, journal
         self._carried = dict(carried)
         self._pending: dict[int, asyncio.Task[Replied]] = {}
         self._next = self._turns = self._uses = self._malformed = self._unfit = self._refused = 0
@@ -189,11 +189,11 @@ class Border:
             }
         )
         self._say(f"thinking, turn {self._turns}")
-        address = self._call.address
+        address = self.call.address
         assert self._lab.gateway is not None, "a run with language models has a gateway"
         try:
             reply = await self._lab.gateway.ask(
-                f"{address.inquiry}.{address.visit}.{number}", self._call.role, bench.model, call
+                f"{address.inquiry}.{address.visit}.{number}", self.call.role, bench.model, call
             )
         except GatewayError as error:
             return Answer(over=clean(str(error))), {"spent": _said(error.spent)}
@@ -222,7 +222,7 @@ class Border:
         files = {
             path: text.encode("utf-8", "replace").decode() for path, text in {**self._carried, **ask.files}.items()
         }
-        wrong = refusal(self._lab, self._call, kind, body, files)
+        wrong = refusal(self._lab, self.call, kind, body, files)
         if wrong is None:
             if kind == STATED.name and files != self._carried:
                 near = await self._nearly_the_same(use, files, str(body["hypothesis"]))
@@ -249,7 +249,7 @@ class Border:
         self._say(f"using {use.name}")
         # A service may be asked again after a death: what it does, it does once for the number of the ask.
         numbered = ask.model_copy(update={"n": number, "files": {**self._carried, **ask.files}})
-        result = await tool.serve(self._lab, self._call, numbered)
+        result = await tool.serve(self._lab, self.call, numbered)
         if not result.refused:
             return Answer(result=self._fit(use, result)), {"served": use.name}
         await self._record(use, result.text)
@@ -257,7 +257,7 @@ class Border:
 
     async def _nearly_the_same(self, use: ToolUse, files: Mapping[str, str], hypothesis: str = "") -> Replied | None:
         """A word before the step spends anything, once; that is no fault of it."""
-        if self._warned or not (told := await near_duplicate(self._lab, self._call, files, hypothesis)):
+        if self._warned or not (told := await near_duplicate(self._lab, self.call, files, hypothesis)):
             return None
         what = "Not run yet" if use.name == RUN_TRIAL.name else "Not handed off yet"
         text = f"{what}: {told}. Do it again if yours differs in what matters; else change it, or decline."
@@ -282,7 +282,7 @@ class Border:
         """A refused use becomes an event."""
         if self._refused >= REFUSALS_RECORDED:
             return
-        address, name = self._call.address, clean(use.name)[:100]
+        address, name = self.call.address, clean(use.name)[:100]
 
         def change(tx: Transaction) -> None:
             tx.refuse_tool(address.inquiry, address.visit, address.role, name, clean(reason)[:LONGEST_REASON])
@@ -303,7 +303,7 @@ class Border:
         )
         # What is resumed from this has no key in its files; none could have been handed off.
         changes = {
-            path: text if text is None else keyless(self._lab, self._call, path, text)
+            path: text if text is None else keyless(self._lab, self.call, path, text)
             for path, text in ask.changes.items()
         }
         await self._journal.add(kind, number, result=_said(result), changes=changes)
@@ -320,7 +320,7 @@ class Border:
         return ToolResult(id=use.id, text=text, is_error=result.is_error)
 
     def _say(self, doing: str) -> None:
-        self._lab.doing[self._call.name] = doing
+        self._lab.doing[self.call.name] = doing
 
 
 def _accepted(kind: str, body: dict[str, Any], files: dict[str, str]) -> Replied:

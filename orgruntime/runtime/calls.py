@@ -17,8 +17,9 @@ def _nothing() -> None:
     """No desk is held."""
 
 
-async def _at_once() -> None:
+async def _at_once() -> int:
     """There is no desk to wait for."""
+    return 0
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Call:
     """What the desk's worktree begins as. None before the step has begun, and for species without a worktree."""
     leave: Callable[[], None] = _nothing
     """Gives the desk back. A desk whose answer was accepted does not wait until that is written down."""
-    come_back: Callable[[], Awaitable[None]] = _at_once
-    """Takes the same desk again, once it is free, after it was left in the middle of the step."""
+    come_back: Callable[[], Awaitable[int]] = _at_once
+    """Takes a desk again after it was left in the middle of the step: the same one if that is free."""
 
     species: str = ""
     """What thinks there, once that is chosen."""

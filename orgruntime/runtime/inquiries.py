@@ -258,7 +258,7 @@ class Inquiries:
         # A sibling takes the step of the inquiry that it came of.
         wish = self._wishes.get(InquiryId(row.id.partition(SIBLING)[0]))
         call = Call(address, role, 0, inbox, row.idea, text, wish=wish)
-        desk = await self._desks.take(role, partial(suits, self._lab, call))
+        desk = await self._desks.take(role, partial(suits, self._lab, call), invited=call.invited)
         ticket = [desk]
         leave, come_back = partial(self._leave, role, ticket), partial(self._come_back, role, desk, ticket)
         return await agent_step(self._lab, replace(call, desk=desk, leave=leave, come_back=come_back))
@@ -270,10 +270,11 @@ class Inquiries:
             self._lab.doing[f"{role.slug}#{desk}"] = "idle"
             self._desks.give(role, desk)
 
-    async def _come_back(self, role: Role, desk: int, ticket: list[int]) -> None:
-        await self._desks.take_back(role, desk)
+    async def _come_back(self, role: Role, desk: int, ticket: list[int]) -> int:
+        desk = await self._desks.take_back(role, desk)
         ticket.append(desk)
         self._lab.doing[f"{role.slug}#{desk}"] = "thinking"
+        return desk
 
     async def _fan_out(self, role: Role, row: InquiryRow) -> None:
         """×N: N − 1 siblings take the same step of their own, each on its own way from here."""
