@@ -18,7 +18,7 @@ from orgruntime.model.step import Ask
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
-from orgruntime.runtime.neighbours import WINDOW, neighbours, signature_of_files
+from orgruntime.runtime.neighbours import WINDOW, neighbours, signature_of_diff, signature_of_files
 from orgruntime.runtime.redaction import quoted as marked
 from orgruntime.runtime.services.inputs import Fields, Refused, quoted, service
 
@@ -50,7 +50,7 @@ async def _answer(lab: Lab, call: Call, fields: Fields, ask: Ask) -> str:
         case "proposal":
             told = _proposal(lab, call, fields.text("id", 80))
         case "near":
-            told = await _near(lab, call, ask, fields.text("text", 4000), limit)
+            told = await _near(lab, call, ask, fields, limit)
         case "verdicts":
             told = _verdicts(lab, role, species, everybodys=not whose)
         case _:
@@ -74,12 +74,18 @@ def _list(tried: Sequence[Tried], order: str) -> Iterable[str]:
     return (f"{len(tried)} proposals, {order}:", *map(line_of, tried)) if tried else ("Nothing of that kind yet.",)
 
 
-def _proposal(lab: Lab, call: Call, id: str) -> Iterable[str]:
+def _shown(lab: Lab, call: Call, id: str) -> Tried:
+    """Raises Refused."""
     one = lab.ledger.tried(id)
-    if one is not None and call.role.recalls not in ("", one.proposal.role) and id != inbox_proposal(call):
-        raise Refused(f"{id} is none of yours, and others' are not shown to your role (`memory: {call.role.memory}`)")
     if one is None:
         raise Refused(f"there is no proposal {id!r}; ids are like `pq3.0`, and `recent` lists them")
+    if call.role.recalls not in ("", one.proposal.role) and id != inbox_proposal(call):
+        raise Refused(f"{id} is none of yours, and others' are not shown to your role (`memory: {call.role.memory}`)")
+    return one
+
+
+def _proposal(lab: Lab, call: Call, id: str) -> Iterable[str]:
+    one = _shown(lab, call, id)
     proposal, spent = one.proposal, lab.ledger.spent_on(one.proposal)
     yield line_of(one)
     yield f"base {proposal.base[:10]}, commit {proposal.commit[:10]}, risk {proposal.risk.value}, settings" + (
@@ -102,12 +108,21 @@ def _trial(row: TrialRow) -> str:
     )
 
 
-async def _near(lab: Lab, call: Call, ask: Ask, text: str, limit: int) -> Iterable[str]:
-    base = call.base or _lead(lab)
-    changes = signature_of_files(lab, base, ask.files)
+async def _near(lab: Lab, call: Call, ask: Ask, fields: Fields, limit: int) -> Iterable[str]:
+    """Near to a proposal, or else to the words and the change in hand."""
+    text, id = fields.text("text", 4000), fields.text("id", 80)
+    if id:
+        made = _shown(lab, call, id).proposal
+        text, changes = made.hypothesis, signature_of_diff(lab.workspace.diff(made.base, made.commit).text)
+    else:
+        changes = signature_of_files(lab, call.base or _lead(lab), ask.files)
     if not changes and not text:
-        raise Refused("give `text` (what you have in mind), or change a file first: then your change is compared")
-    found = await neighbours(lab, call.role, text=text, changes=changes, limit=limit)
+        raise Refused(
+            "give `text` (what you have in mind) or the `id` of a proposal, or change a file first: then your change"
+            " is compared"
+        )
+    found = await neighbours(lab, call.role, text=text, changes=changes, limit=limit + bool(id))
+    found = [near for near in found if near.tried.proposal.id != id][:limit]
     if not found:
         return (f"None of the newest {WINDOW} proposals is near to it.",)
     return (
@@ -167,15 +182,16 @@ def _lead(lab: Lab) -> CommitId:
 TOOL = service(
     "Ledger",
     "Look up what was tried in this run and what came of it, before you spend anything: `recent` proposals, the `best`"
-    " and the `failed` ones with the reason, one `proposal` in full (give `id`), what is `near` to your present change"
-    " or to the words in `text`, the `verdicts` with the most frequent reasons, the `leads`. Gains are mean"
-    " improvements over the lead of that time on the same seeds; positive is better. Reads only; costs nothing.",
+    " and the `failed` ones with the reason, one `proposal` in full (give `id`), what is `near` to your present change,"
+    " to the words in `text` or to a proposal (`id`), the `verdicts` with the most frequent reasons, the `leads`. Gains"
+    " are mean improvements over the lead of that time on the same seeds; positive is better. Reads only;"
+    " costs nothing.",
     {
         "what": {"type": "string", "enum": list(_WORDS), "description": "What to look up."},
         "role": {"type": "string", "description": "Only proposals of this role."},
         "species": {"type": "string", "description": "Only proposals of this species."},
         "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "description": "How many; 10 by default."},
-        "id": {"type": "string", "description": "Of a proposal, with `proposal`."},
+        "id": {"type": "string", "description": "Of a proposal, with `proposal` or `near`."},
         "text": {"type": "string", "description": "With `near`: an idea in words."},
     },
     ("what",),

@@ -73,6 +73,11 @@ async def test_what_is_near_is_found_by_its_lines(lab: Recorded) -> None:
     near = (await lab.use(TOOL, what="near", files=with_lr(0.75))).text
     assert "alike: pq1.0" in near
     assert "the same change" not in near
+    lab.propose(with_lr(0.625), "slower")
+    by_id = (await lab.use(TOOL, what="near", id="pq1.0", limit=1)).text.splitlines()
+    assert "alike: pq1.2" in by_id[2]
+    assert len(by_id) == 3, "itself is left out"
+    assert "there is no proposal 'pq9.9'" in (await lab.use(TOOL, what="near", id="pq9.9")).text
     far = await lab.use(TOOL, what="near", files={"train.py": BASE + "print('hello')\n"})
     assert "None of the newest" in far.text
 
