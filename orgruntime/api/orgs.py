@@ -53,15 +53,17 @@ def with_models(manifest: Manifest, models: Mapping[str, str]) -> Manifest:
         if slug not in agents:
             raise UserError(f"--model {slug}={text}: there is no agent role {slug!r} (there are: {', '.join(agents)})")
         try:
-            names, choice, shares = panel_entry(text)
+            names, choice, shares, behind = panel_entry(text)
         except ValueError as error:
             raise UserError(f"--model {slug}={text}: {error}") from error
         if not names:
             raise UserError(f"--model {slug}=: name a species, e.g. --model {slug}=search/tpe")
         specs = [manifest.species_of(name) for name in names]
         _refuse_unknown(slug, [spec.species for spec in specs])
-        known = tuple(map(reference_to, specs))
-        replaced[slug] = agents[slug].model_copy(update={"species": known, "choice": choice, "shares": shares})
+        known = {"species": tuple(map(reference_to, specs)), "choice": choice, "shares": shares}
+        if behind and not is_language_model(manifest.species_of(behind).species):
+            raise UserError(f"--model {slug}={text}: {behind} holds no conversation, so it stands in for no model")
+        replaced[slug] = agents[slug].model_copy(update={**known, "fallback": behind})
     if not replaced:
         return manifest
     return manifest.model_copy(update={"roles": tuple(replaced.get(role.slug, role) for role in manifest.roles)})

@@ -17,7 +17,7 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Choice, Manifest, ModelSpec, RoleKind
 from orgruntime.model.numbers import Numbers
-from orgruntime.model.species import by_name, chain, is_language_model
+from orgruntime.model.species import by_name, is_language_model, serving
 from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.model.tools import server_of
 from orgruntime.model.trial import Ending, TrialOutcome
@@ -165,9 +165,8 @@ async def close_lab(lab: Lab) -> None:
 
 def language_models(manifest: Manifest) -> list[ModelSpec]:
     """Those that serve some role, by themselves or when another cannot answer."""
-    names = dict.fromkeys(name for role in manifest.roles for name in role.species)
     entries = by_name(manifest.models)
-    found = {spec.name: spec for name in names for spec in chain(entries, name)}
+    found = {spec.name: spec for role in manifest.roles for spec in serving(entries, role)}
     return [spec for spec in found.values() if is_language_model(spec.species)]
 
 

@@ -21,6 +21,8 @@ class Capability(StrEnum):
 
     FORCE = "forced tools"
     THINKING = "adaptive thinking"
+    BUDGET = "thinking with a budget"
+    """Its older form: so many tokens, and not as many as the model sees fit."""
     EFFORT = "effort"
     RECALL = "thinking returned"
     """Takes its own earlier thinking back."""
@@ -30,6 +32,7 @@ class Capability(StrEnum):
 _WORDS = {
     Capability.FORCE: ("tool_choice",),
     Capability.THINKING: ("thinking", "adaptive"),
+    Capability.BUDGET: ("thinking", "budget_tokens"),
     Capability.EFFORT: ("effort", "output_config"),
     Capability.RECALL: ("thinking", "signature"),
     Capability.CACHE: ("cache_control",),
@@ -38,8 +41,14 @@ _WORDS = {
 
 _CLAUDE = re.compile(r"claude-(?P<line>[a-z]+)-(?P<major>\d{1,2})(?:[-.](?P<minor>\d{1,2}))?(?!\d)")
 _ADAPTIVE_SINCE = (4, 6)
+_BUDGET_SINCE, _BUDGET_UNTIL = (3, 7), (4, 6)
+"""Both forms work with 4.6; later models refuse a budget."""
 _EFFORT_SINCE = (4, 5)
 
+LEAST_THOUGHT = 1024
+"""Tokens; the API takes no smaller budget."""
+_THOUGHT = {"low": 0.1, "medium": 0.25, "high": 0.5, "xhigh": 0.65, "max": 0.8}
+"""Effort → share of an answer's tokens that thinking may take: they count as output, and the handoff needs the rest."""
 _THOUGHTS = ("thinking", "redacted_thinking")
 _EPHEMERAL = {"type": "ephemeral"}
 _NOTHING: Block = {"type": "text", "text": "(nothing)"}
@@ -51,11 +60,13 @@ def capabilities_of(model: ModelSpec) -> frozenset[Capability]:
     models on a server of one's own only what servers commonly take or ignore is assumed."""
     claude = _CLAUDE.search(model.species)
     if claude is None:
-        return frozenset(Capability) - {Capability.THINKING}
+        return frozenset(Capability) - {Capability.THINKING, Capability.BUDGET}
     version = (int(claude["major"]), int(claude["minor"] or 0))
     lacking = set()
     if version < _ADAPTIVE_SINCE:
         lacking.add(Capability.THINKING)
+    if not _BUDGET_SINCE <= version <= _BUDGET_UNTIL:
+        lacking.add(Capability.BUDGET)
     if version < _EFFORT_SINCE or (version < _ADAPTIVE_SINCE and claude["line"] != "opus"):
         lacking.add(Capability.EFFORT)
     return frozenset(Capability) - lacking
@@ -72,11 +83,12 @@ def body_of(model: ModelSpec, call: ModelCall, can: Collection[Capability]) -> d
         body["system"] = system
     if call.tools:
         body["tools"] = [tool.model_dump() for tool in call.tools]
-    if model.effort and Capability.THINKING in can:
-        body["thinking"] = {"type": "adaptive"}
+    if thinking := _thinking(model.effort, call, can):
+        body["thinking"] = thinking
     if model.effort and Capability.EFFORT in can:
         body["output_config"] = {"effort": model.effort}
-    # A forced tool leaves no room to think: the API refuses both together, and an effort was asked for by name.
+    # The API refuses a forced tool beside thinking, and an effort was asked for by name: an answer without a tool is
+    # then told so in a sentence, as with servers that know no forced tools.
     if call.must_use_tool and call.tools and Capability.FORCE in can and "thinking" not in body:
         body["tool_choice"] = {"type": "any"}
     if Capability.CACHE in can:
@@ -84,11 +96,32 @@ def body_of(model: ModelSpec, call: ModelCall, can: Collection[Capability]) -> d
     return body
 
 
+def _thinking(effort: str | None, call: ModelCall, can: Collection[Capability]) -> dict[str, Any] | None:
+    if effort is None:
+        return None
+    if Capability.THINKING in can:
+        return {"type": "adaptive"}
+    budget = max(LEAST_THOUGHT, int(call.max_tokens * _THOUGHT.get(effort, 0.5)))
+    fits = budget + LEAST_THOUGHT <= call.max_tokens
+    if Capability.BUDGET in can and Capability.RECALL in can and fits and _goes_on_thinking(call):
+        return {"type": "enabled", "budget_tokens": budget}
+    return None
+
+
+def _goes_on_thinking(call: ModelCall) -> bool:
+    """With a budget, an answer that used tools has to come back with the thoughts that it began with; one of another
+    model, or from before, has none."""
+    last = next((message.content for message in reversed(call.messages) if message.role == "assistant"), ())
+    uses = any(block.get("type") == "tool_use" for block in last)
+    return not uses or last[0].get("type") in _THOUGHTS
+
+
 def relied_on(body: dict[str, Any]) -> tuple[Capability, ...]:
     """The capabilities that a body makes use of, in the order of blame."""
     used = {
         Capability.FORCE: "tool_choice" in body,
-        Capability.THINKING: "thinking" in body,
+        Capability.THINKING: body.get("thinking", {}).get("type") == "adaptive",
+        Capability.BUDGET: body.get("thinking", {}).get("type") == "enabled",
         Capability.EFFORT: "output_config" in body,
         Capability.RECALL: any(
             block.get("type") in _THOUGHTS for message in body["messages"] for block in message["content"]

@@ -20,11 +20,13 @@ from orgruntime.compiler.risk import narrower
 from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty
 from orgruntime.compiler.species import granted_wishes, resolve
 from orgruntime.compiler.tables import RoleRow
+from orgruntime.compiler.wishes import granted_model
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.appetite import BlastRadius
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import Memory, Role, RoleKind
+from orgruntime.model.species import reference_to
 from orgruntime.orgfile.source import Reader
 from orgruntime.orgfile.tree import ScalarNode
 
@@ -48,6 +50,12 @@ def named_roles(
             fault = reading_rules.duplicate_role.two_files(ref.source, known.ref.source, ref.slug)
             findings.put(span, fault)
     return tuple(found.values())
+
+
+def wished_fallback(named: Named, file: RoleFile) -> ScalarNode | None:
+    """Of the cell, where it names models; else of the file."""
+    cell = named.row.panel if named.row else Panel()
+    return cell.fallback or (None if cell.names else file.hints.panel.fallback)
 
 
 def read_named(named: Iterable[Named], findings: Findings, read: Reader) -> dict[str, RoleFile]:
@@ -80,6 +88,7 @@ def bind_role(named: Named, file: RoleFile, program: Program, names: SlugNames, 
         species=resolve(panel.names, program.models, findings),
         choice=panel.choice,
         shares=panel.shares,
+        fallback=_fallback(named, file, program) if panel.names else None,
         budget=hints.budget,
         network=any(node.text.strip() == named.ref.slug for node in program.network),
         tools=_tools(named, kind, file, program),
@@ -106,6 +115,17 @@ def _panel(named: Named, file: RoleFile, program: Program) -> Panel:
     if given.names or not any(model.name == "default" for model in program.models):
         return given
     return Panel((ScalarNode(named.span, "default"),))
+
+
+def _fallback(named: Named, file: RoleFile, program: Program) -> str | None:
+    """The row's; else what the file wishes for and the program grants."""
+    node = wished_fallback(named, file)
+    if node is not None and node is file.hints.panel.fallback:
+        node = granted_model(node, program.models)
+    if node is None:
+        return None
+    known = {model.name: model for model in program.models}
+    return reference_to(known[node.text]) if node.text in known else node.text
 
 
 def _tools(named: Named, kind: RoleKind, file: RoleFile, program: Program) -> tuple[str, ...]:

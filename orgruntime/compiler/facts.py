@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orgruntime.compiler.assemble import Named, settled
+from orgruntime.compiler.assemble import Named, settled, wished_fallback
 from orgruntime.compiler.command import COMMANDS, Target, target_of
 from orgruntime.compiler.declared import Declared
 from orgruntime.compiler.diagram import may_be_drawn
@@ -30,7 +30,7 @@ from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import ModelSpec, Role, RoleKind
 from orgruntime.model.payload import PayloadType
-from orgruntime.model.species import by_name, chain, is_language_model, reference_to
+from orgruntime.model.species import by_name, is_language_model, reference_to, serving
 from orgruntime.orgfile import disk
 from orgruntime.orgfile.document import Document
 from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
@@ -137,8 +137,14 @@ class Facts:
 
     def language_models(self, role: Role) -> tuple[ModelSpec, ...]:
         """The language models of a role's panel, fallbacks with them, each once."""
-        found = [one for name in role.species for one in chain(self._entries, name) if is_language_model(one.species)]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(one for one in serving(self._entries, role) if is_language_model(one.species)))
+
+    def fallbacks(self) -> Iterator[tuple[Role, ScalarNode]]:
+        """The roles that name a fallback of their own, each with the place."""
+        for named, role, file in self.agents():
+            node = wished_fallback(named, file)
+            if node is not None:
+                yield role, node
 
     @cached_property
     def _entries(self) -> Mapping[str, ModelSpec]:
@@ -245,7 +251,10 @@ class Facts:
         entries = {model.name for model in self.program.models}
         for named in self.named:
             if self.by_slug[named.ref.slug].kind is RoleKind.AGENT and named.row:
-                yield from (node for node in named.row.panel.names if node.text.strip() not in entries)
+                cell, behind = named.row.panel.names, named.row.panel.fallback
+                # Of fallbacks, any other name that is no entry is refused where they are judged.
+                cell = (*cell, behind) if behind is not None and behind.text.startswith("claude-") else cell
+                yield from (node for node in cell if node.text.strip() not in entries)
 
     def agents(self) -> Iterator[tuple[Named, Role, RoleFile]]:
         """The agents that the program names, with their files."""

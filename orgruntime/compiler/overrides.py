@@ -33,10 +33,11 @@ def budget_entry(key: str, value: str) -> tuple[str, int]:
     return field, max(0 if key in ("gpu_hours", "usd", "tokens") else 1, round(reader(value) * factor))
 
 
-def panel_entry(text: str) -> tuple[tuple[str, ...], Choice, tuple[float, ...]]:
-    """Names, choice and shares of a panel as in the table of roles. Raises ValueError with a sentence."""
+def panel_entry(text: str) -> tuple[tuple[str, ...], Choice, tuple[float, ...], str | None]:
+    """Names, choice, shares and fallback of a panel as in the table of roles. Raises ValueError with a sentence."""
     findings = Findings()
     panel = read_panel(split_commas(ScalarNode(Span("--model"), text)), findings)
     for fault in findings:
         raise ValueError(f"{fault.message}; {fault.help}".rstrip("; "))
-    return tuple(node.text for node in panel.names), panel.choice, panel.shares
+    behind = panel.fallback.text if panel.fallback else None
+    return tuple(node.text for node in panel.names), panel.choice, panel.shares, behind

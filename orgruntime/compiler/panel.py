@@ -1,4 +1,5 @@
-"""A role's models as they are written: `opus`, `opus 20%, search/tpe 80%`, `opus, search/tpe, choose by results`.
+"""A role's models as they are written: `opus`, `opus 20%, search/tpe 80%`, `opus, search/tpe, choose by results`, each
+also with `fallback haiku`.
 
 Knows the parts of a cell or a hint, not what the names stand for. Invariant: the shares of a panel belong to its names
 in order and sum to one, or there are none.
@@ -15,6 +16,7 @@ from orgruntime.model.manifest import Choice
 from orgruntime.orgfile.tree import ScalarNode
 
 BY_RESULTS = "choose by results"
+FALLBACK = "fallback"
 MOST_MODELS = 50
 """Of one role."""
 _SUM = 1e-9
@@ -25,13 +27,33 @@ class Panel(NamedTuple):
     names: tuple[ScalarNode, ...] = ()
     choice: Choice = Choice.TURNS
     shares: tuple[float, ...] = ()
+    fallback: ScalarNode | None = None
 
 
 def read_panel(parts: Iterable[ScalarNode], findings: Findings) -> Panel:
     """The panel of the parts of a cell. What is wrong with its shares is reported, and the names still stand."""
+    given = _bounded(parts, findings)
+    behind = [found for part in given if (found := _stand_in(part)) is not None]
+    for more in behind[1:]:
+        findings.put(more.span, reading_rules.bad_panel.two_fallbacks(more.text))
+    panel = _served([part for part in given if _stand_in(part) is None], findings)
+    return panel._replace(fallback=behind[0]) if behind else panel
+
+
+def _stand_in(part: ScalarNode) -> ScalarNode | None:
+    """The name in `fallback haiku`. A model may be called so: `fallback`, `fallback 20 %`."""
+    word, *rest = part.text.split(None, 1)
+    if word.casefold() != FALLBACK or not rest or rest[0].rstrip().endswith("%"):
+        return None
+    name = rest[0].rstrip()
+    start = part.text.index(name, len(FALLBACK))
+    return ScalarNode(part.part(start, start + len(name)), name, part.plain)
+
+
+def _served(parts: Iterable[ScalarNode], findings: Findings) -> Panel:
     chosen: list[ScalarNode] = []
     rest: list[tuple[ScalarNode, float | None]] = []
-    for part in _bounded(parts, findings):
+    for part in parts:
         said = " ".join(part.text.casefold().split())
         if said == BY_RESULTS:
             chosen.append(part)

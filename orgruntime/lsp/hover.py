@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from lsprotocol.types import Hover, MarkupContent, MarkupKind, Range
 
 from orgruntime.compiler import page
+from orgruntime.compiler.panel import Panel
 from orgruntime.compiler.payloads import conditions
 from orgruntime.compiler.rolefile import read_role
 from orgruntime.diagnostics.diagnostic import Diagnostic
@@ -58,10 +59,15 @@ def role(view: ProgramView, mention: RoleMention, read: Reader) -> Hover | None:
     file = read_role(ref.path, ref.shown, ref.slug, read)
     row = view.row_of(ref)
     kind = (row.kind if row else None) or file.kind or RoleKind.AGENT
-    model = panel_text([node.text for node in row.panel.names], row.panel.choice, row.panel.shares) if row else ""
+    model = _served_by(row.panel) if row else ""
     facts = [f"{kind}: {KINDS[kind]}", f"model {inert(model)}" if model else "", f"file {inert(ref.source)}"]
     words = "\n\n".join(inert(part) for part in (file.name, file.description) if part)
     return _hover(f"{words}\n\n" + " · ".join(fact for fact in facts if fact), _range(view, mention.start, mention.end))
+
+
+def _served_by(panel: Panel) -> str:
+    behind = panel.fallback.text if panel.fallback else None
+    return panel_text([node.text for node in panel.names], panel.choice, panel.shares, behind)
 
 
 def payload(view: ProgramView, offset: int) -> Hover | None:

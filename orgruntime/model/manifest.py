@@ -123,6 +123,8 @@ class Role(Noun):
     choice: Choice = Choice.TURNS
     shares: tuple[float, ...] = ()
     """With `Choice.SHARES`: a share of each of `species`, in order; their sum is 1."""
+    fallback: str | None = None
+    """Who is asked when one of `species`, and what that falls back on itself, cannot answer."""
     budget: Budget | None = None
     """What the role's model calls may spend of the run's budget: tokens and dollars only. None: no bound of its own."""
     network: bool = False
@@ -150,6 +152,11 @@ class Role(Noun):
     memory: Memory = Memory.ORG
     was: tuple[str, ...] = ()
     """Former slugs."""
+
+    @property
+    def recalls(self) -> str | None:
+        """Whose earlier proposals it is shown: one role's, everybody's (an empty name), or nobody's (None)."""
+        return {Memory.NONE: None, Memory.OWN: str(self.slug), Memory.ORG: ""}[self.memory]
 
 
 class HandoffKind(StrEnum):

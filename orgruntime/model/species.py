@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from orgruntime.model.claude import price_of
-from orgruntime.model.manifest import Choice, ModelSpec, Price
+from orgruntime.model.manifest import Choice, ModelSpec, Price, Role
 from orgruntime.model.research import RiskClass
 
 FAMILIES = ("search/", "digest/", "control/")
@@ -51,11 +51,13 @@ def reference_to(model: ModelSpec) -> str:
     return model.species if model == bare else model.name
 
 
-def panel_text(names: Sequence[str], choice: Choice, shares: Sequence[float]) -> str:
-    """A panel as the table of roles has it: `opus 20 %, search/tpe 80 %`."""
+def panel_text(names: Sequence[str], choice: Choice, shares: Sequence[float], fallback: str | None = None) -> str:
+    """A panel as the table of roles has it: `opus 20 %, search/tpe 80 %, fallback haiku`."""
+    parts = list(names)
     if choice is Choice.SHARES and len(shares) == len(names):
-        return ", ".join(f"{name} {share * 100:.3g} %" for name, share in zip(names, shares, strict=True))
-    return ", ".join([*names, *(["choose by results"] if choice is Choice.RESULTS else [])])
+        parts = [f"{name} {share * 100:.3g} %" for name, share in zip(names, shares, strict=True)]
+    parts += ["choose by results"] if choice is Choice.RESULTS else []
+    return ", ".join([*parts, *([f"fallback {fallback}"] if fallback else [])])
 
 
 def price_for(model: ModelSpec, prompt: int | None = None) -> Price | None:
@@ -89,12 +91,19 @@ def by_name(models: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
     return {model.name: model for model in models}
 
 
-def chain(entries: Mapping[str, ModelSpec], name: str) -> Iterator[ModelSpec]:
-    """The model of a name, an entry or a species, and its fallbacks, each once."""
+def chain(entries: Mapping[str, ModelSpec], name: str, last: str | None = None) -> Iterator[ModelSpec]:
+    """The model of a name, an entry or a species, and its fallbacks; then `last`, a role's, and its own. Each once."""
     seen: set[str] = set()
-    waiting: str | None = name
-    while waiting is not None and waiting not in seen and len(seen) < LONGEST_CHAIN:
-        seen.add(waiting)
-        model = entries.get(waiting) or ModelSpec(name=waiting, species=waiting)
-        yield model
-        waiting = model.fallback
+    for first in (name, last):
+        waiting = first
+        while waiting is not None and waiting not in seen and len(seen) < LONGEST_CHAIN:
+            seen.add(waiting)
+            model = entries.get(waiting) or ModelSpec(name=waiting, species=waiting)
+            yield model
+            waiting = model.fallback
+
+
+def serving(entries: Mapping[str, ModelSpec], role: Role) -> Iterator[ModelSpec]:
+    """Every model that may be asked for a role: its panel's, and who stands in for them. One may come twice."""
+    for name in role.species:
+        yield from chain(entries, name, role.fallback)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import Manifest, ModelSpec, Role
-from orgruntime.model.species import by_name, chain, is_language_model
+from orgruntime.model.species import by_name, is_language_model, serving
 from orgruntime.model.tools import SERVER_PREFIX, server_of
 
 DEFAULT_KEY = "ANTHROPIC_API_KEY"
@@ -40,11 +40,10 @@ def missing_keys(manifest: Manifest, environ: Mapping[str, str]) -> list[Key]:
 
 
 def _of_models(manifest: Manifest, role: Role) -> Iterator[Key]:
-    for name in role.species:
-        for model in chain(by_name(manifest.models), name):
-            env = _key_env(model)
-            if env is not None:
-                yield Key(role.slug, model.name, env)
+    for model in serving(by_name(manifest.models), role):
+        env = _key_env(model)
+        if env is not None:
+            yield Key(role.slug, model.name, env)
 
 
 def _of_servers(manifest: Manifest, role: Role) -> Iterator[Key]:

@@ -14,7 +14,7 @@ from orgruntime.model.fleet import Fleet
 from orgruntime.model.manifest import Cadence, Handoff, HandoffKind, Manifest, Resources, Role, RoleKind, ToolServer
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.placement import floor, on_one_device, settled, stranded
-from orgruntime.model.species import by_name, chain, panel_text
+from orgruntime.model.species import by_name, panel_text, serving
 from orgruntime.model.tools import server_of
 from orgruntime.plan.dials import dial_plans
 from orgruntime.plan.fit import fit
@@ -66,7 +66,7 @@ def _role(role: Role, manifest: Manifest, fleet: Fleet | None, shape: Resources 
     """`shape`: on the type of accelerator that the run would settle on."""
     base = RolePlan(
         slug=role.slug, name=role.name, kind=role.kind, count=role.count, species=role.species,
-        panel=panel_text(role.species, role.choice, role.shares), calls=call_plans(manifest, role),
+        panel=panel_text(role.species, role.choice, role.shares, role.fallback), calls=call_plans(manifest, role),
         budget=role.budget.bounds() if role.budget else {},
     )  # fmt: skip
     if role.kind not in TRIAL_KINDS:
@@ -93,7 +93,7 @@ def _authority(role: Role, manifest: Manifest) -> AuthorityPlan:
     return AuthorityPlan(
         role=role.slug,
         tools=role.tools,
-        models=tuple(dict.fromkeys(model for name in role.species for model in _called(manifest, name))),
+        models=tuple(dict.fromkeys(model.name for model in serving(by_name(manifest.models), role))),
         editable=editable,
         servers=tuple(map(_server, servers)),
         network=_network(role, reached),
@@ -104,10 +104,6 @@ def _network(role: Role, reached: Sequence[str]) -> str:
     if role.network:
         return "that of the nodes, open to its trials"
     return f"{', '.join(reached)} by the driver" if reached else "off"
-
-
-def _called(manifest: Manifest, name: str) -> list[str]:
-    return [model.name for model in chain(by_name(manifest.models), name)]
 
 
 def _server(server: ToolServer) -> str:

@@ -13,11 +13,11 @@ from orgruntime.model.manifest import Manifest, ModelSpec, Role
 from orgruntime.model.species import (
     by_name,
     ceil_micro,
-    chain,
     costs_money,
     dearest_input,
     is_language_model,
     price_for,
+    serving,
 )
 from orgruntime.plan.plan import CallPlan
 
@@ -42,7 +42,7 @@ def call_plans(manifest: Manifest, role: Role) -> tuple[CallPlan, ...]:
 def language_models(manifest: Manifest, role: Role) -> list[tuple[ModelSpec, bool]]:
     """The language models of a role, each once; whether it is there as a fallback alone."""
     own = [manifest.species_of(name) for name in role.species]
-    behind = [model for name in role.species for model in [*chain(by_name(manifest.models), name)][1:]]
+    behind = [model for model in serving(by_name(manifest.models), role) if model not in own]
     found = {model: True for model in behind} | {model: False for model in own}
     order = dict.fromkeys([*own, *behind])
     return [(model, found[model]) for model in order if is_language_model(model.species)]

@@ -11,6 +11,7 @@ from orgruntime.model.manifest import Role
 from orgruntime.model.research import Proposal
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Diff
+from orgruntime.runtime.redaction import one_line
 
 
 def frozen_files(lab: Lab, diff: Diff) -> str:
@@ -25,7 +26,7 @@ def earlier_proposal(lab: Lab, tree: TreeId) -> tuple[Proposal, str] | None:
     if earlier is None:
         return None
     verdict = lab.ledger.verdict(earlier.id)
-    told = f"{verdict.word.value}: {verdict.reason}" if verdict else "still being measured"
+    told = f"{verdict.word.value}: {one_line(verdict.reason)}" if verdict else "still being measured"
     return earlier, f"the same code as {earlier.id} ({told})"
 
 

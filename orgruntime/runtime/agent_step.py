@@ -55,11 +55,14 @@ class DeskPool:
         self._idle = idle
         self._free: dict[RoleSlug, deque[int]] = {}
         self._waiting: dict[RoleSlug, deque[asyncio.Future[None]]] = {}
+        self._returning: dict[RoleSlug, deque[asyncio.Future[int]]] = {}
+        """Steps that left a desk in their middle; they come before those that have not begun."""
 
-    async def take(self, role: Role, suits: Callable[[int], bool] = _any) -> int:
-        """A free desk, one that suits if there is any; waits where none is free."""
+    async def take(self, role: Role, suits: Callable[[int], bool] = _any, *, invited: bool = False) -> int:
+        """A free desk, one that suits if there is any; waits where none is free. Who is only `invited` waits as well
+        for a busy desk rather than take one that has nothing left to propose."""
         free = self._free.setdefault(role.slug, deque(range(role.count)))
-        while not free:
+        while (desk := self._choice(role, suits, invited=invited)) is None:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(role.slug, deque()).append(turn)
             try:
@@ -69,18 +72,46 @@ class DeskPool:
                     # It was called and cannot come: the next one's turn.
                     self._call_next(role)
                 raise
-        awake = [desk for desk in free if f"{role.slug}#{desk}" not in self._idle]
-        desk = next((desk for desk in awake if suits(desk)), awake[0] if awake else free[0])
         free.remove(desk)
         return desk
 
-    def waiting(self, role: RoleSlug) -> int:
-        """Steps that wait for a desk of the role."""
-        return sum(not turn.done() for turn in self._waiting.get(role, ()))
+    async def take_back(self, role: Role, desk: int) -> int:
+        """A desk for a step that was at `desk`: that one where it is free, else any, else the next that is given."""
+        free = self._free[role.slug]
+        if free:
+            desk = desk if desk in free else free[0]
+            free.remove(desk)
+            return desk
+        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._returning.setdefault(role.slug, deque()).append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.give(role, turn.result())
+            raise
 
     def give(self, role: Role, desk: int) -> None:
-        self._free[role.slug].append(desk)
-        self._call_next(role)
+        returning = self._returning.get(role.slug)
+        while returning:
+            turn = returning.popleft()
+            if not turn.done():
+                turn.set_result(desk)
+                return
+        free = self._free[role.slug]
+        free.append(desk)
+        # All free ones: those that wait may have been held off desks with nothing left, until all desks are such.
+        for _ in free:
+            self._call_next(role)
+
+    def _choice(self, role: Role, suits: Callable[[int], bool], *, invited: bool) -> int | None:
+        """None: to be waited for."""
+        free = self._free[role.slug]
+        awake = [desk for desk in free if f"{role.slug}#{desk}" not in self._idle]
+        if awake:
+            return next((desk for desk in awake if suits(desk)), awake[0])
+        held_off = invited and any(f"{role.slug}#{desk}" not in self._idle for desk in range(role.count))
+        return free[0] if free and not held_off else None
 
     def _call_next(self, role: Role) -> None:
         waiting = self._waiting.get(role.slug)

@@ -1,4 +1,4 @@
-"""Asking people: a question goes to the ledger, a notice to whoever listens, and the step waits.
+"""Asking people: a question goes to the ledger, a notice to whoever listens, and the step waits if it has to.
 
 Works on one question of one step. Does not know where the answer comes from. Invariants: a question is in the ledger
 before anybody waits for it; a step that is taken again asks nothing twice, and finds the answer that came meanwhile.
@@ -13,8 +13,14 @@ from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.people import shortened
 
 
-async def ask_people(lab: Lab, wish: Wish, desk: str = "") -> Question:
-    """The question once it is answered or withdrawn. `desk` is held meanwhile; empty for a step without one."""
+async def ask_people(lab: Lab, wish: Wish) -> Question:
+    """The question once it is answered or withdrawn. For a step that holds nothing."""
+    question = await put_question(lab, wish)
+    return question if question.state is not QuestionState.OPEN else await lab.people.wait(question)
+
+
+async def put_question(lab: Lab, wish: Wish) -> Question:
+    """The question as it stands: asked now, or earlier."""
     question = lab.ledger.question_asked(wish.asked)
     if question is None:
 
@@ -24,10 +30,9 @@ async def ask_people(lab: Lab, wish: Wish, desk: str = "") -> Question:
         await lab.board.write(change)
         question = lab.ledger.question_asked(wish.asked)
         assert question is not None
-    if question.state is not QuestionState.OPEN:
-        return question
-    lab.tell(EventKind.NOTICE, _notice(lab, question), question=question.id, role=question.role)
-    return await lab.people.wait(question, desk)
+    if question.state is QuestionState.OPEN:
+        lab.tell(EventKind.NOTICE, _notice(lab, question), question=question.id, role=question.role)
+    return question
 
 
 def _notice(lab: Lab, question: Question) -> str:

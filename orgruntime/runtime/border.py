@@ -21,6 +21,7 @@ from orgruntime.runtime.duplicates import near_duplicate
 from orgruntime.runtime.gateway import GatewayError
 from orgruntime.runtime.handoffs import keyless, refusal, tidy
 from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.people import Waits
 from orgruntime.runtime.redaction import clean, clipped, without_keys
 from orgruntime.runtime.services.trial_tool import SPEC as RUN_TRIAL
 from orgruntime.runtime.toolset import DECLINE, STATED, Toolset, out_of_bounds
@@ -61,7 +62,7 @@ class Border:
     def __init__(
         self, lab: Lab, call: Call, bench: Bench, tools: Toolset, journal: Journal, carried: Mapping[str, str]
     ) -> None:
-        self._lab, self._call, self._bench, self._tools, self._journal = lab, call, bench, tools, journal
+        self._lab, self.call, self._bench, self._tools, self._journal = lab, call, bench, tools, journal
         self._carried = dict(carried)
         self._pending: dict[int, asyncio.Task[Replied]] = {}
         self._next = self._turns = self._uses = self._malformed = self._unfit = self._refused = 0
@@ -76,7 +77,8 @@ class Border:
         """Names of the models that answered, the last one last."""
 
     async def serve(self, ask: Ask) -> Answer:
-        """`runtime.ports.Serve`. What it raises is a fault of the run, never of the model."""
+        """`runtime.ports.Serve`. Raises Waits where the step has to leave its desk; anything else that it raises is a
+        fault of the run, never of the model."""
         if ask.kind is AskKind.DID:
             return await self._did(ask)
         if ask.n == 0:
@@ -88,7 +90,11 @@ class Border:
         # Asked again while the first asking is still under way (its desk died): one answer for both.
         if number not in self._pending:
             self._pending[number] = asyncio.create_task(self._answered(number, ask))
-        answer, line = await asyncio.shield(self._pending[number])
+        try:
+            answer, line = await asyncio.shield(self._pending[number])
+        except Waits:
+            self._pending.pop(number, None)
+            raise
         self._pending.pop(number, None)
         self._note(answer, line)
         return answer
@@ -183,11 +189,11 @@ class Border:
             }
         )
         self._say(f"thinking, turn {self._turns}")
-        address = self._call.address
+        address = self.call.address
         assert self._lab.gateway is not None, "a run with language models has a gateway"
         try:
             reply = await self._lab.gateway.ask(
-                f"{address.inquiry}.{address.visit}.{number}", self._call.role, bench.model, call
+                f"{address.inquiry}.{address.visit}.{number}", self.call.role, bench.model, call
             )
         except GatewayError as error:
             return Answer(over=clean(str(error))), {"spent": _said(error.spent)}
@@ -216,7 +222,7 @@ class Border:
         files = {
             path: text.encode("utf-8", "replace").decode() for path, text in {**self._carried, **ask.files}.items()
         }
-        wrong = refusal(self._lab, self._call, kind, body, files)
+        wrong = refusal(self._lab, self.call, kind, body, files)
         if wrong is None:
             if kind == STATED.name and files != self._carried:
                 near = await self._nearly_the_same(use, files, str(body["hypothesis"]))
@@ -229,7 +235,7 @@ class Border:
             what = f"was malformed {malformed} times" if wrong.malformed else f"would not do {unfit} times"
             over = f"what it handed off {what}; the last time: {wrong.sentence}"
             return Answer(over=over), {"refused": True}
-        result = ToolResult(id=use.id, text=f"Not handed off: {wrong.sentence}", is_error=True)
+        result = ToolResult(id=use.id, text=clean(f"Not handed off: {wrong.sentence}"), is_error=True)
         return Answer(result=result), {"malformed" if wrong.malformed else "unfit": True, "refused": True}
 
     async def _service(self, number: int, ask: Ask, use: ToolUse) -> Replied:
@@ -243,7 +249,7 @@ class Border:
         self._say(f"using {use.name}")
         # A service may be asked again after a death: what it does, it does once for the number of the ask.
         numbered = ask.model_copy(update={"n": number, "files": {**self._carried, **ask.files}})
-        result = await tool.serve(self._lab, self._call, numbered)
+        result = await tool.serve(self._lab, self.call, numbered)
         if not result.refused:
             return Answer(result=self._fit(use, result)), {"served": use.name}
         await self._record(use, result.text)
@@ -251,7 +257,7 @@ class Border:
 
     async def _nearly_the_same(self, use: ToolUse, files: Mapping[str, str], hypothesis: str = "") -> Replied | None:
         """A word before the step spends anything, once; that is no fault of it."""
-        if self._warned or not (told := await near_duplicate(self._lab, self._call, files, hypothesis)):
+        if self._warned or not (told := await near_duplicate(self._lab, self.call, files, hypothesis)):
             return None
         what = "Not run yet" if use.name == RUN_TRIAL.name else "Not handed off yet"
         text = f"{what}: {told}. Do it again if yours differs in what matters; else change it, or decline."
@@ -276,7 +282,7 @@ class Border:
         """A refused use becomes an event."""
         if self._refused >= REFUSALS_RECORDED:
             return
-        address, name = self._call.address, clean(use.name)[:100]
+        address, name = self.call.address, clean(use.name)[:100]
 
         def change(tx: Transaction) -> None:
             tx.refuse_tool(address.inquiry, address.visit, address.role, name, clean(reason)[:LONGEST_REASON])
@@ -297,7 +303,7 @@ class Border:
         )
         # What is resumed from this has no key in its files; none could have been handed off.
         changes = {
-            path: text if text is None else keyless(self._lab, self._call, path, text)
+            path: text if text is None else keyless(self._lab, self.call, path, text)
             for path, text in ask.changes.items()
         }
         await self._journal.add(kind, number, result=_said(result), changes=changes)
@@ -314,7 +320,7 @@ class Border:
         return ToolResult(id=use.id, text=text, is_error=result.is_error)
 
     def _say(self, doing: str) -> None:
-        self._lab.doing[self._call.name] = doing
+        self._lab.doing[self.call.name] = doing
 
 
 def _accepted(kind: str, body: dict[str, Any], files: dict[str, str]) -> Replied:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from orgruntime.model.ids import CommitId, IdeaId
@@ -15,6 +15,11 @@ from orgruntime.runtime.routing import Past
 
 def _nothing() -> None:
     """No desk is held."""
+
+
+async def _at_once() -> int:
+    """There is no desk to wait for."""
+    return 0
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Call:
     """What the desk's worktree begins as. None before the step has begun, and for species without a worktree."""
     leave: Callable[[], None] = _nothing
     """Gives the desk back. A desk whose answer was accepted does not wait until that is written down."""
+    come_back: Callable[[], Awaitable[int]] = _at_once
+    """Takes a desk again after it was left in the middle of the step: the same one if that is free."""
 
     species: str = ""
     """What thinks there, once that is chosen."""

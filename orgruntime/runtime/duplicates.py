@@ -24,7 +24,8 @@ LOOKED_AT = 10
 
 
 async def near_duplicate(lab: Lab, call: Call, files: Mapping[str, str], hypothesis: str = "") -> str:
-    """One sentence on the nearest earlier proposal of another inquiry; empty where nothing is nearly the same.
+    """One sentence on the nearest earlier proposal of another inquiry that the role is shown; empty where nothing is
+    nearly the same.
 
     `files`: all that differs from the base commit.
     """
@@ -32,7 +33,7 @@ async def near_duplicate(lab: Lab, call: Call, files: Mapping[str, str], hypothe
     text = hypothesis if len(words_of(hypothesis)) >= LEAST_WORDS else ""
     changes = signature_of_files(lab, call.base, files)
     known = ProposalId(inbox_proposal(call))
-    for near in await neighbours(lab, text=text, changes=changes, limit=LOOKED_AT):
+    for near in await neighbours(lab, call.role, text=text, changes=changes, limit=LOOKED_AT):
         proposal = near.tried.proposal
         if near.likeness < ALIKE:
             break

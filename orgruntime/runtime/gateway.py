@@ -122,12 +122,12 @@ class Gateway:
         self._closing: set[asyncio.Task[Any]] = set()
 
     async def ask(self, id: str, role: Role, model: str, call: ModelCall) -> ModelReply:
-        """The answer of `model`, or of the models that it falls back on, and whose it is. Attempts are `<id>#1`, …
+        """The answer of `model`, or of those that it or the role falls back on, and whose it is. Attempts: `<id>#1`, …
 
         Raises GatewayError when every model of the chain failed, or a budget refuses the next attempt.
         """
         asking = _Asking(id, role, call)
-        for spec in chain(by_name(self._manifest.models), model):
+        for spec in chain(by_name(self._manifest.models), model, role.fallback):
             try:
                 reply = await self._ask_one(spec, asking)
             except _GaveUp as failure:

@@ -7,7 +7,6 @@ ledger before its thread runs; a step that is recorded is answered from the reco
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -77,20 +76,15 @@ class Inquiries:
         waiting = self._lab.people.inquiries
         if not waiting:
             return len(self._tasks)
-        held = Counter(RoleSlug(desk.rpartition("#")[0]) for desk in self._lab.people.desks)
-        blocked = sum(
-            self._desks.waiting(slug) for slug, desks in held.items() if desks == self._lab.manifest.role(slug).count
-        )
-        return len([id for id in self._tasks if id not in waiting and id not in self._in_test]) - blocked
+        return sum(id not in waiting and id not in self._in_test for id in self._tasks)
 
     def proposers(self) -> int:
         """Desks at the entries whose species have something left to propose; once none has, ideas that wait for one.
-        A desk whose step waits for a person proposes nothing meanwhile. None either way, once no desk that turns ideas
-        into proposals is left."""
+        None either way, once no desk that turns ideas into proposals is left."""
         lab, desks, behind = self._lab, self._entry_desks(), self._desks_behind()
         if behind and lab.idle.issuperset(behind):
             return 0
-        free = sum(name not in lab.idle and name not in lab.people.desks for name in desks)
+        free = sum(name not in lab.idle for name in desks)
         return free or len(lab.ledger.queued_ideas(len(desks)))
 
     def _desks_behind(self) -> list[str]:
@@ -123,8 +117,7 @@ class Inquiries:
         for n in range(decision.count if invited else len(ideas)):
             self._opened += 1
             self._wishes[InquiryId(f"q{self._opened}")] = RiskClass.EXPLORE if n < long_shots else RiskClass.EXPLOIT
-            at = self._lab.manifest.graph.entries[self._turn % len(self._lab.manifest.graph.entries)]
-            self._turn += 1
+            at = self._beginning(ideas[n : n + 1])
             rows.append(self._row(tx, InquiryId(f"q{self._opened}"), self._idea(tx, ideas[n : n + 1]), at))
         if rows:
             names = f"{rows[0].id}..{rows[-1].id}" if len(rows) > 1 else rows[0].id
@@ -132,6 +125,18 @@ class Inquiries:
                 decision.dial, decision.verb.value, names, decision.reason, {**decision.numbers, "count": len(rows)}
             )
         return rows
+
+    def _beginning(self, ideas: Sequence[Idea]) -> RoleSlug:
+        """The entries, in turn. What the runtime carries out itself begins where proposals are made: an entry may hand
+        off neither ideas nor proposals."""
+        graph = self._lab.manifest.graph
+        if ideas and is_ablation(ideas[0].text):
+            proposing = [edge.source for edge in graph.handoffs if edge.payload == "proposal"]
+            agents = [slug for slug in proposing if self._lab.manifest.role(slug).kind is RoleKind.AGENT]
+            if agents:
+                return agents[0]
+        self._turn += 1
+        return graph.entries[(self._turn - 1) % len(graph.entries)]
 
     def last_test_taken(self) -> bool:
         """Whether a last test was asked for since the last trial was settled. Not looked up while inquiries are open,
@@ -253,14 +258,23 @@ class Inquiries:
         # A sibling takes the step of the inquiry that it came of.
         wish = self._wishes.get(InquiryId(row.id.partition(SIBLING)[0]))
         call = Call(address, role, 0, inbox, row.idea, text, wish=wish)
-        desk = await self._desks.take(role, partial(suits, self._lab, call))
-        return await agent_step(self._lab, replace(call, desk=desk, leave=partial(self._leave, role, desk, [None])))
+        desk = await self._desks.take(role, partial(suits, self._lab, call), invited=call.invited)
+        ticket = [desk]
+        leave, come_back = partial(self._leave, role, ticket), partial(self._come_back, role, desk, ticket)
+        return await agent_step(self._lab, replace(call, desk=desk, leave=leave, come_back=come_back))
 
-    def _leave(self, role: Role, desk: int, ticket: list[None]) -> None:
+    def _leave(self, role: Role, ticket: list[int]) -> None:
+        """`ticket`: the desk, where it is held."""
         if ticket:
-            ticket.clear()
+            desk = ticket.pop()
             self._lab.doing[f"{role.slug}#{desk}"] = "idle"
             self._desks.give(role, desk)
+
+    async def _come_back(self, role: Role, desk: int, ticket: list[int]) -> int:
+        desk = await self._desks.take_back(role, desk)
+        ticket.append(desk)
+        self._lab.doing[f"{role.slug}#{desk}"] = "thinking"
+        return desk
 
     async def _fan_out(self, role: Role, row: InquiryRow) -> None:
         """×N: N − 1 siblings take the same step of their own, each on its own way from here."""

@@ -20,6 +20,7 @@ from orgruntime.runtime.calls import Call
 from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.notebook import notebook_text
+from orgruntime.runtime.people import Waits
 from orgruntime.runtime.ports import StepError
 from orgruntime.runtime.scenes import editable_files, scene
 from orgruntime.runtime.services.registry import SERVICES
@@ -61,7 +62,7 @@ async def model_step(lab: Lab, call: Call, model: str) -> tuple[Call, StepReques
         else:
             request, carried = StepRequest.model_validate(begun["request"]), begun["carried"]
         call = replace(call, base=request.base, species=request.species)
-        reply = await _served(lab, call, request, carried, journal)
+        call, reply = await _served(lab, call, request, carried, journal)
         how = "failed" if reply.failed else "declined" if reply.declined else reply.type
         await journal.add("end", how=how, why=reply.failed or reply.declined, answered=list(reply.answered))
         return call, request, reply
@@ -97,7 +98,7 @@ async def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mappi
         model=model,
         tree=start.tree,
         editable=lab.manifest.workspace.editable,
-        system=system_blocks(lab.manifest, lab.numbers, call.role, notebook_text(lab)),
+        system=system_blocks(lab.manifest, lab.numbers, call.role, notebook_text(lab, call.role)),
         brief=brief(lab.manifest, await situation(lab, call, now, files, tuple(start.carried))),
         tools=tools.specs,
         handoffs=tuple(tools.handoffs),
@@ -123,7 +124,8 @@ async def _request(lab: Lab, call: Call, model: str) -> tuple[StepRequest, Mappi
 
 async def _served(
     lab: Lab, call: Call, request: StepRequest, carried: Mapping[str, str], journal: Journal
-) -> StepReply:
+) -> tuple[Call, StepReply]:
+    """The call at the desk at which it ended, and the reply."""
     assert request.bench is not None
     border = Border(lab, call, request.bench, tools_of(lab, call), journal, carried)
     try:
@@ -132,23 +134,28 @@ async def _served(
         await border.close()
     said: dict[str, Any] = {"spent": border.spent, "answered": border.answered, "refusals": border.refusals}
     if failed or border.accepted is None:
-        return StepReply(type="", failed=failed or "it ended without a handoff", **said)
+        return border.call, StepReply(type="", failed=failed or "it ended without a handoff", **said)
     accepted = border.accepted
     if not accepted.type:
-        return StepReply(type="", declined=str(accepted.body["reason"]), **said)
-    return StepReply(type=accepted.type, body=accepted.body, files=accepted.files, **said)
+        return border.call, StepReply(type="", declined=str(accepted.body["reason"]), **said)
+    return border.call, StepReply(type=accepted.type, body=accepted.body, files=accepted.files, **said)
 
 
 async def _at_desk(lab: Lab, request: StepRequest, border: Border) -> str:
-    """Lets the desk work to its end; returns why it came to none."""
-    reason = ""
-    for _ in range(DESKS_LOST):
+    """Lets the desk work to its end; returns why it came to none. A step that waits for a person leaves its desk to
+    others, and is begun anew from its record once there is an answer."""
+    lost = 0
+    while True:
         try:
-            reply = await lab.ports.desks.step(request, border.serve)
+            # One that was begun by an earlier driver, or at a desk that others took meanwhile, may be at another now.
+            reply = await lab.ports.desks.step(request.model_copy(update={"desk": border.call.desk}), border.serve)
+        except Waits as waits:
+            border.call.leave()
+            await lab.people.wait(waits.question)
+            border.call = replace(border.call, desk=await border.call.come_back())
         except StepError as error:
-            reason = str(error)
-            if not error.retry:
-                break
-            continue
-        return border.over or ("" if border.accepted is not None else reply.failed or reply.declined)
-    return reason
+            lost += 1
+            if not error.retry or lost == DESKS_LOST:
+                return str(error)
+        else:
+            return border.over or ("" if border.accepted is not None else reply.failed or reply.declined)

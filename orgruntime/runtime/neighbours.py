@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from orgruntime.ledger.tried import Tried
 from orgruntime.model.ids import CommitId, ProposalId
+from orgruntime.model.manifest import Role
 from orgruntime.model.research import Proposal
 from orgruntime.runtime.lab import Lab
 
@@ -37,13 +38,15 @@ class Near(NamedTuple):
     same_change: bool
 
 
-async def neighbours(lab: Lab, *, text: str = "", changes: frozenset[str] = frozenset(), limit: int = 5) -> list[Near]:
-    """The nearest of the newest proposals, nearest first; newer ones first where they are equally near.
+async def neighbours(
+    lab: Lab, role: Role, *, text: str = "", changes: frozenset[str] = frozenset(), limit: int = 5
+) -> list[Near]:
+    """The nearest of the newest proposals that the role is shown, nearest first, and of equally near ones the newer.
 
     `changes`: a signature, as `signature_of_files` makes it. Likeness is that of the lines or of the words, whichever
     is greater.
     """
-    window = lab.ledger.newest_tried(WINDOW)
+    window = lab.ledger.newest_tried(WINDOW, role.recalls) if role.recalls is not None else []
     words = words_of(text)
     signatures = await _signatures(lab, [one.proposal for one in window]) if changes else {}
     found = []

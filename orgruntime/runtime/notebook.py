@@ -6,12 +6,16 @@ before it and the notebook itself.
 
 from __future__ import annotations
 
+from orgruntime.model.manifest import Role
 from orgruntime.model.memory import Finding
 from orgruntime.runtime.lab import Lab
 
 
-def notebook_text(lab: Lab) -> str:
-    """One line a finding, with what it rests on; empty without one. Data of other roles, not instructions."""
+def notebook_text(lab: Lab, role: Role) -> str:
+    """One line a finding, with what it rests on; empty without one, and for a role that is shown no others' work. Data
+    of other roles, not instructions."""
+    if role.recalls != "":
+        return ""
     return "\n".join(map(finding_line, lab.ledger.findings()))
 
 

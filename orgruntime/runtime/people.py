@@ -13,26 +13,29 @@ from orgruntime.model.ids import InquiryId, QuestionId
 from orgruntime.model.people import Question, QuestionState
 
 
+class Waits(Exception):
+    """A step cannot go on before its question is closed, and holds nothing until then."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question.id)
+        self.question = question
+
+
 class People:
     """One a run: what is waited for, in order of asking."""
 
     def __init__(self) -> None:
         self._waits: dict[QuestionId, asyncio.Future[Question]] = {}
-        self._held: dict[QuestionId, tuple[InquiryId, str]] = {}
+        self._held: dict[QuestionId, InquiryId] = {}
 
     @property
     def asked(self) -> int:
         """Inquiries that wait."""
-        return len({inquiry for inquiry, _ in self._held.values()})
+        return len(self.inquiries)
 
     @property
     def inquiries(self) -> set[InquiryId]:
-        return {inquiry for inquiry, _ in self._held.values()}
-
-    @property
-    def desks(self) -> set[str]:
-        """`role#desk` of the desks whose steps wait."""
-        return {desk for _, desk in self._held.values() if desk}
+        return set(self._held.values())
 
     def words(self, ledger: Ledger) -> str:
         """The oldest question that is waited for, and how many others there are."""
@@ -42,11 +45,11 @@ class People:
         more = f", and {len(self._held) - 1} more" if len(self._held) > 1 else ""
         return "" if found is None else f"{found.id} of {found.role}, {shortened(found.text)}{more}"
 
-    async def wait(self, question: Question, desk: str) -> Question:
-        """The question once it is closed. `desk` is held meanwhile; empty for a step without one."""
+    async def wait(self, question: Question) -> Question:
+        """The question once it is closed."""
         done = asyncio.get_running_loop().create_future()
         self._waits[question.id] = done
-        self._held[question.id] = (question.inquiry, desk)
+        self._held[question.id] = question.inquiry
         try:
             closed: Question = await done
         finally:

@@ -75,11 +75,15 @@ class Situation:
 async def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], carried: Sequence[str]) -> Situation:
     """`files`: the editable text files as the worktree begins; `carried`: those that differ from the base commit."""
     assert call.base is not None, "a step of a language model has begun on a commit"
-    newest, own = lab.ledger.newest_tried(LOOKED_AT), lab.ledger.newest_tried(OWN, call.role.slug)
+    whose, slug = call.role.recalls, call.role.slug
+    newest = lab.ledger.newest_tried(LOOKED_AT, whose) if whose is not None else []
+    own = lab.ledger.newest_tried(OWN, slug) if whose is not None else []
     asked = _asked(call)
-    near = await neighbours(lab, text=asked, limit=NEAR) if asked else []
+    near = await neighbours(lab, call.role, text=asked, limit=NEAR) if asked else []
     idea = lab.ledger.idea(call.idea)
-    memos, kinds = lab.ledger.memos(), produced(lab.manifest, call.role)
+    # Memos, facts and logs are of everybody's proposals.
+    memos = lab.ledger.memos() if whose == "" else []
+    writes_memos = whose == "" and "memo" in produced(lab.manifest, call.role)
     standup = call.invited and call.role.slug not in lab.manifest.graph.entries
     return Situation(
         role=call.role,
@@ -99,14 +103,14 @@ async def situation(lab: Lab, call: Call, scene: Scene, files: dict[str, str], c
         left=budget_left(lab, call.role),
         files=tuple((path, text.count("\n")) for path, text in sorted(files.items())),
         own=tuple(own),
-        handed=tuple(lab.ledger.handed_off(OWN, call.role.slug)),
+        handed=tuple(lab.ledger.handed_off(OWN, slug)) if whose is not None else (),
         near=tuple(one.tried for one in near),
         running=tuple(one for one in newest if one.word is None)[:RUNNING],
-        recent=tuple(one for one in newest if one.word is not None and one.proposal.role != call.role.slug)[:RECENT],
+        recent=tuple(one for one in newest if one.word is not None and one.proposal.role != slug)[:RECENT],
         queue=tuple(lab.ledger.queued_ideas(QUEUE)),
-        history=lab.history[:HISTORY],
+        history=lab.history[:HISTORY] if whose == "" else (),
         memo=memos[-1] if memos else None,
-        digest=lab.ledger.digest(memos[-1].upto_trials if memos else 0) if "memo" in kinds else None,
+        digest=lab.ledger.digest(memos[-1].upto_trials if memos else 0) if writes_memos else None,
         standup=standup,
         wish=call.wish,
         **_siblings(lab, call),

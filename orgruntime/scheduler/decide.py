@@ -100,8 +100,8 @@ class Snapshot:
     asked: int = 0
     """Inquiries, stand-ups included, that wait for a person's answer."""
     busy: int = 0
-    """Open inquiries, stand-ups included, that can go on by themselves: they wait neither for a person, nor for a desk
-    that is held by one who does, nor for a certification."""
+    """Open inquiries, stand-ups included, that can go on by themselves: they wait neither for a person nor for a
+    certification."""
     question: str = ""
     """What is asked, in words, where something is."""
     thinking: int = 0

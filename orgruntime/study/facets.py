@@ -162,6 +162,7 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
         "species": Facet("model", granted),
         "choice": Facet("choice of model", show=_CHOICES.__getitem__),
         "shares": Facet("shares of the models", show=_shares),
+        "fallback": Facet("fallback of the role", held),
         "budget": Facet("what its models may spend", bound, _spend),
         "tools": Facet("tools", granted),
         "network": Facet("network of its nodes", more),

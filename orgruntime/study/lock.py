@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from orgruntime.model.base import Noun, digest
 from orgruntime.model.manifest import Manifest, RoleKind
-from orgruntime.model.species import by_name, chain
+from orgruntime.model.species import by_name, serving
 from orgruntime.plan.keys import needed_keys
 
 LOCK = "org.lock.json"
@@ -132,12 +132,7 @@ def authority_of(manifest: Manifest) -> Authority:
     wall = {} if budget.wall_ms is None else {"wall_ms": budget.wall_ms}
     return Authority(
         tools=_sorted(tool for role in manifest.roles for tool in role.tools),
-        models=_sorted(
-            model.name
-            for role in manifest.roles
-            for name in role.species
-            for model in chain(by_name(manifest.models), name)
-        ),
+        models=_sorted(model.name for role in manifest.roles for model in serving(by_name(manifest.models), role)),
         servers=_sorted(
             url for url in (*(m.base_url for m in manifest.models), *(s.url for s in manifest.servers)) if url
         ),

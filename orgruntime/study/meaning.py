@@ -232,7 +232,9 @@ def _role(role: Role, effect: Effect) -> tuple[str, Effect]:
     """A role in a line. A person who is asked is a hold on the others: neither wider nor narrower."""
     parts = [f"{role.kind.value}{f' ×{role.count}' if role.count > 1 else ''}"]
     if role.species:
-        parts.append(f"served by {panel_text(tuple(dict.fromkeys(role.species)), role.choice, role.shares)}")
+        parts.append(
+            f"served by {panel_text(tuple(dict.fromkeys(role.species)), role.choice, role.shares, role.fallback)}"
+        )
     if role.tools:
         parts.append(f"tools {', '.join(role.tools)}")
     if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER):

@@ -27,6 +27,7 @@ from orgruntime.model.dialogue import Usage
 from orgruntime.testing.messages_bill import Bill, Bills, Counter
 from orgruntime.testing.messages_script import STATUS, Asked, Fault, Says, Script, fails, replayed
 from orgruntime.testing.messages_stream import Piece, Played, content_of, message_of, played, sse, usage_of
+from orgruntime.testing.messages_thinking import thinking_refusal
 
 _START_S = 30.0
 _HEAD_LIMIT = 1 << 20
@@ -213,6 +214,8 @@ class MessagesServer:
         for part in sorted(self._traits.rejects):
             if part in body or (part == "cache_control" and f'"{part}"' in text):
                 return "the request is invalid" if self._traits.is_mute else f"{part}: Extra inputs are not permitted"
+        if refused := thinking_refusal(body):
+            return refused
         wanted = self._counter.count(body) + int(body.get("max_tokens", 0))
         if self._traits.context is not None and wanted > self._traits.context:
             return f"prompt is too long: {wanted} tokens > {self._traits.context} maximum"

@@ -140,10 +140,16 @@ def test_malformed_handoffs_and_endless_loops_are_failed_decisions(attacked: Att
 
 @pytest.mark.ray
 def test_a_hundred_megabytes_go_nowhere(attacked: Attacked) -> None:
-    end = end_of(attacked, "q5.0")
-    said = results_of(attacked, "q5.0")
-    assert end["how"] in ("failed", "declined"), end
-    assert end["how"] == "failed" or any("limit" in text or "too" in text for text in said), (end, said)
+    """The command is ended at its limit and undone, so there is nothing to hand off, which is refused and recorded."""
+    end, (ran, handed, *more) = end_of(attacked, "q5.0"), results_of(attacked, "q5.0")
+    assert "it wrote too much into the workspace and was ended" in ran
+    assert "undone" in ran
+    assert "no editable file is changed" in handed
+    refused = [event for event in events(attacked.run, "refuse-tool") if event["subject"] == "q5/0"]
+    assert [(event["tool"], "no editable file is changed" in event["reason"]) for event in refused] == [
+        ("hand_off_proposal", True)
+    ]
+    assert (end["how"], end["why"], more) == ("declined", "that was all", [])
     size = sum(path.stat().st_size for path in attacked.run.rglob("*") if path.is_file())
     assert size < 30_000_000
 

@@ -50,5 +50,10 @@ def nothing_left(name: str) -> Fault:
     return Fault(CODE, message, "lower another share, or take the model out")
 
 
+def two_fallbacks(name: str) -> Fault:
+    help = f"keep one; what stands in for it is its own `fallback`, in the entry of `models:`, such as `{name}`"
+    return Fault(CODE, "a role has one fallback", help)
+
+
 def twice(name: str) -> Fault:
     return Fault(CODE, f"`{name}` is in the panel twice", "name it once")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orgruntime.compiler.facts import Facts
+from orgruntime.compiler.species import species_behind
 from orgruntime.diagnostics.codes import UNKNOWN_FALLBACK
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import did_you_mean
-from orgruntime.model.manifest import ModelSpec
+from orgruntime.model.manifest import ModelSpec, Role
 from orgruntime.model.species import LONGEST_CHAIN, is_language_model
 
 CODE = UNKNOWN_FALLBACK
@@ -27,6 +28,26 @@ def check(facts: Facts, findings: Findings) -> None:
             node = facts.node_at("models", model.name, "fallback")
             if fault is not None:
                 findings.add(CODE, node.span if node else facts.top, *fault)
+    for role, node in facts.fallbacks():
+        fault = _fault_of_role(role, node.text, facts, near)
+        if fault is not None:
+            findings.add(CODE, node.span, *fault)
+
+
+def _fault_of_role(role: Role, said: str, facts: Facts, near: Sequence[str]) -> tuple[str, str] | None:
+    """(message, help) of a fallback in a cell `model`, or in the hint of a role file, which only the program grants."""
+    models = {model.name: model for model in facts.program.models}
+    target = models.get(said)
+    species = target.species if target else said
+    if not is_language_model(species):
+        message = f"`{species}` cannot answer in place of a language model: it holds no conversation"
+        return message, "name a language model, or leave the fallback out"
+    if role.fallback is None or (target is None and not species.startswith("claude-")):
+        return f"`models:` has no `{said}`", did_you_mean(said, near)
+    if not any(is_language_model(species_behind(name, facts.program.models)) for name in role.species):
+        message = f"nothing that serves `{role.slug}` is asked over the network, so it needs no fallback"
+        return message, f"take `fallback {said}` out"
+    return None
 
 
 def _fault(

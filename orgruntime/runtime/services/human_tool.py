@@ -1,7 +1,8 @@
-"""The tool `AskHuman`: a question to a person, or an approval. The step waits; the run goes on with other inquiries.
+"""The tool `AskHuman`: a question to a person, or an approval. The step leaves its desk until somebody answers, and the
+run goes on with other inquiries there.
 
-Works on one use at a time. Does not know where the answer comes from. Invariant: a use taken again, after whatever
-death, asks nothing twice and gets the answer that came meanwhile.
+Works on one use at a time. Does not know where the answer comes from, and does not wait for it. Invariant: a use taken
+again, after a wait or whatever death, asks nothing twice and gets the answer that came meanwhile.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from orgruntime.model.people import (
     Wish,
 )
 from orgruntime.model.step import Ask
-from orgruntime.runtime.asking import ask_people
+from orgruntime.runtime.asking import put_question
 from orgruntime.runtime.calls import Call
 from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.people import Waits
 from orgruntime.runtime.services.inputs import Fields, Refused, quoted, service, source
 
 MOST_CHOICES = 8
@@ -41,13 +43,10 @@ async def _answer(lab: Lab, call: Call, fields: Fields, ask: Ask) -> str:
         text=text,
         choices=(APPROVE, DECLINE) if kind is QuestionKind.APPROVAL else choices,
     )
-    desk = f"{call.role.slug}#{call.desk}"
-    doing = lab.doing.get(desk, "")
-    lab.doing[desk] = f"waiting for a person: {text[:100]!r}"
-    try:
-        return _told(await ask_people(lab, wish, desk))
-    finally:
-        lab.doing[desk] = doing
+    question = await put_question(lab, wish)
+    if question.state is QuestionState.OPEN:
+        raise Waits(question)
+    return _told(question)
 
 
 def _told(question: Question) -> str:
@@ -61,7 +60,7 @@ TOOL = service(
     "AskHuman",
     "Ask the people who run this org, and wait for the answer: a `question`, or an `approval` of something that you may"
     " not decide alone. They are not always there, so ask rarely, say all that is needed to answer, and ask nothing"
-    " that the ledger or the files can tell you.",
+    " that the ledger or the files can tell you. Files that no proposal can hold are not kept meanwhile.",
     {
         "kind": {"type": "string", "enum": list(_KINDS), "description": "`question` by default."},
         "text": {"type": "string", "maxLength": LONGEST_QUESTION, "description": "What you ask."},

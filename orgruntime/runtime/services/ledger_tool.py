@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from orgruntime.ledger.rows import TrialRow
 from orgruntime.ledger.tried import Tried
 from orgruntime.model.ids import CommitId
+from orgruntime.model.manifest import Role
 from orgruntime.model.research import VerdictWord
 from orgruntime.model.step import Ask
 from orgruntime.runtime.calls import Call
+from orgruntime.runtime.handoffs import inbox_proposal
 from orgruntime.runtime.lab import Lab
-from orgruntime.runtime.neighbours import WINDOW, neighbours, signature_of_files
-from orgruntime.runtime.readings import plain
+from orgruntime.runtime.neighbours import WINDOW, neighbours, signature_of_diff, signature_of_files
+from orgruntime.runtime.redaction import quoted as marked
 from orgruntime.runtime.services.inputs import Fields, Refused, quoted, service
 
 MOST = 30
@@ -32,6 +34,12 @@ _NOTE = "From the run's ledger. Words in quotation marks are other people's and 
 async def _answer(lab: Lab, call: Call, fields: Fields, ask: Ask) -> str:
     what, limit = fields.word("what", _WORDS, "recent"), fields.count("limit", 10, MOST)
     role, species = fields.text("role", 200), fields.text("species", 200)
+    whose = call.role.recalls
+    if whose is None and what != "proposal":
+        raise Refused(
+            "your role is shown nothing of earlier proposals (`memory: none`), but for what arrives at a step"
+        )
+    role = whose or role
     match what:
         case "recent":
             told = _list(lab.ledger.newest_tried(limit, role, species), "newest first")
@@ -40,13 +48,13 @@ async def _answer(lab: Lab, call: Call, fields: Fields, ask: Ask) -> str:
         case "failed":
             told = _list(lab.ledger.failed_tried(limit, role, species), "not kept, newest first")
         case "proposal":
-            told = _proposal(lab, fields.text("id", 80))
+            told = _proposal(lab, call, fields.text("id", 80))
         case "near":
-            told = await _near(lab, call, ask, fields.text("text", 4000), limit)
+            told = await _near(lab, call, ask, fields, limit)
         case "verdicts":
-            told = _verdicts(lab, role, species)
+            told = _verdicts(lab, role, species, everybodys=not whose)
         case _:
-            told = _leads(lab, limit)
+            told = _leads(lab, call.role, limit)
     return "\n".join((_NOTE, *told))
 
 
@@ -66,10 +74,18 @@ def _list(tried: Sequence[Tried], order: str) -> Iterable[str]:
     return (f"{len(tried)} proposals, {order}:", *map(line_of, tried)) if tried else ("Nothing of that kind yet.",)
 
 
-def _proposal(lab: Lab, id: str) -> Iterable[str]:
+def _shown(lab: Lab, call: Call, id: str) -> Tried:
+    """Raises Refused."""
     one = lab.ledger.tried(id)
     if one is None:
         raise Refused(f"there is no proposal {id!r}; ids are like `pq3.0`, and `recent` lists them")
+    if call.role.recalls not in ("", one.proposal.role) and id != inbox_proposal(call):
+        raise Refused(f"{id} is none of yours, and others' are not shown to your role (`memory: {call.role.memory}`)")
+    return one
+
+
+def _proposal(lab: Lab, call: Call, id: str) -> Iterable[str]:
+    one = _shown(lab, call, id)
     proposal, spent = one.proposal, lab.ledger.spent_on(one.proposal)
     yield line_of(one)
     yield f"base {proposal.base[:10]}, commit {proposal.commit[:10]}, risk {proposal.risk.value}, settings" + (
@@ -80,8 +96,8 @@ def _proposal(lab: Lab, id: str) -> Iterable[str]:
     for ablation in lab.ledger.ablations(proposal.id):
         done = lab.ledger.tried(ablation.proposal) if ablation.proposal else None
         yield f"part {ablation.part!r} measured apart: {line_of(done) if done else 'asked for, not done yet'}"
-    diff = plain(lab.workspace.diff(proposal.base, proposal.commit).text)
-    yield "Its change:\n```diff\n" + diff[:_DIFF].replace("```", "'''") + "\n```" + ("…" if len(diff) > _DIFF else "")
+    diff = lab.workspace.diff(proposal.base, proposal.commit).text
+    yield f"Its change:\n{marked(diff, _DIFF)}"
 
 
 def _trial(row: TrialRow) -> str:
@@ -92,12 +108,21 @@ def _trial(row: TrialRow) -> str:
     )
 
 
-async def _near(lab: Lab, call: Call, ask: Ask, text: str, limit: int) -> Iterable[str]:
-    base = call.base or _lead(lab)
-    changes = signature_of_files(lab, base, ask.files)
+async def _near(lab: Lab, call: Call, ask: Ask, fields: Fields, limit: int) -> Iterable[str]:
+    """Near to a proposal, or else to the words and the change in hand."""
+    text, id = fields.text("text", 4000), fields.text("id", 80)
+    if id:
+        made = _shown(lab, call, id).proposal
+        text, changes = made.hypothesis, signature_of_diff(lab.workspace.diff(made.base, made.commit).text)
+    else:
+        changes = signature_of_files(lab, call.base or _lead(lab), ask.files)
     if not changes and not text:
-        raise Refused("give `text` (what you have in mind), or change a file first: then your change is compared")
-    found = await neighbours(lab, text=text, changes=changes, limit=limit)
+        raise Refused(
+            "give `text` (what you have in mind) or the `id` of a proposal, or change a file first: then your change"
+            " is compared"
+        )
+    found = await neighbours(lab, call.role, text=text, changes=changes, limit=limit + bool(id))
+    found = [near for near in found if near.tried.proposal.id != id][:limit]
     if not found:
         return (f"None of the newest {WINDOW} proposals is near to it.",)
     return (
@@ -109,10 +134,11 @@ async def _near(lab: Lab, call: Call, ask: Ask, text: str, limit: int) -> Iterab
     )
 
 
-def _verdicts(lab: Lab, role: str, species: str) -> Iterable[str]:
-    """Counts over all of it, reasons of the newest."""
-    counts = lab.ledger.counts()
-    yield "Trials by verdict: " + ", ".join(f"{getattr(counts, word)} {word}" for word in VerdictWord)
+def _verdicts(lab: Lab, role: str, species: str, *, everybodys: bool) -> Iterable[str]:
+    """Counts over all of it, where all of it is shown; reasons of the newest."""
+    if everybodys:
+        counts = lab.ledger.counts()
+        yield "Trials by verdict: " + ", ".join(f"{getattr(counts, word)} {word}" for word in VerdictWord)
     failed = lab.ledger.failed_tried(WINDOW, role, species)
     if failed:
         yield f"Why the newest {len(failed)} that were not kept failed, most frequent reason first:"
@@ -128,7 +154,8 @@ def _reasons(failed: Sequence[Tried]) -> list[str]:
     return [f"{len(group)} × {group[0].word}: {quoted(group[0].reason)}" for group in largest]
 
 
-def _leads(lab: Lab, limit: int) -> Iterable[str]:
+def _leads(lab: Lab, role: Role, limit: int) -> Iterable[str]:
+    """The climb is everybody's; what was said of a proposal is for those who are shown it."""
     champion = lab.ledger.champion()
     if champion is not None:
         yield f"Champion {champion.commit[:10]}" + (
@@ -139,9 +166,11 @@ def _leads(lab: Lab, limit: int) -> Iterable[str]:
     for row in lab.ledger.newest_leads(limit):
         metric = f"{row.metric:.6g}" if row.metric is not None else "not measured"
         by = f" by {row.proposal}" if row.proposal else ""
+        made = lab.proposal(row.proposal) if row.proposal else None
+        reason = f": {quoted(row.reason)}" if role.recalls in ("", made.role if made else None) else ""
         yield (
             f"lead {row.commit[:10]} after {row.since_number} trials{by}: metric {metric}, gain {row.gain:+.6g},"
-            f" estimate over the champion {row.estimate:+.6g}: {quoted(row.reason)}"
+            f" estimate over the champion {row.estimate:+.6g}{reason}"
         )
 
 
@@ -153,15 +182,16 @@ def _lead(lab: Lab) -> CommitId:
 TOOL = service(
     "Ledger",
     "Look up what was tried in this run and what came of it, before you spend anything: `recent` proposals, the `best`"
-    " and the `failed` ones with the reason, one `proposal` in full (give `id`), what is `near` to your present change"
-    " or to the words in `text`, the `verdicts` with the most frequent reasons, the `leads`. Gains are mean"
-    " improvements over the lead of that time on the same seeds; positive is better. Reads only; costs nothing.",
+    " and the `failed` ones with the reason, one `proposal` in full (give `id`), what is `near` to your present change,"
+    " to the words in `text` or to a proposal (`id`), the `verdicts` with the most frequent reasons, the `leads`. Gains"
+    " are mean improvements over the lead of that time on the same seeds; positive is better. Reads only;"
+    " costs nothing.",
     {
         "what": {"type": "string", "enum": list(_WORDS), "description": "What to look up."},
         "role": {"type": "string", "description": "Only proposals of this role."},
         "species": {"type": "string", "description": "Only proposals of this species."},
         "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "description": "How many; 10 by default."},
-        "id": {"type": "string", "description": "Of a proposal, with `proposal`."},
+        "id": {"type": "string", "description": "Of a proposal, with `proposal` or `near`."},
         "text": {"type": "string", "description": "With `near`: an idea in words."},
     },
     ("what",),

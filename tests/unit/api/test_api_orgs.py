@@ -33,8 +33,10 @@ def test_a_panel_of_the_command_line_is_read_as_in_the_table(lab: Manifest) -> N
     shared = researcher(with_models(lab, {slug: "own 20%, plain, search/tpe 1/2"}))
     assert shared.species == ("own", "claude-opus-5-5", "search/tpe")
     assert (shared.choice, shared.shares) == (Choice.SHARES, (0.2, 0.3, 0.5))
-    again = researcher(with_models(with_models(lab, {slug: "own 20%, search/tpe"}), {slug: "search/tpe"}))
-    assert (again.species, again.choice, again.shares) == (("search/tpe",), Choice.TURNS, ())
+    again = researcher(with_models(with_models(lab, {slug: "own 20%, search/tpe, fallback odd"}), {slug: "search/tpe"}))
+    assert (again.species, again.choice, again.shares, again.fallback) == (("search/tpe",), Choice.TURNS, (), None)
+    held = researcher(with_models(lab, {slug: "own, fallback odd"}))
+    assert (held.species, held.fallback) == (("own",), "odd")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,8 @@ def test_a_panel_of_the_command_line_is_read_as_in_the_table(lab: Manifest) -> N
         ("search/tpp", "did you mean search/tpe?"),
         ("own, choose by results", "is the only model"),
         ("", "name a species"),
+        ("fallback own", "name a species"),
+        ("own, fallback search/tpe", "holds no conversation"),
     ],
 )
 def test_a_panel_that_is_none_is_one_sentence(lab: Manifest, text: str, words: str) -> None:

@@ -20,6 +20,7 @@ from orgruntime.model.manifest import ModelSpec, Price
 from orgruntime.runtime.ports import ModelCancelled, ModelError, ModelFault
 from orgruntime.testing.messages_script import COMMON, Fault, Says, Script, fails, text, uses
 from orgruntime.testing.messages_server import MessagesServer, Traits
+from orgruntime.testing.messages_thinking import thinking_refusal
 
 TOOLS = tuple(ToolSpec(name=name, description=name, input_schema={"type": "object"}) for name in ("Read", "propose"))
 GOOD = uses("propose", {"hypothesis": "wider is better", "files": ["train.py"]})
@@ -145,6 +146,49 @@ async def test_what_a_server_refuses_is_not_asked_of_it_again(part: str, is_mute
         assert second.lacks == {}
         assert models.capabilities(model).isdisjoint(first.lacks)
         assert server.total == first.usage + second.usage
+
+
+@pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("species", "form"),
+    [
+        ("claude-opus-5-5", "adaptive"), ("claude-opus-4-7", "adaptive"), ("claude-sonnet-4-6", "adaptive"),
+        ("claude-opus-4-5-20251101", "enabled"), ("claude-sonnet-4-5", "enabled"), ("claude-haiku-4-5", "enabled"),
+        ("claude-opus-4-1-20250805", "enabled"),
+    ],
+)  # fmt: skip
+async def test_a_claude_model_thinks_in_the_form_that_it_takes(species: str, form: str) -> None:
+    """The scripted server refuses the other form, and a forced tool beside either."""
+    thought = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    use = {"type": "tool_use", "id": "t", "name": "Read", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": "text"}
+    go = Message(role="user", content=({"type": "text", "text": "go"},))
+    async with served(GOOD) as (models, model, server):
+        model = model.model_copy(update={"species": species, "effort": "high"})
+        for turn in ((), (thought, use), (use,)):
+            seen = Message(role="assistant", content=turn), Message(role="user", content=(result,))
+            asked = call(must_use_tool=True, max_tokens=8000, messages=(go, *(seen if turn else ())))
+            reply = await models.complete(model, asked)
+            assert (reply.content, reply.lacks) == (GOOD.content, {})
+        bodies = [asked.body for asked in server.asked]
+        assert [body.get("thinking", {}).get("type") for body in bodies[:2]] == [form, form]
+        assert len(bodies) == 3, "nothing was refused"
+        # With a budget, an answer of before that began without a thought is answered without one, and a tool is forced.
+        assert ("thinking" in bodies[2], "tool_choice" in bodies[2]) == (
+            (True, False) if form == "adaptive" else (False, True)
+        )
+
+
+@pytest.mark.parametrize(
+    ("species", "thinking"),
+    [
+        ("claude-opus-5-5", {"type": "enabled", "budget_tokens": 2000}), ("claude-haiku-4-5", {"type": "adaptive"}),
+        ("claude-haiku-4-5", {"type": "enabled", "budget_tokens": 1000}),
+        ("claude-haiku-4-5", {"type": "enabled", "budget_tokens": 4000}),
+    ],
+)  # fmt: skip
+def test_the_scripted_server_refuses_what_claude_refuses(species: str, thinking: dict[str, Any]) -> None:
+    assert thinking_refusal({"model": species, "max_tokens": 4000, "messages": [], "thinking": thinking})
 
 
 async def test_a_request_that_is_wrong_by_itself_teaches_nothing() -> None:

@@ -44,6 +44,8 @@ def spec(species: str, **fields: Any) -> ModelSpec:
 def test_what_a_species_can_is_known_by_its_name(species: str, thinks: bool, effort: bool) -> None:
     can = capabilities_of(spec(species))
     assert (Capability.THINKING in can, Capability.EFFORT in can) == (thinks, effort)
+    older = ("claude-opus-4-2", "claude-opus-4-5", "claude-opus-4-6", "claude-sonnet-4", "claude-haiku-4-5")
+    assert (Capability.BUDGET in can) == species.startswith(older)
     assert {Capability.CACHE, Capability.FORCE, Capability.RECALL} <= can
 
 
@@ -63,6 +65,20 @@ def test_thinking_and_a_forced_tool_exclude_each_other() -> None:
     only_effort = body_of(spec("x", effort="low"), forced, EVERYTHING - {Capability.THINKING})
     assert only_effort["tool_choice"] == {"type": "any"}
     assert "tool_choice" not in body_of(spec("x"), call(must_use_tool=True, tools=()), EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("effort", "tokens", "budget"),
+    [("low", 8192, 1024), ("high", 8192, 4096), ("max", 8192, 6553), ("low", 2048, 1024), ("low", 2047, None),
+     ("max", 2048, None)],
+)  # fmt: skip
+def test_a_budget_leaves_room_for_the_answer(effort: str, tokens: int, budget: int | None) -> None:
+    can = capabilities_of(spec("claude-sonnet-4-5"))
+    body = body_of(spec("claude-sonnet-4-5", effort=effort), call(max_tokens=tokens, must_use_tool=True), can)
+    wanted = None if budget is None else {"type": "enabled", "budget_tokens": budget}
+    assert body.get("thinking") == wanted
+    assert ("tool_choice" in body) == (budget is None)
+    assert (Capability.BUDGET in relied_on(body)) == (budget is not None)
 
 
 def test_no_request_is_marked_more_often_than_the_api_takes() -> None:
@@ -100,6 +116,7 @@ def test_a_species_that_does_not_take_its_thoughts_back_is_spared_them() -> None
         ("tools.0.cache_control: Extra inputs are not permitted", Capability.CACHE),
         ("Thinking may not be enabled when tool_choice forces tool use.", Capability.FORCE),
         ("thinking.type: Input should be 'enabled' or 'disabled'", Capability.THINKING),
+        ("`max_tokens` must be greater than `budget_tokens`", Capability.BUDGET),
         ("output_config: Extra inputs are not permitted", Capability.EFFORT),
         ("messages.1.content.0: Invalid `signature` in block", Capability.RECALL),
         ("messages: roles must alternate", None),

@@ -75,9 +75,11 @@ def test_a_panel_has_an_end() -> None:
 
 
 def test_the_command_line_reads_the_same_words() -> None:
-    assert panel_entry("deep 20%, search/tpe") == (("deep", "search/tpe"), Choice.SHARES, (0.2, 0.8))
-    assert panel_entry("search/tpe") == (("search/tpe",), Choice.TURNS, ())
-    assert panel_entry("a,b,choose by results") == (("a", "b"), Choice.RESULTS, ())
-    assert panel_entry("") == ((), Choice.TURNS, ())
+    assert panel_entry("deep 20%, search/tpe") == (("deep", "search/tpe"), Choice.SHARES, (0.2, 0.8), None)
+    assert panel_entry("search/tpe") == (("search/tpe",), Choice.TURNS, (), None)
+    assert panel_entry("a,b,choose by results") == (("a", "b"), Choice.RESULTS, (), None)
+    assert panel_entry("a, Fallback  b") == (("a",), Choice.TURNS, (), "b")
+    assert panel_entry("fallback 20%, b") == (("fallback", "b"), Choice.SHARES, (0.2, 0.8), None)
+    assert panel_entry("") == ((), Choice.TURNS, (), None)
     with pytest.raises(ValueError, match="the shares sum to 30 %; let them sum to 100 %, or leave one"):
         panel_entry("a 10%, b 20%")

@@ -86,6 +86,8 @@ def test_a_chain_of_fallbacks_ends() -> None:
     assert [one.name for one in chain(models, "a")] == ["a", "b"]
     assert [one.species for one in chain(models, "c")] == ["c", "claude-haiku-5-5"]
     assert [one.name for one in chain(models, "search/tpe")] == ["search/tpe"]
+    assert [one.name for one in chain(models, "a", "c")] == ["a", "b", "c", "claude-haiku-5-5"]
+    assert [one.name for one in chain(models, "a", "b")] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,4 @@ def test_a_chain_of_fallbacks_ends() -> None:
 )
 def test_a_panel_is_said_as_it_is_written(choice: Choice, shares: tuple[float, ...], text: str) -> None:
     assert panel_text(("deep", "search/tpe"), choice, shares) == text
+    assert panel_text(("deep", "search/tpe"), choice, shares, "own") == f"{text}, fallback own"

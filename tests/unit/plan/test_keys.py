@@ -51,6 +51,14 @@ def test_a_fallback_needs_its_key_too_and_a_circle_ends(manifest: Manifest) -> N
     assert found == [("researcher", "claude-haiku-5-5", "ANTHROPIC_API_KEY")]
 
 
+def test_a_fallback_of_the_role_needs_its_key_too(manifest: Manifest) -> None:
+    found = with_species(manifest, "search/tpe", models=())
+    roles = tuple(r.model_copy(update={"fallback": "claude-haiku-5-5"}) if r.species else r for r in found.roles)
+    assert ("researcher", "claude-haiku-5-5", "ANTHROPIC_API_KEY") in needed_keys(
+        found.model_copy(update={"roles": roles})
+    )
+
+
 def test_a_granted_tool_server_needs_its_token_and_another_none(manifest: Manifest) -> None:
     wiki = ToolServer(name="wiki", url="https://wiki.example.org", key_env="WIKI_TOKEN")
     role = manifest.roles[0].model_copy(update={"species": ("search/tpe",), "tools": ("Read", "mcp__wiki__find")})

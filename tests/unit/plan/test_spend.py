@@ -41,6 +41,17 @@ def test_a_call_is_said_at_its_worst_with_fallbacks_last(manifest: Manifest) -> 
     assert deep.calls_a_step == 60
 
 
+def test_a_fallback_of_the_role_counts_like_those_of_its_models(manifest: Manifest) -> None:
+    changed = org(manifest, "own")
+    roles = tuple(r.model_copy(update={"fallback": "deep"}) if r.species else r for r in changed.roles)
+    plan = made(changed.model_copy(update={"roles": roles}).sealed())
+    calls = [(call.model, call.is_fallback) for call in plan.roles[0].calls]
+    assert calls == [("own", False), ("deep", True), ("small", True)]
+    assert plan.roles[0].panel.endswith("fallback deep")
+    assert plan.authority[0].models == ("own", "deep", "small")
+    assert "not bounded by the budget: tokens and dollars of" in render(plan)
+
+
 def test_key_free_species_have_no_calls_and_no_lines(manifest: Manifest) -> None:
     plan = made(org(manifest, "search/tpe"))
     assert all(not role.calls for role in plan.roles)

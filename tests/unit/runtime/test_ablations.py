@@ -221,11 +221,14 @@ async def test_other_ideas_and_other_payloads_are_for_the_role(lab: Recorded) ->
     assert await ablation_step(lab.lab, call.role, call.address, result, idea) == Handed(None)
 
 
-async def test_a_role_that_hands_off_ideas_passes_it_on_without_thinking(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["idea", "note"])
+async def test_it_is_carried_out_where_proposals_are_made_whatever_the_entry_hands_off(
+    tmp_path: Path, kind: str
+) -> None:
     director = ROLES[0].model_copy(update={"slug": RoleSlug("director"), "name": "Director", "count": 1})
     org = small_org(
         roles=(director, *ROLES),
-        handoffs=(edge(1, "director", "researcher", "idea"), *WORKFLOW),
+        handoffs=(edge(1, "director", "researcher", kind), *WORKFLOW),
     )
     graph = org.graph.model_copy(update={"entries": (RoleSlug("director"),)})
     bench = Bench(tmp_path, org=org.model_copy(update={"graph": graph}).sealed(), loss=good_and_bad, sd=0.02)
@@ -233,7 +236,7 @@ async def test_a_role_that_hands_off_ideas_passes_it_on_without_thinking(tmp_pat
 
     def play(request: StepRequest) -> StepReply | Awaitable[StepReply]:
         if request.role == "director" and request.inquiry == "q1":
-            return StepReply(type="idea", body={"text": "both"})
+            return StepReply(type=kind, body={"text": "both"})
         return scripted(request)
 
     await bench.run(play)

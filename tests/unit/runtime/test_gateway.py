@@ -148,6 +148,25 @@ async def test_the_next_model_of_the_chain_is_asked(books: Books) -> None:
     ]  # fmt: skip
 
 
+async def test_a_roles_own_fallback_comes_after_the_models_and_is_charged_to_itself(books: Books) -> None:
+    def says(model: ModelSpec, call: ModelCall) -> ModelReply:
+        if model.name == "spare":
+            return GOOD
+        raise ModelError(ModelFault.INVALID, "no")
+
+    first, second = CHAIN[0], CHAIN[1].model_copy(update={"fallback": None})
+    spare = ModelSpec(name="spare", species="claude-sonnet-5-5")
+    models = ScriptedModels(says)
+    door = gateway(books, models, first, second, spare)
+    reply = await door.ask("a", ROLE.model_copy(update={"fallback": "spare"}), "m", call())
+    assert [model.name for model, _ in models.asked] == ["m", "second", "spare"]
+    assert (reply.entry, reply.species) == ("spare", "claude-sonnet-5-5")
+    (row,) = [row for row in books.ledger.spend_by() if row.amounts.tokens]
+    assert (row.role, row.species) == (ROLE.slug, "claude-sonnet-5-5")
+    with pytest.raises(GatewayError):
+        await door.ask("b", ROLE, "m", call())
+
+
 async def test_two_entries_of_one_species_are_told_apart_by_name(books: Books) -> None:
     slow, quick = M.model_copy(update={"fallback": "quick"}), M.model_copy(update={"name": "quick"})
     other = ModelSpec(name="other", species="claude-haiku-5-5")

@@ -11,10 +11,10 @@ from recorded import Recorded, recorded
 
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger, LedgerError
-from orgruntime.model.dialogue import ToolResult
 from orgruntime.model.ids import QuestionId
-from orgruntime.model.people import QuestionState, chosen_of
+from orgruntime.model.people import Question, QuestionState, chosen_of
 from orgruntime.runtime.events import EventKind
+from orgruntime.runtime.people import Waits
 from orgruntime.runtime.services.human_tool import TOOL
 
 H1 = QuestionId("h1")
@@ -27,46 +27,46 @@ def lab(tmp_path: Path) -> Iterator[Recorded]:
     assert audit(tmp_path / "ledger.db") == []
 
 
-async def asking(lab: Recorded, n: int = 0, **given: object) -> asyncio.Task[ToolResult]:
-    task = asyncio.create_task(lab.use(TOOL, n=n, **given))
-    for _ in range(5):
-        await asyncio.sleep(0)
+async def asked(lab: Recorded, n: int = 0, **given: object) -> Question:
+    """What the step has to leave its desk for."""
+    with pytest.raises(Waits) as waits:
+        await lab.use(TOOL, n=n, **given)
+    return waits.value.question
+
+
+async def waiting(lab: Recorded, question: Question) -> asyncio.Task[Question]:
+    task = asyncio.create_task(lab.lab.people.wait(question))
+    await asyncio.sleep(0)
     return task
 
 
-async def answered(lab: Recorded, task: asyncio.Task[ToolResult], id: QuestionId, text: str) -> str:
-    assert lab.lab.ledger.answer(id, text, "ada")
-    lab.lab.people.hear(lab.lab.ledger)
-    return (await task).text
-
-
 async def test_a_step_waits_until_somebody_answers(lab: Recorded) -> None:
-    task = await asking(lab, text="which data set?")
-    assert not task.done()
-    assert (lab.lab.people.asked, lab.lab.people.desks) == (1, {"researcher#0"})
-    assert "waiting for a person" in lab.lab.doing["researcher#0"]
-    assert lab.lab.people.words(lab.lab.ledger) == 'h1 of researcher, "which data set?"'
+    question = await asked(lab, text="which data set?")
     (notice,) = lab.heard.texts(EventKind.NOTICE)
     assert 'researcher asks h1: "which data set?"; answer with `orgrun answer r1 h1 "…"`' in notice
+    task = await waiting(lab, question)
+    assert (lab.lab.people.asked, lab.lab.people.inquiries) == (1, {"q1"})
+    assert lab.lab.people.words(lab.lab.ledger) == 'h1 of researcher, "which data set?"'
     lab.lab.people.hear(lab.lab.ledger)
     assert not task.done()
-    assert await answered(lab, task, H1, "the small one") == 'ada answers h1: "the small one"'
+    assert lab.lab.ledger.answer(H1, "the small one", "ada")
+    lab.lab.people.hear(lab.lab.ledger)
+    assert (await task).answer == "the small one"
     assert lab.lab.people.asked == 0
-    assert lab.lab.doing["researcher#0"] == ""
+    assert (await lab.use(TOOL, text="which data set?")).text == 'ada answers h1: "the small one"'
 
 
 async def test_an_approval_is_approved_or_declined(lab: Recorded) -> None:
-    task = await asking(lab, kind="approval", text="may I double the width?")
-    told = await answered(lab, task, H1, "Approve: but watch the memory")
+    given = {"kind": "approval", "text": "may I double the width?"}
+    await asked(lab, **given)
+    assert lab.lab.ledger.answer(H1, "Approve: but watch the memory", "ada")
+    told = (await lab.use(TOOL, **given)).text
     assert told == 'ada answers h1 (approve): "Approve: but watch the memory"'
 
 
 async def test_a_use_that_is_taken_again_finds_its_question_and_its_answer(tmp_path: Path) -> None:
     with recorded(tmp_path) as lab:
-        task = await asking(lab, n=4, text="which?")
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert lab.lab.people.asked == 0
+        await asked(lab, n=4, text="which?")
     with Ledger.open(tmp_path / "ledger.db") as other:
         assert other.answer(H1, "this one", "ada")
     with recorded(tmp_path) as lab:
@@ -75,8 +75,10 @@ async def test_a_use_that_is_taken_again_finds_its_question_and_its_answer(tmp_p
 
 
 async def test_a_step_that_is_lost_and_taken_again_waits_for_the_same_question(lab: Recorded) -> None:
-    first, second = [await asking(lab, n=4, text="which?") for _ in range(2)]
-    assert await answered(lab, second, H1, "this") == 'ada answers h1: "this"'
+    first, second = [await waiting(lab, await asked(lab, n=4, text="which?")) for _ in range(2)]
+    assert lab.lab.ledger.answer(H1, "this", "ada")
+    lab.lab.people.hear(lab.lab.ledger)
+    assert (await second).answer == "this"
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     assert lab.lab.people.asked == 0
@@ -84,16 +86,15 @@ async def test_a_step_that_is_lost_and_taken_again_waits_for_the_same_question(l
 
 
 async def test_a_withdrawn_question_is_said_to_be_one(lab: Recorded) -> None:
-    task = await asking(lab, text="anybody?")
+    await asked(lab, text="anybody?")
     with lab.lab.ledger.transaction() as tx:
         assert tx.withdraw_question(H1, "the run is over")
-    lab.lab.people.hear(lab.lab.ledger)
-    assert "nobody will" in (await task).text
+    assert "nobody will" in (await lab.use(TOOL, text="anybody?")).text
 
 
 async def test_the_first_answer_counts(lab: Recorded) -> None:
-    task = await asking(lab, text="which?")
-    assert await answered(lab, task, H1, "a") == 'ada answers h1: "a"'
+    await asked(lab, text="which?")
+    assert lab.lab.ledger.answer(H1, "a", "ada")
     assert not lab.lab.ledger.answer(H1, "b", "bob")
     found = lab.lab.ledger.question("h1")
     assert found is not None

@@ -32,7 +32,33 @@ async def test_a_desk_with_nothing_left_is_passed_over_while_another_has() -> No
     idle: set[str] = {"r#0"}
     pool = DeskPool(idle)
     assert [await pool.take(ROLE), await pool.take(ROLE)] == [1, 2]
-    assert await pool.take(ROLE) == 0, "better than nobody"
+    waiting = asyncio.create_task(pool.take(ROLE, invited=True))
+    await asyncio.sleep(0)
+    assert not waiting.done(), "it had better wait for one that has something left"
+    pool.give(ROLE, 2)
+    assert await asyncio.wait_for(waiting, 30) == 2
+    assert await pool.take(ROLE) == 0, "better than nobody for what arrived"
+    idle.update(("r#1", "r#2"))
+    pool.give(ROLE, 0)
+    assert await asyncio.wait_for(pool.take(ROLE, invited=True), 30) == 0
+
+
+async def test_a_step_that_comes_back_is_before_those_that_have_not_begun() -> None:
+    pool = DeskPool(set())
+    assert [await pool.take(ROLE) for _ in range(3)] == [0, 1, 2]
+    fresh = asyncio.create_task(pool.take(ROLE))
+    await asyncio.sleep(0)
+    back = asyncio.create_task(pool.take_back(ROLE, 0))
+    gone = asyncio.create_task(pool.take_back(ROLE, 0))
+    await asyncio.sleep(0)
+    gone.cancel()
+    pool.give(ROLE, 2)
+    assert await asyncio.wait_for(back, 30) == 2, "any desk will do"
+    pool.give(ROLE, 1)
+    assert await asyncio.wait_for(fresh, 30) == 1
+    pool.give(ROLE, 0)
+    pool.give(ROLE, 1)
+    assert await pool.take_back(ROLE, 1) == 1, "its own, where that is free"
 
 
 async def test_who_waits_for_a_desk_is_served_in_order_and_may_give_up() -> None:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from supervised import Bench, Died
+from thinking import Thinking, brief_of, last_result, propose, sets, thinking_org, turn
 
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.appetite import Dial
-from orgruntime.model.dialogue import ToolUse
-from orgruntime.model.ids import IdeaId, InquiryId, QuestionId, RoleSlug
-from orgruntime.model.manifest import Cadence, Direction, Manifest, Objective, Role, RoleKind
+from orgruntime.model.dialogue import ModelCall, ModelReply
+from orgruntime.model.ids import QuestionId, RoleSlug
+from orgruntime.model.manifest import Cadence, Direction, Manifest, ModelSpec, Objective, Role, RoleKind
 from orgruntime.model.payload import FieldType, PayloadField, PayloadType
 from orgruntime.model.research import VerdictWord
 from orgruntime.model.status import RunState
-from orgruntime.model.step import Ask, AskKind, StepReply, StepRequest
-from orgruntime.runtime.calls import Call
+from orgruntime.model.step import StepReply, StepRequest
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
-from orgruntime.runtime.ports import StepAddress
-from orgruntime.runtime.services.human_tool import TOOL
 from orgruntime.testing.lab import RESEARCHER, ROLES, TRAINER, WORKFLOW, edge, small_org
 from orgruntime.testing.scripted_desks import declining, setting
+from orgruntime.testing.scripted_models import uses_tool
 
 PI = RoleSlug("pi")
 TRIES = 4
@@ -35,29 +34,33 @@ def only(count: int) -> tuple[Role, ...]:
 
 
 class Curious:
-    """A play: q1 asks before it proposes, whatever desk it is at; the others propose a few times."""
+    """A language model at `count` desks: q1 writes, asks, and then proposes; the others propose a few times."""
 
-    def __init__(self, bench: Bench, tries: int = TRIES) -> None:
-        self.lab: Lab | None = None
+    def __init__(self, folder: Path, count: int = 2, tries: int = TRIES, **changed: Any) -> None:
         self.told: list[str] = []
+        """Answers, one for each time that the model heard one."""
+        self.tried = 0
         self._tries = tries
-        bench.prepare = lambda lab, supervisor: self.take(lab)
+        tools = ("Edit", "Bash", "AskHuman")
+        self.at = Thinking(folder, self._says, thinking_org(count, tools, **changed))
+        self.bench = self.at.bench
 
-    def take(self, lab: Lab) -> None:
-        self.lab = lab
+    async def run(self) -> tuple[str, str]:
+        return await self.at.run()
 
-    async def __call__(self, request: StepRequest) -> StepReply:
-        assert self.lab is not None
-        if request.inquiry == "q1" and not request.inbox:
-            role = self.lab.manifest.role(request.role)
-            address = StepAddress(request.inquiry, request.role, 0)
-            call = Call(address, role, request.desk, None, IdeaId("i1"), "")
-            use = ToolUse(id="u", name="AskHuman", input={"text": "how far may I go?"})
-            result = await TOOL.serve(self.lab, call, Ask(n=2, kind=AskKind.MAY, use=use))
-            self.told.append(result.text)
-            return setting(request, "LR", 1, "as the person says")
-        tried = len(self.lab.ledger.proposals())
-        return setting(request, "LR", -1 - tried) if tried < self._tries else declining("enough")
+    def _says(self, model: ModelSpec, call: ModelCall) -> ModelReply:
+        steps = turn(call)
+        if "inquiry q1," in brief_of(call):
+            if steps == 3:
+                self.told.append(last_result(call))
+            return (
+                sets("LR", 1), uses_tool("Bash", command="count"), uses_tool("AskHuman", text="how far may I go?"),
+                propose(hypothesis="as the person says"),
+            )[steps]  # fmt: skip
+        if steps:
+            return propose(hypothesis=f"try {self.tried}")
+        self.tried += 1
+        return sets("LR", -self.tried) if self.tried <= self._tries else uses_tool("decline", reason="enough")
 
 
 def answer(bench: Bench, text: str = "as far as you like", id: str = "h1") -> None:
@@ -65,82 +68,71 @@ def answer(bench: Bench, text: str = "as far as you like", id: str = "h1") -> No
         assert ledger.answer(QuestionId(id), text, "ada")
 
 
-async def test_the_run_goes_on_and_then_pauses_with_the_question_as_its_reason(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    play = Curious(bench)
-    state, reason = await bench.run(play)
-    assert state is RunState.PAUSED
+@pytest.mark.parametrize("count", [1, 2])
+async def test_the_run_goes_on_and_then_pauses_with_the_question_as_its_reason(tmp_path: Path, count: int) -> None:
+    play = Curious(tmp_path, count)
+    bench = play.bench
+    state, reason = await play.run()
+    assert state == "paused"
     assert reason == 'nothing is left to do but to wait for an answer: h1 of researcher, "how far may I go?"'
-    assert len(bench.verdicts()) == TRIES, "the other desk went on meanwhile"
+    assert len(bench.verdicts()) == TRIES, "others had the desk meanwhile"
     assert any("researcher asks h1" in text for text in bench.heard.texts(EventKind.NOTICE))
     with bench.ledger() as ledger:
         assert ledger.decisions(1)[0].dial is Dial.PEOPLE
     answer(bench)
-    state, _ = await bench.run(play)
-    assert state is RunState.FINISHED
+    state, _ = await play.run()
+    assert state == "finished"
     assert play.told == ['ada answers h1: "as far as you like"']
-    assert ("as the person says") in [p.hypothesis for p in proposals(bench)]
     with bench.ledger() as ledger:
+        assert "as the person says" in [proposal.hypothesis for proposal in ledger.proposals()]
         assert ledger.question_counts() == {"total": 1, "open": 0, "answered": 1, "withdrawn": 0}
         assert not ledger.decisions(9, "go-on"), "a pause for a person is no dry spell"
     assert audit(tmp_path / "ledger.db") == []
 
 
-def proposals(bench: Bench) -> list[object]:
-    with bench.ledger() as ledger:
-        return list(ledger.proposals())
-
-
 async def test_resumed_without_an_answer_it_pauses_again_and_asks_nothing_twice(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    play = Curious(bench)
+    play = Curious(tmp_path)
     for _ in range(2):
-        state, reason = await bench.run(play)
-        assert (state, "h1 of researcher" in reason) == (RunState.PAUSED, True)
-    with bench.ledger() as ledger:
+        state, reason = await play.run()
+        assert (state, "h1 of researcher" in reason) == ("paused", True)
+    with play.bench.ledger() as ledger:
         assert ledger.question_counts()["total"] == 1
 
 
-async def test_an_answer_that_comes_while_the_run_goes_on_does_not_stop_it(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    play = Curious(bench, tries=12)
-    told = asyncio.get_running_loop().create_task(_answer_soon(bench))
-    state, _ = await bench.run(play)
-    await told
-    assert state is RunState.FINISHED
+async def test_the_only_desk_serves_others_until_the_answer_comes_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    """The answer comes in the same run, once another inquiry has been judged."""
+    play = Curious(tmp_path, count=1, tries=12)
+    bench = play.bench
+    judged: list[int] = []
+
+    def answered(lab: Lab) -> None:
+        def look() -> None:
+            if bench.verdicts() and not judged:
+                judged.append(len(bench.verdicts()))
+                answer(bench, "go")
+
+        bench.executor.after_submit = look
+
+    play.at.prepared = answered
+    state, _ = await play.run()
+    assert state == "finished"
+    assert judged == [1]
     assert play.told == ['ada answers h1: "go"']
-
-
-async def _answer_soon(bench: Bench) -> None:
-    while not (bench.folder / "ledger.db").exists():
-        await asyncio.sleep(0.01)
-    while True:
-        with bench.ledger() as ledger:
-            if ledger.open_questions():
-                break
-        await asyncio.sleep(0.01)
-    answer(bench, "go")
-
-
-async def test_inquiries_behind_the_only_desk_wait_with_it(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, org=small_org(roles=only(1)))
-    play = Curious(bench)
-    state, reason = await bench.run(play)
-    assert (state, "h1 of researcher" in reason) == (RunState.PAUSED, True)
-    answer(bench)
-    state, _ = await bench.run(play)
-    assert state is RunState.FINISHED
-    assert len(bench.verdicts()) >= TRIES
+    ids = [id for id in play.at.gateway.ids if id.startswith("q1.0.")]
+    assert len(ids) == len(set(ids)) == 4, "each call of the model was paid once"
+    assert [one for one in play.at.desks.ran if one.startswith("q1 ")] == ["q1 Edit", "q1 Bash"]
+    with bench.ledger() as ledger:
+        (mine,) = [proposal for proposal in ledger.proposals() if proposal.inquiry == "q1"]
+        assert mine.desk == 0
+        assert len(ledger.proposals()) > 2
+    assert audit(tmp_path / "ledger.db") == []
 
 
 async def test_a_driver_that_dies_leaves_the_question_and_takes_the_answer(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    play = Curious(bench, tries=12)
-    wait = play.take
+    play = Curious(tmp_path, tries=12)
+    bench = play.bench
 
-    def prepare(lab: Lab, supervisor: object) -> None:
-        wait(lab)
-
+    def prepare(lab: Lab) -> None:
         def die() -> None:
             with bench.ledger() as ledger:
                 asked = ledger.open_questions()
@@ -151,29 +143,23 @@ async def test_a_driver_that_dies_leaves_the_question_and_takes_the_answer(tmp_p
 
         bench.executor.after_submit = die
 
-    bench.prepare = prepare
+    play.at.prepared = prepare
     with pytest.raises(Died):
-        await bench.run(play)
+        await play.run()
     answer(bench, "on")
-    bench.prepare = lambda lab, supervisor: wait(lab)
-    state, _ = await bench.run(play)
-    assert state is RunState.FINISHED
+    play.at.prepared = lambda lab: None
+    state, _ = await play.run()
+    assert state == "finished"
     assert play.told == ['ada answers h1: "on"']
     assert audit(tmp_path / "ledger.db") == []
 
 
 async def test_a_run_that_is_over_withdraws_what_nobody_answered(tmp_path: Path) -> None:
-    objective = Objective(metric="loss", direction=Direction.MINIMIZE, target=9.0)
-    bench = Bench(tmp_path, org=small_org(objective=objective))
-    curious = Curious(bench)
-
-    async def play(request: StepRequest) -> StepReply:
-        if request.inquiry == "q1":
-            return await curious(request)
-        return setting(request, "LR", 2) if not request.past else declining("enough")
-
-    state, reason = await bench.run(play)
-    assert (state, "target is reached" in reason) == (RunState.FINISHED, True)
+    objective = Objective(metric="loss", direction=Direction.MAXIMIZE, target=10.5)
+    play = Curious(tmp_path, objective=objective)
+    bench = play.bench
+    state, reason = await play.run()
+    assert (state, "target is reached" in reason) == ("finished", True)
     with bench.ledger() as ledger:
         assert ledger.question_counts() == {"total": 1, "open": 0, "answered": 0, "withdrawn": 1}
         assert not ledger.open_inquiries()
@@ -259,25 +245,25 @@ async def test_a_person_who_hands_nothing_off_gets_a_notice(tmp_path: Path) -> N
 
 
 async def test_a_stand_up_that_asks_pauses_the_run_too(tmp_path: Path) -> None:
-    scribe = Role(slug=RoleSlug("scribe"), name="Scribe", kind=RoleKind.AGENT, species=("digest/ledger",))
+    scribe = Role(
+        slug=RoleSlug("scribe"), name="Scribe", kind=RoleKind.AGENT, species=("thinker",), tools=("AskHuman",)
+    )
     cadence = Cadence(id="c1", role=scribe.slug, payload="memo", every_trials=10)
-    bench = Bench(tmp_path, org=small_org(roles=(*only(1), scribe), cadences=(cadence,)))
-    labs: list[Lab] = []
-    bench.prepare = lambda lab, supervisor: labs.append(lab)
 
-    async def play(request: StepRequest) -> StepReply:
-        if request.role != "scribe":
-            return declining("enough")
-        lab = labs[-1]
-        call = Call(StepAddress(InquiryId(request.inquiry), scribe.slug, 0), scribe, 0, None, IdeaId("i1"), "")
-        use = ToolUse(id="u", name="AskHuman", input={"text": "may I publish?", "kind": "approval"})
-        result = await TOOL.serve(lab, call, Ask(n=0, kind=AskKind.MAY, use=use))
-        return StepReply(type="memo", body={"text": result.text})
+    def says(model: ModelSpec, call: ModelCall) -> ModelReply:
+        if "hand_off_memo" not in {tool.name for tool in call.tools}:
+            return uses_tool("decline", reason="enough")
+        if turn(call):
+            return uses_tool("hand_off_memo", text=last_result(call))
+        return uses_tool("AskHuman", text="may I publish?", kind="approval")
 
-    state, reason = await bench.run(play)
-    assert (state, "h1 of scribe" in reason) == (RunState.PAUSED, True)
+    roles = (*thinking_org().roles, scribe)
+    play = Thinking(tmp_path, says, thinking_org(roles=roles, cadences=(cadence,)))
+    bench = play.bench
+    state, reason = await play.run()
+    assert (state, "h1 of scribe" in reason) == ("paused", True)
     answer(bench, "approve")
-    state, _ = await bench.run(play)
-    assert state is RunState.FINISHED
+    state, _ = await play.run()
+    assert state == "finished"
     with bench.ledger() as ledger:
         assert [memo.text for memo in ledger.memos()] == ['ada answers h1 (approve): "approve"']
