@@ -22,6 +22,7 @@ from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
 from langgraph.types import Command
 
 from orgruntime.backends.group_commit import GroupCommitSaver
+from orgruntime.backends.thread_loop import run_thread
 from orgruntime.model.ids import InquiryId, PayloadId, RoleSlug
 from orgruntime.model.manifest import AgentGraph, Manifest
 from orgruntime.runtime.ports import StepAddress, StepRunner
@@ -113,7 +114,8 @@ class LangGraphEngine:
         self._compiled = self._graph.copy({"input_channels": entries, "nodes": _bare(self._graph.nodes, roles)})
 
     async def run(self, inquiry: InquiryId, at: RoleSlug, payload: PayloadId | None) -> None:
-        config = {"configurable": {"thread_id": inquiry}, "recursion_limit": STEP_LIMIT}
+        place = {"thread_id": inquiry, "checkpoint_ns": ""}
+        config = {"configurable": place, "recursion_limit": STEP_LIMIT, "metadata": {}}
         start: dict[str, Any] | None = {**_start(at, payload), _trigger(at): None}
         if inquiry in self._known:
             saved = await self._compiled.aget_state(config)
@@ -122,9 +124,7 @@ class LangGraphEngine:
                     return
                 start = None
         self._known.add(inquiry)
-        # Nobody reads the stream of a thread: results are in the ledger.
-        async for _ in self._compiled.astream(start, config, stream_mode=[], durability="sync"):
-            pass
+        await run_thread(self._compiled, self._saver, start, config)
 
     async def forget(self, inquiries: Sequence[InquiryId]) -> None:
         assert self._saver is not None
