@@ -69,7 +69,7 @@ class DeskPool:
                     # It was called and cannot come: the next one's turn.
                     self._call_next(role)
                 raise
-        awake = [desk for desk in free if f"{role.slug}#{desk}" not in self._idle]
+        awake = [desk for desk in free if f"{role.slug}#{desk}" not in self._idle] if self._idle else list(free)
         desk = next((desk for desk in awake if suits(desk)), awake[0] if awake else free[0])
         free.remove(desk)
         return desk
