@@ -33,8 +33,10 @@ async def run_thread(graph: Any, saver: Any, start: Any, config: dict[str, Any])
         trigger_to_nodes=graph.trigger_to_nodes,
         durability="sync",
     )
-    # There is nothing to leave: what the loop saves is awaited here, and it starts nothing else.
     await loop.__aenter__()
+    # There is nothing to leave: what the loop saves is awaited here, and it starts nothing else. Its stack would hold it
+    # until the collector comes.
+    loop.stack.pop_all()
     while loop.tick():
         for task in loop.tasks.values():
             await task.proc.ainvoke(task.input, task.config)
