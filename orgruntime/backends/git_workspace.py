@@ -227,10 +227,12 @@ def check_path(path: str) -> None:
 
 def _quiet_libgit2() -> None:
     """Nothing of the machine is read. The owner of a directory does not matter, since nothing in it is executed.
-    Objects are not synced one by one (that cost 18 ms a commit): `flush` syncs whatever has come."""
+    Objects are not synced one by one (that cost 18 ms a commit): `flush` syncs whatever has come. That a tree's files
+    and a commit's tree are there is not read again: they were written, or found, a moment before."""
     for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL, ConfigLevel.PROGRAMDATA):
         pygit2.settings.search_path[level] = ""
     pygit2.settings.owner_validation = False
+    pygit2.settings.enable_strict_object_creation(False)
     pygit2.settings.cache_max_size(OBJECTS_CACHED)
 
 

@@ -10,7 +10,6 @@ nothing: a lost write replays its node, which the ledger makes harmless.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -117,9 +116,6 @@ class GroupCommitSaver(AsyncSqliteSaver):  # type: ignore[misc]  # the library i
             return None
         await self.flush()
         return await super().aget_tuple(config)
-
-    # LangGraph asks for the parameters at every run of a thread; found once, they cost it nothing.
-    aput_writes.__signature__ = inspect.signature(aput_writes)  # type: ignore[attr-defined]  # as `inspect` documents
 
     async def alist(self, *args: Any, **kwargs: Any) -> AsyncIterator[CheckpointTuple]:
         await self.flush()

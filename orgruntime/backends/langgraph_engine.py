@@ -18,10 +18,10 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 from langgraph.graph import END as GRAPH_END
 from langgraph.graph import START, StateGraph
-from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
 from langgraph.types import Command
 
 from orgruntime.backends.group_commit import GroupCommitSaver
+from orgruntime.backends.thread_loop import entering, lean, run_thread
 from orgruntime.model.ids import InquiryId, PayloadId, RoleSlug
 from orgruntime.model.manifest import AgentGraph, Manifest
 from orgruntime.runtime.ports import StepAddress, StepRunner
@@ -107,14 +107,12 @@ class LangGraphEngine:
         self._known = self._saver.threads()
         roles = [role.slug for role in self._manifest.roles]
         self._graph = lower(self._manifest.graph, roles, step).compile(checkpointer=self._saver)
-        # A thread's input is its position and the role's trigger, as a step before it would have written them. The way
-        # through the graph's start node is a superstep and a checkpoint more: a third of what an inquiry costs.
-        entries = [*ThreadState.__annotations__, *map(_trigger, roles)]
-        self._compiled = self._graph.copy({"input_channels": entries, "nodes": _bare(self._graph.nodes, roles)})
+        self._compiled = lean(self._graph, ThreadState, roles)
 
     async def run(self, inquiry: InquiryId, at: RoleSlug, payload: PayloadId | None) -> None:
-        config = {"configurable": {"thread_id": inquiry}, "recursion_limit": STEP_LIMIT}
-        start: dict[str, Any] | None = {**_start(at, payload), _trigger(at): None}
+        place = {"thread_id": inquiry, "checkpoint_ns": ""}
+        config = {"configurable": place, "recursion_limit": STEP_LIMIT, "metadata": {}}
+        start: dict[str, Any] | None = entering(at, _start(at, payload))
         if inquiry in self._known:
             saved = await self._compiled.aget_state(config)
             if saved.created_at is not None:
@@ -122,9 +120,7 @@ class LangGraphEngine:
                     return
                 start = None
         self._known.add(inquiry)
-        # Nobody reads the stream of a thread: results are in the ledger.
-        async for _ in self._compiled.astream(start, config, stream_mode=[], durability="sync"):
-            pass
+        await run_thread(self._compiled, self._saver, start, config)
 
     async def forget(self, inquiries: Sequence[InquiryId]) -> None:
         assert self._saver is not None
@@ -145,34 +141,6 @@ def drawn(compiled: Any) -> tuple[set[str], set[tuple[str, str]]]:
     nodes = {name for name in picture.nodes if not name.startswith("__")}
     edges = {(edge.source, edge.target) for edge in picture.edges}
     return nodes, {(a, b) for a, b in edges if a in nodes and b in nodes}
-
-
-class _Bare:
-    """A role's node that writes to the channels itself: as much of a `Runnable` as the loop calls."""
-
-    def __init__(self, act: Callable[[ThreadState, Any], Awaitable[Command[Any]]]) -> None:
-        self._act = act
-
-    async def ainvoke(self, input: ThreadState, config: Any) -> None:
-        command = await self._act(input, config)
-        writes = [ChannelWriteEntry(name, value) for name, value in command.update.items()]
-        if command.goto != GRAPH_END:
-            writes.append(ChannelWriteEntry(_trigger(command.goto), None))
-        ChannelWrite.do_write(config, writes)
-
-
-def _bare(nodes: dict[str, Any], roles: Sequence[RoleSlug]) -> dict[str, Any]:
-    """The compiled graph's nodes without the sequence that LangGraph makes of a function and the writer of its answer:
-    for each step that is two tasks of the event loop, and callbacks to nobody."""
-    return {
-        name: node.copy({"bound": _Bare(node.bound.afunc), "writers": []}) if name in roles else node
-        for name, node in nodes.items()
-    }
-
-
-def _trigger(slug: RoleSlug) -> str:
-    """The channel by which LangGraph calls a node."""
-    return f"branch:to:{slug}"
 
 
 def _start(at: RoleSlug, payload: PayloadId | None) -> ThreadState:

@@ -82,7 +82,9 @@ class RayDesks:
             for _ in range(2):
                 desk = self._desk(request.role, request.desk)
                 try:
-                    return unpacked(await asyncio.wait_for(_awaited(desk.step.remote(data)), self._limit_s))
+                    async with asyncio.timeout(self._limit_s):
+                        answer: bytes = await desk.step.remote(data)
+                    return unpacked(answer)
                 except TimeoutError as error:
                     self._bury(request.role, request.desk, desk)
                     message = f"{request.species} gave no answer within {self._limit_s:g} s"
@@ -138,8 +140,3 @@ def _actor() -> Any:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": here}
     return ray.remote(**options)(Desk)
-
-
-async def _awaited(reference: Any) -> bytes:
-    answer: bytes = await reference
-    return answer

@@ -25,6 +25,7 @@ from langsmith import tracing_context
 from orgruntime.backends import conversation
 from orgruntime.backends.desk_paths import Fault
 from orgruntime.backends.desk_tools import Ran, capped
+from orgruntime.backends.thread_loop import entering, lean, run_unsaved
 from orgruntime.backends.worktree import Changes
 from orgruntime.model.amounts import Amounts
 from orgruntime.model.dialogue import Block, Message, ModelCall, ModelReply, ToolResult, ToolUse
@@ -81,10 +82,11 @@ class Dialogue(TypedDict):
 def play(request: StepRequest, ask: AskDriver, hands: Hands) -> StepReply:
     """Performs the step. Blocks while `ask` does; what `ask` raises ends it and is raised here. Raises StepError for
     answers that answer nothing."""
-    config = {"configurable": {"step": RoleStep(request, ask, hands)}, "recursion_limit": _SUPERSTEPS}
+    place = {"step": RoleStep(request, ask, hands), "checkpoint_ns": ""}
+    config = {"configurable": place, "recursion_limit": _SUPERSTEPS, "metadata": {}}
     with tracing_context(enabled=False):
-        ended = compiled().invoke(_start(request), config)
-    reply: StepReply = ended["reply"]
+        ended = run_unsaved(_lean(), entering("think", _start(request)), config)
+    reply: StepReply = ended["reply"].get()
     return reply
 
 
@@ -97,6 +99,12 @@ def compiled() -> Any:
     graph.add_node("hand_off", _hand_off, destinations=(END,))
     graph.add_edge(START, "think")
     return graph.compile()
+
+
+@functools.cache
+def _lean() -> Any:
+    """As it is run."""
+    return lean(compiled(), Dialogue, ("think", "act", "hand_off"))
 
 
 def _think(state: Dialogue, config: RunnableConfig) -> Command[Any]:

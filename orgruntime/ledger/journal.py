@@ -39,6 +39,9 @@ _SCIENCE = frozenset({"set-base", "freeze-noise", "move-lead", "open-certificati
 """Writes after which what was read of lead, champion, noise and certifications is old."""
 
 
+_EMPTY: dict[type[Any], str] = {dict: "{}", list: "[]", tuple: "[]"}
+
+
 def sealed(prev: str, event: Event) -> str:
     """The event's hash after the event whose hash is `prev`. Unambiguous: only the body has an unknown length."""
     seq, t, kind, subject, body = event
@@ -52,6 +55,8 @@ def fingerprint(text: str) -> str:
 
 def spelled(value: Any) -> str:
     """Canonical JSON. Raises LedgerError for numbers and texts that have none (NaN, infinity, lone surrogates)."""
+    if not value and type(value) in _EMPTY:
+        return _EMPTY[type(value)]
     try:
         text = canonical_json(value)
         text.encode()

@@ -42,9 +42,10 @@ class ScienceViews(View):
         self._decoded: dict[int, tuple[tuple[object, ...], PastTrial]] = {}
         self._undone = db.undone
 
-    def trial(self, key: TrialKey) -> TrialRow | None:
+    def trial(self, key: TrialKey, identity: TrialIdentity | None = None) -> TrialRow | None:
+        """`identity`: whose key it is, where it is known and need not be read."""
         row = self._row("SELECT * FROM trials WHERE key = ?", key)
-        return _trial(row) if row else None
+        return _trial(row, identity) if row else None
 
     def trials(self, after: int = 0) -> list[TrialRow]:
         """Done and failed trials with a number above `after`, in order of settlement."""
@@ -72,6 +73,11 @@ class ScienceViews(View):
 
     def proposal(self, id: ProposalId) -> Proposal | None:
         return self._proposal("SELECT body FROM proposals WHERE id = ?", id)
+
+    def oldest_of_tree(self, tree: TreeId) -> ProposalId | None:
+        """Of the proposals with the same code."""
+        row = self._row("SELECT id FROM proposals WHERE tree = ? ORDER BY n LIMIT 1", tree)
+        return ProposalId(row["id"]) if row else None
 
     def proposal_by_tree(self, tree: TreeId) -> Proposal | None:
         """The oldest proposal with the same code."""
@@ -175,9 +181,11 @@ class ScienceViews(View):
         return Proposal.model_validate_json(row["body"]) if row else None
 
 
-def _trial(row: Any) -> TrialRow:
+def _trial(row: Any, identity: TrialIdentity | None = None) -> TrialRow:
+    if identity is None:
+        identity = TrialIdentity.model_validate_json(row["identity"])
     return TrialRow(
-        key=row["key"], identity=TrialIdentity.model_validate_json(row["identity"]), commit=row["commit_id"],
+        key=row["key"], identity=identity, commit=row["commit_id"],
         purpose=Purpose(row["purpose"]), proposal=row["proposal"], inquiry=row["inquiry"],
         state=TrialState(row["state"]), score=Score(row["score"]) if row["score"] else None, metric=row["metric"],
         figures=json.loads(row["figures"]), progress=tuple((at, value) for at, value in json.loads(row["progress"])),

@@ -10,10 +10,12 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from orgruntime.ledger.rows import TrialRow
 from orgruntime.ledger.transaction import Transaction
+from orgruntime.model.amounts import Amounts
 from orgruntime.model.ids import CommitId, InquiryId, ProposalId, TrialKey
 from orgruntime.model.manifest import Resources
 from orgruntime.model.research import RiskClass
@@ -49,10 +51,15 @@ class Order:
     network: bool = False
     """Whether it is granted the network of its nodes."""
 
+    @cached_property
+    def cap(self) -> Amounts:
+        """What it takes at worst."""
+        return self.resources.cost(self.time_limit_s)
+
     @property
     def device_ms(self) -> int:
         """What it takes of its sleeve, at worst."""
-        return self.resources.cost(self.time_limit_s).device_ms
+        return self.cap.device_ms
 
     @property
     def wanted(self) -> Wanted:
@@ -60,7 +67,7 @@ class Order:
         return Wanted(
             key=self.identity.key,
             purpose=self.purpose,
-            cap=self.resources.cost(self.time_limit_s),
+            cap=self.cap,
             shape=shape_name(self.resources),
             wall_ms=round(self.time_limit_s * 1000),
             sleeve=self.sleeve,
@@ -93,11 +100,9 @@ class Board:
 
         Raises TrialDropped when it will never be started.
         """
-        key = order.identity.key
-        row = self._settled.get(key) or self._lookup(key)
-        if row is not None and row.number is not None:
-            self._keep(row)
+        if (row := self.settled(order)) is not None:
             return row
+        key = order.identity.key
         done: asyncio.Future[TrialRow] = asyncio.get_running_loop().create_future()
         self._waits.setdefault(key, []).append(done)
         if key not in self.started and key not in self.orders:
@@ -106,6 +111,14 @@ class Board:
             return await done
         finally:
             self._leave(key, done)
+
+    def settled(self, order: Order) -> TrialRow | None:
+        """The trial's row, where it has its result already."""
+        row = self._settled.get(order.identity.key) or self._lookup(order.identity.key)
+        if row is None or row.number is None:
+            return None
+        self._keep(row)
+        return row
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Performs `change` within the supervisor's next transaction; returns when that is on disk.

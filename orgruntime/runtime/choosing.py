@@ -52,7 +52,7 @@ async def chosen(lab: Lab, call: Call) -> str:
 def suits(lab: Lab, call: Call, desk: int) -> bool:
     """Whether what serves a desk in turn makes proposals of the wanted kind, and can read what arrived."""
     role = call.role
-    if not role.species or role.choice is not Choice.TURNS:
+    if len(role.species) < 2 or role.choice is not Choice.TURNS:
         return True
     name = in_turn(role.species, desk)
     return name in _able(lab, role.species, call) and nature(lab.manifest.species_of(name).species) in _kinds(call)

@@ -19,10 +19,10 @@ from orgruntime.model.appetite import Dial
 from orgruntime.model.ids import CommitId, InquiryId, PayloadId
 from orgruntime.model.manifest import Role
 from orgruntime.model.payload import Payload
-from orgruntime.model.research import Proposal, Verdict, VerdictWord
+from orgruntime.model.research import Proposal, RiskClass, Verdict, VerdictWord
 from orgruntime.model.trial import Purpose, Score
 from orgruntime.runtime.admission import blast, earlier_proposal, frozen_files
-from orgruntime.runtime.board import Order, TrialDropped
+from orgruntime.runtime.board import KEPT, Order, TrialDropped
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.ports import Commit, Conflict, Handed, StepAddress
@@ -105,8 +105,8 @@ def refusal(lab: Lab, role: Role, proposal: Proposal) -> Finding | None:
     diff = lab.workspace.diff(proposal.base, proposal.commit)
     if frozen := frozen_files(lab, diff):
         return Finding(Outcome.INVALID, frozen)
-    earlier = earlier_proposal(lab, proposal.tree)
-    if earlier is not None and earlier[0].id != proposal.id and earlier[0].inquiry != proposal.inquiry:
+    earlier = None if lab.ledger.oldest_of_tree(proposal.tree) == proposal.id else earlier_proposal(lab, proposal.tree)
+    if earlier is not None and earlier[0].inquiry != proposal.inquiry:
         return Finding(Outcome.DUPLICATE, earlier[1])
     if not diff.files:
         return Finding(Outcome.DUPLICATE, "changes nothing")
@@ -181,15 +181,13 @@ async def _against(
     assert finding.commit is not None
     tries = voids = 0
     while (state := screen(finding.gains, lab.noise.sd)) is Screening.MORE:
-        seed = lab.seed_for("screen", lead.id, tries)
+        other = _of_lead(lab, role, lead, tries, proposal.risk)
         tries += 1
         # A candidate that has won its first pair is no longer raced.
         rungs = () if finding.evidence else lab.race.rungs
+        seed = other.identity.seed
         own = lab.order(finding.commit, role, Purpose.SCREEN, seed, proposal=proposal.id, inquiry=inquiry)
-        other = lab.order(lead, role, Purpose.SCREEN, seed)
-        ours, theirs = await _pair(
-            lab, replace(own, sleeve=proposal.risk, rungs=rungs), replace(other, sleeve=proposal.risk)
-        )
+        ours, theirs = await _pair(lab, replace(own, sleeve=proposal.risk, rungs=rungs), other)
         finding.evidence += [ours.key] if theirs is None else [ours.key, theirs.key]
         if theirs is not None and theirs.metric is None and voids < VOID_PAIRS:
             voids += 1
@@ -212,9 +210,23 @@ async def _against(
     return True
 
 
+def _of_lead(lab: Lab, role: Role, lead: Commit, number: int, sleeve: RiskClass) -> Order:
+    """The lead's own trial of a pair. Every screen of a lead looks at the same ones."""
+    name = (lead.id, role.slug, number, sleeve)
+    if name not in lab.of_lead:
+        if len(lab.of_lead) >= KEPT:
+            lab.of_lead.clear()
+        seed = lab.seed_for("screen", lead.id, number)
+        lab.of_lead[name] = replace(lab.order(lead, role, Purpose.SCREEN, seed), sleeve=sleeve)
+    return lab.of_lead[name]
+
+
 async def _pair(lab: Lab, ours: Order, theirs: Order) -> tuple[TrialRow, TrialRow | None]:
     """Both, side by side. A candidate that is ended early has lost to others: it does not wait for the lead's trial,
     which is not started for it either."""
+    if (known := lab.board.settled(theirs)) is not None:
+        row = await lab.board.measure(ours)
+        return row, None if row.score is Score.ENDED_EARLY else known
     first, second = (asyncio.ensure_future(lab.board.measure(order)) for order in (ours, theirs))
     try:
         row = await first

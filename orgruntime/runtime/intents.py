@@ -94,7 +94,7 @@ def _reserve(lab: Lab, tx: Transaction, key: TrialKey, decision: Decision, appli
             purpose=order.purpose,
             proposal=order.proposal,
             inquiry=order.inquiry,
-            cap=order.resources.cost(order.time_limit_s),
+            cap=order.cap,
         )
     except BudgetExceeded as error:
         applied.dropped.append((key, str(error)))

@@ -21,7 +21,7 @@ from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.payload import Payload
 from orgruntime.model.placement import room
-from orgruntime.model.research import Noise, Proposal
+from orgruntime.model.research import Noise, Proposal, RiskClass
 from orgruntime.model.step import PastTrial
 from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
 from orgruntime.runtime.board import Board, Order
@@ -107,6 +107,9 @@ class Lab:
     """Models of a role's panel that have nothing left to propose."""
     signatures: OrderedDict[ProposalId, frozenset[str]] = field(default_factory=OrderedDict)
     """What the latest proposals that were compared with something change."""
+
+    of_lead: dict[tuple[CommitId, RoleSlug, int, RiskClass], Order] = field(default_factory=dict)
+    """The lead's own trials, as screens have asked for them."""
 
     def __post_init__(self) -> None:
         self.sleeves = SleeveBook(self.numbers.exploration, self.ledger.measured_since_kept())

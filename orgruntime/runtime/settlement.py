@@ -40,7 +40,7 @@ def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
     if order is not None:
         lab.sleeves.settle(order, used)
     lab.logs.write(outcome)
-    row = lab.ledger.trial(key)
+    row = lab.ledger.trial(key, order.identity if order is not None else None)
     assert row is not None
     return Settled(row, _text(lab, row, outcome), _data(row, outcome))
 

@@ -26,6 +26,8 @@ def past_of(lab: Lab, address: StepAddress) -> Past:
 
 def located(lab: Lab, call: Call) -> Call:
     """The call with how it came about: who waits for its answer; or what its own desk had asked, and about what."""
+    if call.address.visit == 0:
+        return call
     past = past_of(lab, call.address)
     if past.asked is None:
         return replace(call, past=past)

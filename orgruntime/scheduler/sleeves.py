@@ -10,7 +10,7 @@ them has none, the other gets everything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from orgruntime.model.research import RiskClass
 
@@ -35,8 +35,8 @@ class Sleeves:
     def given(self, sleeve: RiskClass, cost: float) -> Sleeves:
         """After `cost` more (a refund is negative) for one of them."""
         if sleeve is RiskClass.EXPLORE:
-            return replace(self, explore=max(0.0, self.explore + cost))
-        return replace(self, exploit=max(0.0, self.exploit + cost))
+            return Sleeves(max(0.0, self.explore + cost), self.exploit)
+        return Sleeves(self.explore, max(0.0, self.exploit + cost))
 
 
 def share_of_long_shots(exploration: float, since_kept: int, at_once: int = 1) -> float:
