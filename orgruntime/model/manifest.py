@@ -17,17 +17,13 @@ from orgruntime.model.appetite import Appetite, BlastRadius
 from orgruntime.model.base import Noun, digest
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.payload import PayloadType
+from orgruntime.model.vocabulary import Choice as Choice
+from orgruntime.model.vocabulary import Direction as Direction
+from orgruntime.model.vocabulary import Effort as Effort
+from orgruntime.model.vocabulary import Memory as Memory
+from orgruntime.model.vocabulary import RoleKind as RoleKind
 
 SCHEMA_VERSION = 1
-
-
-class Direction(StrEnum):
-    MINIMIZE = "minimize"
-    MAXIMIZE = "maximize"
-
-    def gain(self, old: float, new: float) -> float:
-        """How much better `new` is than `old`; positive is better in either direction."""
-        return old - new if self is Direction.MINIMIZE else new - old
 
 
 class Objective(Noun):
@@ -51,23 +47,6 @@ class WorkspaceSpec(Noun):
     memory_mb: int | None = Field(default=None, ge=1)
 
 
-class RoleKind(StrEnum):
-    AGENT = "agent"
-    EXPERIMENT = "experiment"
-    VERIFIER = "verifier"
-    HUMAN = "human"
-
-
-class Memory(StrEnum):
-    """What an agent is shown of what was tried before."""
-
-    NONE = "none"
-    OWN = "own"
-    """Its own proposals."""
-    ORG = "org"
-    """All proposals of the run, and the log of before it."""
-
-
 class Resources(Noun):
     """What one trial of a role reserves in the cluster. Fractions are allowed."""
 
@@ -84,17 +63,6 @@ class Resources(Noun):
     def cost(self, wall_s: float) -> Amounts:
         """The cost of holding these for `wall_s` seconds, as one trial."""
         return Amounts(trials=1, gpu_ms=round(self.gpus * wall_s * 1000), cpu_ms=round(self.cpus * wall_s * 1000))
-
-
-class Choice(StrEnum):
-    """How a step of a role with several models is given to one of them."""
-
-    TURNS = "turns"
-    """Desk i is served by species[i % len(species)]."""
-    SHARES = "shares"
-    """Each model gets its share of the role's steps."""
-    RESULTS = "results"
-    """By gain for each dollar and GPU-second, at the quantile of the optimism dial."""
 
 
 class Role(Noun):
@@ -190,16 +158,6 @@ class Price(Noun):
     cache_read: float | None = Field(default=None, ge=0)
     """None: as `input`."""
     cache_write: float | None = Field(default=None, ge=0)
-
-
-class Effort(StrEnum):
-    """How long a model thinks, where it can. Not every model knows every word."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    XHIGH = "xhigh"
-    MAX = "max"
 
 
 class ModelSpec(Noun):

@@ -27,4 +27,5 @@ def _help(name: str, servers: Collection[str]) -> str:
         return (
             f"declare `{server}` in `mcp_servers:` of program.md, and add `{name}` to `tools:`, if the org may have it"
         )
-    return "no tool of that name is built in here; a server of `mcp_servers:` may have one like it"
+    like = f"tool_names: {{{plain_name(name)}: mcp__NAME__TOOL}}"
+    return f"none of that name is built in; where a server has one like it, say so: `{like}`"
