@@ -40,6 +40,8 @@ class Program(NamedTuple):
     servers: tuple[ToolServer, ...]
     tools: tuple[str, ...]
     tool_names: Renamed
+    network: tuple[ScalarNode, ...]
+    """Slugs of the roles that are granted it."""
     imports: tuple[ScalarNode, ...]
     requires: tuple[words.Release, ...]
 
@@ -67,6 +69,7 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
         servers=bind_servers(fields, findings),
         tools=bind_tools(fields),
         tool_names=bind_tool_names(fields),
+        network=fields.words("network", comma_string=True) or (),
         imports=fields.words("imports") or (),
         requires=fields.read("requires", words.releases) or (),
     )
