@@ -7,8 +7,7 @@ of handoffs (`hands_off_to`), by the kind (`human`). Invariant: what a file says
 from __future__ import annotations
 
 from orgruntime.compiler.keys import BLAST_RADIUS, RESOURCES, SETTINGS, Key, Kind, Range, Table
-from orgruntime.model.manifest import Memory, RoleKind
-from orgruntime.model.payload import FieldType
+from orgruntime.model.vocabulary import FieldType, Memory, RoleKind
 
 INPUT_TYPES = (FieldType.STRING, FieldType.NUMBER, FieldType.BOOLEAN, FieldType.CHOICE)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import Fields, near_of, one_of
@@ -19,9 +20,11 @@ from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.amounts import Budget
-from orgruntime.model.manifest import Memory, RoleKind
+from orgruntime.model.vocabulary import Memory, RoleKind
 from orgruntime.orgfile.tree import MapNode, ScalarNode
+
+if TYPE_CHECKING:
+    from orgruntime.model.amounts import Budget
 
 Names = tuple[ScalarNode, ...]
 

@@ -14,7 +14,7 @@ from orgruntime.compiler.fields import Fields
 from orgruntime.compiler.hint_keys import INPUT, INPUT_TYPES
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.pattern import pattern
-from orgruntime.model.payload import FieldType
+from orgruntime.model.vocabulary import FieldType
 from orgruntime.orgfile.tree import MapNode, ScalarNode
 
 _PLACE = pattern(r"\{\{[ \t]*([A-Za-z_]\w*)[ \t]*\}\}")

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from orgruntime.model.appetite import Preset, Setting
-from orgruntime.model.manifest import Direction, Effort
+from orgruntime.model.vocabulary import Direction, Effort, Preset, Setting
 
 FORMAT = "orgruntime/1"
 METRIC = r"[A-Za-z_][A-Za-z0-9_.@/-]*"

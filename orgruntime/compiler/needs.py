@@ -6,7 +6,7 @@ Invariant: an amount that cannot be read is a finding and counts as absent.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import convert
@@ -14,20 +14,29 @@ from orgruntime.compiler.keys import RESOURCES, ROLE_BUDGET, Table
 from orgruntime.compiler.nodes import split_commas
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.amounts import Budget
-from orgruntime.model.manifest import Resources
 from orgruntime.orgfile.tree import ScalarNode
+
+if TYPE_CHECKING:
+    from orgruntime.model.amounts import Budget
+    from orgruntime.model.manifest import Resources
 
 MOST_DESKS = 1000
 
 
 class Needs(NamedTuple):
-    """What a trial of a role reserves. Absent parts are None."""
+    """What a trial of a role reserves. Absent parts are None. `amounts`: fields of `Resources` with their values."""
 
-    resources: Resources = Resources()
+    amounts: tuple[tuple[str, Any], ...] = ()
     minutes: float | None = None
     span: Span | None = None
     given: bool = False
+
+    @property
+    def resources(self) -> Resources:
+        # A file that is looked at again after an edit is judged without the nouns: see `RoleFile.hints`.
+        from orgruntime.model.manifest import Resources  # noqa: PLC0415  # see above
+
+        return Resources(**dict(self.amounts))
 
 
 def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
@@ -43,6 +52,8 @@ def read_budget(node: ScalarNode, findings: Findings) -> Budget | None:
     made = convert(tokens.text, tokens.span, "budget.tokens", words.whole, findings) if tokens else None
     if dollars is None and made is None:
         return None
+    from orgruntime.model.amounts import Budget  # noqa: PLC0415  # as above
+
     return Budget(usd_micro=None if dollars is None else round(dollars * 1_000_000), tokens=made)
 
 
@@ -56,17 +67,17 @@ def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, spa
     kinds = re.split(r"\s+or\s+", accelerator.text) if accelerator else []
     conditions = convert(labels.text, labels.span, f"{path}.labels", words.conditions, findings) if labels else None
     read = None if memory is None else convert(memory.text, memory.span, f"{path}.memory", words.mebibytes, findings)
-    resources = Resources(
-        nodes=span_of or 1,
-        cpus=1.0 if cpus is None else cpus,
-        gpus=0.0 if gpus is None else gpus,
-        memory_mb=read,
-        accelerator=kinds[0] if kinds else None,
-        fallbacks=tuple(dict.fromkeys(kind for kind in kinds[1:] if kind != kinds[0])),
-        labels=conditions or (),
+    amounts = (
+        ("nodes", span_of or 1),
+        ("cpus", 1.0 if cpus is None else cpus),
+        ("gpus", 0.0 if gpus is None else gpus),
+        ("memory_mb", read),
+        ("accelerator", kinds[0] if kinds else None),
+        ("fallbacks", tuple(dict.fromkeys(kind for kind in kinds[1:] if kind != kinds[0]))),
+        ("labels", conditions or ()),
     )
     limit = convert(minutes.text, minutes.span, f"{path}.minutes", words.positive, findings) if minutes else None
-    return Needs(resources, limit, span, given=bool(values))
+    return Needs(amounts, limit, span, given=bool(values))
 
 
 def _amount(values: dict[str, ScalarNode], name: str, path: str, findings: Findings) -> float | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.model.manifest import Choice
+from orgruntime.model.vocabulary import Choice
 from orgruntime.orgfile.tree import ScalarNode
 
 BY_RESULTS = "choose by results"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orgruntime.compiler import words
 from orgruntime.compiler.fields import Fields, one_of
@@ -18,8 +18,11 @@ from orgruntime.compiler.keys import SETTINGS as SETTING_WORDS
 from orgruntime.compiler.words import OutOfRange
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
-from orgruntime.model.appetite import PRESETS, SETTINGS, Appetite, BlastRadius, Preset, Setting
+from orgruntime.model.vocabulary import Preset, Setting
 from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
+
+if TYPE_CHECKING:
+    from orgruntime.model.appetite import Appetite, BlastRadius
 
 _READERS: dict[Kind, Callable[[str], float]] = {Kind.SHARE: words.share, Kind.NOISE: words.times_noise}
 
@@ -33,7 +36,7 @@ class RadiusWish(NamedTuple):
 
     def of(self, org: BlastRadius) -> BlastRadius:
         """The radius that is asked for, in an org with this one."""
-        base = SETTINGS[self.preset].blast_radius if self.preset else org
+        base = _meaning(self.preset).blast_radius if self.preset else org
         return base.model_copy(update=self.changed)
 
 
@@ -41,11 +44,11 @@ def bind_risk(parent: Fields, findings: Findings) -> Appetite:
     """The appetite of `risk: PRESET` or `risk: {preset: …, DIAL: …}`; balanced where it is absent or faulty."""
     value: Node | None = parent.value("risk")
     if value is None:
-        return PRESETS[Preset.BALANCED]
+        return _meaning(Setting.BALANCED)
     if not isinstance(value, MapNode):
-        return PRESETS[parent.read("risk", _preset) or Preset.BALANCED]
+        return _meaning(parent.read("risk", _preset) or Setting.BALANCED)
     fields = Fields(value, "risk", RISK, findings)
-    base = PRESETS[fields.read("preset", _preset) or Preset.BALANCED]
+    base = _meaning(fields.read("preset", _preset) or Setting.BALANCED)
     changed: dict[str, Any] = {}
     for key in (one.name for one in RISK.keys if one.kind in _READERS):
         read = fields.read(key, partial(_setting, key))
@@ -72,34 +75,42 @@ def bind_role_risk(parent: Fields, findings: Findings) -> RadiusWish | None:
 
 def is_within(wish: RadiusWish, org: tuple[float, ...]) -> bool:
     """Whether a role asks for no more than the org has; `org`: the numbers of its radius."""
-    base = BlastRadius(**dict(zip(BlastRadius.model_fields, org, strict=True)))
+    kind = type(_meaning(Setting.BALANCED).blast_radius)
+    base = kind(**dict(zip(kind.model_fields, org, strict=True)))
     return not wider(wish.of(base), base)
 
 
 def wider(one: BlastRadius, other: BlastRadius) -> list[str]:
     """The numbers of which the one allows more."""
-    return [name for name in BlastRadius.model_fields if getattr(one, name) > getattr(other, name)]
+    return [name for name in type(one).model_fields if getattr(one, name) > getattr(other, name)]
 
 
 def narrower(one: BlastRadius, other: BlastRadius) -> BlastRadius:
     """What both allow."""
-    return BlastRadius(**{name: min(getattr(one, name), getattr(other, name)) for name in BlastRadius.model_fields})
+    return type(one)(**{name: min(getattr(one, name), getattr(other, name)) for name in type(one).model_fields})
 
 
-def _preset(text: str) -> Preset:
+def _meaning(word: Setting) -> Appetite:
+    # A role's hints are read without the nouns, as long as they say nothing of this: see `RoleFile.hints`.
+    from orgruntime.model.appetite import SETTINGS  # noqa: PLC0415  # see above
+
+    return SETTINGS[word]
+
+
+def _preset(text: str) -> Setting:
     """A preset. The other words are for one dial, which is said."""
     word = text.casefold()
     if word in SETTING_WORDS and word not in PRESET_WORDS:
         known = ", ".join(f"`{preset}`" for preset in PRESET_WORDS)
         help = f"write one of them; `{word}` is for one dial, as in `{{preset: cautious, largest_stake: {word}}}`"
         raise words.Unclear(f"`{text}` is not one of {known}", help)
-    return one_of(text, Preset)
+    return Setting(one_of(text, Preset).value)
 
 
 def _setting(key: str, text: str) -> float:
     """A number in the dial's range, or a word, which stands for its number."""
     if text.isalpha() and text.casefold() not in ("nan", "inf", "infinity"):
-        return float(getattr(SETTINGS[one_of(text, Setting)], key))
+        return float(getattr(_meaning(one_of(text, Setting)), key))
     dial = RISK[key]
     value = _READERS[dial.kind](text)
     if not dial.range.holds(value):
@@ -115,7 +126,7 @@ def _radius(fields: Fields, base: BlastRadius, findings: Findings) -> BlastRadiu
     value = fields.value("blast_radius")
     if isinstance(value, ScalarNode):
         setting = fields.choice("blast_radius", Setting)
-        return SETTINGS[setting].blast_radius if setting else base
+        return _meaning(setting).blast_radius if setting else base
     return base.model_copy(update=_radius_numbers(fields))
 
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from pydantic import Field
 
 from orgruntime.model.base import Noun
+from orgruntime.model.vocabulary import Preset as Preset
+from orgruntime.model.vocabulary import Setting as Setting
 
 
 class Dial(StrEnum):
@@ -27,25 +29,6 @@ class Dial(StrEnum):
     FROZEN = "frozen files"
     PEOPLE = "people"
     """A person was asked, and nothing else is left to do."""
-
-
-class Preset(StrEnum):
-    CAUTIOUS = "cautious"
-    BALANCED = "balanced"
-    BOLD = "bold"
-
-
-class Setting(StrEnum):
-    """The words for one dial, the least willing first: five levels as public bodies order their appetite in, and the
-    presets, of which `balanced` is as `open` and `bold` as `eager`."""
-
-    AVERSE = "averse"
-    MINIMAL = "minimal"
-    CAUTIOUS = "cautious"
-    BALANCED = "balanced"
-    OPEN = "open"
-    BOLD = "bold"
-    EAGER = "eager"
 
 
 class BlastRadius(Noun):

@@ -17,17 +17,13 @@ from orgruntime.model.appetite import Appetite, BlastRadius
 from orgruntime.model.base import Noun, digest
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.payload import PayloadType
+from orgruntime.model.vocabulary import Choice as Choice
+from orgruntime.model.vocabulary import Direction as Direction
+from orgruntime.model.vocabulary import Effort as Effort
+from orgruntime.model.vocabulary import Memory as Memory
+from orgruntime.model.vocabulary import RoleKind as RoleKind
 
 SCHEMA_VERSION = 1
-
-
-class Direction(StrEnum):
-    MINIMIZE = "minimize"
-    MAXIMIZE = "maximize"
-
-    def gain(self, old: float, new: float) -> float:
-        """How much better `new` is than `old`; positive is better in either direction."""
-        return old - new if self is Direction.MINIMIZE else new - old
 
 
 class Objective(Noun):
@@ -49,23 +45,6 @@ class WorkspaceSpec(Noun):
     verify: str | None = None
     time_limit_s: float = Field(gt=0)
     memory_mb: int | None = Field(default=None, ge=1)
-
-
-class RoleKind(StrEnum):
-    AGENT = "agent"
-    EXPERIMENT = "experiment"
-    VERIFIER = "verifier"
-    HUMAN = "human"
-
-
-class Memory(StrEnum):
-    """What an agent is shown of what was tried before."""
-
-    NONE = "none"
-    OWN = "own"
-    """Its own proposals."""
-    ORG = "org"
-    """All proposals of the run, and the log of before it."""
 
 
 class Resources(Noun):
@@ -96,17 +75,6 @@ class Resources(Noun):
         """The cost of holding these on all nodes for `wall_s` seconds, as one trial."""
         gpu_ms, cpu_ms = (round(self.nodes * each * wall_s * 1000) for each in (self.gpus, self.cpus))
         return Amounts(trials=1, gpu_ms=gpu_ms, cpu_ms=cpu_ms)
-
-
-class Choice(StrEnum):
-    """How a step of a role with several models is given to one of them."""
-
-    TURNS = "turns"
-    """Desk i is served by species[i % len(species)]."""
-    SHARES = "shares"
-    """Each model gets its share of the role's steps."""
-    RESULTS = "results"
-    """By gain for each dollar and GPU-second, at the quantile of the optimism dial."""
 
 
 class Role(Noun):
@@ -211,16 +179,6 @@ class Price(Noun):
     cache_read: float | None = Field(default=None, ge=0)
     """None: as `input`."""
     cache_write: float | None = Field(default=None, ge=0)
-
-
-class Effort(StrEnum):
-    """How long a model thinks, where it can. Not every model knows every word."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    XHIGH = "xhigh"
-    MAX = "max"
 
 
 class ModelSpec(Noun):

@@ -5,28 +5,11 @@ Invariant: `CONDITIONS` is closed. A `when` word that is not listed for its payl
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from orgruntime.model.base import Noun
 from orgruntime.model.ids import PayloadId, RoleSlug
-
-
-class FieldType(StrEnum):
-    STRING = "string"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    CHOICE = "choice"
-    ARRAY = "array"
-    OBJECT = "object"
-    INTEGER = "integer"
-    """A whole number."""
-    PATH = "path"
-    """A string: a path below the workspace, with `/`."""
-    METRIC = "metric"
-    """A number: finite."""
-    REF = "ref"
-    """An object with the fields of another payload."""
+from orgruntime.model.vocabulary import FieldType as FieldType
 
 
 class PayloadField(Noun):

@@ -99,9 +99,9 @@ def test_a_role_file_is_read_and_judged_without_the_nouns():
         "import sys, orgruntime.api.checking, orgruntime.api.remembering\n"
         "from orgruntime.compiler import rolefile, wishes\n"
         "from orgruntime.orgfile.source import Source\n"
-        "text = '---\\nname: A\\nmodel: opus\\n---\\nWords.\\n'\n"
+        "text = '---\\nname: A\\nmodel: opus\\norg: {count: 2, produces: [idea]}\\n---\\nWords.\\n'\n"
         "file = rolefile.role_in(Source('a.md', text, 'x'), 'a.md', 'a', [])\n"
-        "assert file.body and file.model\n"
+        "assert file.body and file.model and file.hinted.count == 2\n"
         "print(*{'pydantic', 'click'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)

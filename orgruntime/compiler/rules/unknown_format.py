@@ -13,5 +13,7 @@ CODE = UNKNOWN_FORMAT
 def check(facts: Facts, findings: Findings) -> None:
     node = facts.scalar("format")
     if node is not None and node.text.strip() != FORMAT:
-        help = f"this release reads `{FORMAT}`"
+        name, _, major = node.text.strip().partition("/")
+        is_later = name == FORMAT.partition("/")[0] and major.isascii() and major.isdigit() and int(major[:9]) > 1
+        help = f"this release reads `{FORMAT}`" + ("; install a newer one for that" if is_later else "")
         findings.add(CODE, node.span, f"unknown format `{node.text.strip()}`", help)
