@@ -190,13 +190,16 @@ class _LateDesks:
 
     def open(self, folder: Path | None) -> None:
         """Starts every desk's actor without waiting for it: a second of work each that overlaps the baseline."""
+        from orgruntime.backends.desk_trees import Products
         from orgruntime.backends.office import DeskOptions
         from orgruntime.backends.ray_desks import RayDesks
 
+        setup = self._manifest.workspace.setup
         options = DeskOptions(
             unsandboxed=not self._sandbox,
             keys=key_names(self._manifest),
             folder=None if folder is None else str(folder),
+            products=None if folder is None or setup is None else Products(setup, str(folder / "n" / "setup")),
         )
         desks = RayDesks(pack=self._pack, options=options)
         for role in self._manifest.roles:

@@ -35,6 +35,16 @@ class Tree:
     """The files and the folders above them."""
 
 
+@dataclass(frozen=True)
+class Products:
+    """What a set-up command made on this node for trials."""
+
+    setup: str
+    """The command."""
+    folder: str
+    """Where agents of the node keep products, by `trial_layout.product_key`."""
+
+
 class MissingTree(Exception):
     """The tree has to be sent."""
 
@@ -43,8 +53,11 @@ class Trees:
     """`boxed`: commands run in a sandbox that mounts frozen files; else every worktree gets copies of them. May be used
     from any thread."""
 
-    def __init__(self, folder: str, *, boxed: bool, kept: int = KEPT) -> None:
+    def __init__(self, folder: str, *, boxed: bool, kept: int = KEPT, products: Products | None = None) -> None:
+        """`products` are laid into trees as frozen files, where they are mounted and as far as they are there when a
+        tree comes."""
         self._folder = folder
+        self._products = products
         self._boxed = boxed
         self._kept = kept
         self._trees: OrderedDict[tuple[TreeId, tuple[str, ...]], Tree] = OrderedDict()
@@ -79,6 +92,7 @@ class Trees:
             if pack is None:
                 raise MissingTree(id)
             trial_layout.unpack(pack, base, os.path.join(self._folder, "blobs"))
+            self._add_products(base, editable)
         paths = frozenset(trial_layout.walk(base))
         changeable = frozenset(path for path in paths if may_change(path, editable))
         layout = trial_layout.lay_out(base, editable, sandbox=self._boxed)
@@ -86,6 +100,18 @@ class Trees:
         layout = replace(layout, watched=[path for path in layout.files if path not in changeable])
         known = paths | {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
         return Tree(id, base, editable, paths - changeable, changeable, layout, paths, known)
+
+    def _add_products(self, base: str, editable: tuple[str, ...]) -> None:
+        # Without a sandbox each worktree would get a copy of them.
+        if self._products is None or not self._boxed:
+            return
+        paths = trial_layout.walk(base)
+        frozen = trial_layout.frozen_digest(base, paths, editable)
+        made = os.path.join(self._products.folder, trial_layout.product_key(self._products.setup, frozen))
+        if os.path.isdir(made):
+            # What lies where a proposal may change something would pass for a part of the base commit.
+            fresh = [path for path in sorted({*trial_layout.walk(made)} - {*paths}) if not may_change(path, editable)]
+            trial_layout.add_products(made, base, fresh)
 
     def _place(self, id: TreeId) -> str:
         if not id.isalnum():

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import platform
@@ -247,7 +246,7 @@ class NodeAgent:
     async def _add_products(self, base: str) -> None:
         paths = await asyncio.to_thread(trial_layout.walk, base)
         frozen = await asyncio.to_thread(trial_layout.frozen_digest, base, paths, self.config["editable"])
-        key = hashlib.sha256(f"{self.config['setup']}\0{frozen}".encode()).hexdigest()[:32]
+        key = trial_layout.product_key(self.config["setup"], frozen)
         if key not in self.setups:
             self.setups[key] = self.loop.create_task(self._set_up(key, base, paths))
         made = await asyncio.shield(self.setups[key])

@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from orgruntime.backends import bubblewrap
 from orgruntime.backends.desk_shell import Abandoned, Shell
 from orgruntime.backends.desk_tools import Tools
-from orgruntime.backends.desk_trees import MissingTree, Trees
+from orgruntime.backends.desk_trees import MissingTree, Products, Trees
 from orgruntime.backends.desk_wire import Said, Told, sentence
 from orgruntime.backends.trial_files import remove_tree
 from orgruntime.backends.worktree import Worktree
@@ -47,6 +47,8 @@ class DeskOptions:
     """Names of environment variables that hold keys."""
     folder: str | None = None
     """Where each makes a folder of its own; None: among the temporary ones of its node."""
+    products: Products | None = None
+    """In the same file system as `folder`."""
 
 
 class Office:
@@ -117,7 +119,8 @@ class Office:
         if self._watch:
             # It removes the folder when this process is killed.
             shell.start()
-        return Premises(Trees(os.path.join(self._folder, "trees"), boxed=boxed), shell)
+        place = os.path.join(self._folder, "trees")
+        return Premises(Trees(place, boxed=boxed, products=self._options.products), shell)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ def frozen_digest(folder: str, paths: Iterable[str], editable: Sequence[str]) ->
     return total.hexdigest()
 
 
+def product_key(setup: str, frozen: str) -> str:
+    """Under which the product of a set-up command is kept on a node. `frozen`: the digest of the frozen files."""
+    return hashlib.sha256(f"{setup}\0{frozen}".encode()).hexdigest()[:32]
+
+
 def lay_out(folder: str, editable: Sequence[str], *, sandbox: bool) -> Layout:
     """Plans the copies and mounts of the cached tree in `folder`."""
     layout = Layout([], [], [], [])

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from desk_cases import EDITABLE, FILES, TREE, Desk, packed
 
-from orgruntime.backends import worktree
+from orgruntime.backends import trial_layout, worktree
 from orgruntime.backends.desk_paths import Fault, located, matcher, may_change
-from orgruntime.backends.desk_trees import MissingTree, Trees
+from orgruntime.backends.desk_trees import MissingTree, Products, Trees
+from orgruntime.backends.worktree import Worktree
 from orgruntime.model.ids import TreeId
 
 
@@ -334,3 +335,26 @@ class TestPaths:
     def test_patterns_that_are_too_much_are_faults(self, pattern: str) -> None:
         with pytest.raises(Fault):
             matcher(pattern)
+
+
+@pytest.mark.parametrize(
+    ("setup", "boxed", "shown"),
+    [("prepare", True, {"data/prepared/tokens.txt"}), ("prepare", False, set()), ("other", True, set())],
+)
+def test_what_a_set_up_made_is_there_and_frozen(tmp_path: Path, setup: str, boxed: bool, shown: set[str]) -> None:
+    base = tmp_path / "base"
+    paths = trial_layout.unpack(packed(FILES), str(base), str(tmp_path / "blobs"))
+    frozen = trial_layout.frozen_digest(str(base), paths, EDITABLE)
+    made = tmp_path / "setup" / trial_layout.product_key("prepare", frozen)
+    for path in ("data/prepared/tokens.txt", "eval.py", "src/new_made.py"):
+        (made / path).parent.mkdir(parents=True, exist_ok=True)
+        (made / path).write_text("made\n")
+    trees = Trees(str(tmp_path / "trees"), boxed=boxed, products=Products(setup, str(tmp_path / "setup")))
+    work = Worktree(trees.take(TREE, EDITABLE, packed(FILES)), str(tmp_path / "seat"), 1000)
+    assert set(work.paths()) - set(FILES) == shown
+    assert work.text("eval.py") == FILES["eval.py"], "what the commit holds stays"
+    assert work.texts() == {}
+    for path in shown:
+        assert work.text(path) == "made\n"
+        with pytest.raises(Fault, match="is frozen"):
+            work.write(path, "mine")
