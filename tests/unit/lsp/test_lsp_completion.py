@@ -75,7 +75,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
     ("old", "new", "labels", "replaces"),
     [
         ("format: orgruntime/1\n", "‸\n", [
-            "format", "models", "tools", "tool_names", "mcp_servers", "imports", "requires"], ""),
+            "format", "models", "tools", "tool_names", "mcp_servers", "network", "imports", "requires"], ""),
         ("format: orgruntime/1\n", "format: ‸\n", ["orgruntime/1"], ""),
         ("  direction: minimize\n", "  ‸\n", ["direction", "target"], ""),
         ("direction: minimize", "direction: mi‸", ["minimize", "maximize"], "mi"),
@@ -95,7 +95,7 @@ def test_items_of_the_workflow(item: str, labels: list[str], replaces: str) -> N
         ("time_limit: 60s", "time_limit: ‸", [keys.PROGRAM["workspace"].keys["time_limit"].example], ""),
         ("| agent | 3 |", "| ag‸ | 3 |", ["agent", "experiment", "verifier", "human"], "ag"),
         ("search/cmaes, search/random", "search/‸", [*keys.SPECIES, *keys.CLAUDE, BY_RESULTS], "search/"),
-        ("cpus: 1", "cpus: 1, g‸", ["gpus", "memory", "minutes", "accelerator", "labels"], "g"),
+        ("cpus: 1", "cpus: 1, g‸", ["gpus", "nodes", "memory", "minutes", "accelerator", "labels"], "g"),
         (f"| {SCRIBE} |", "| [‸] |", ROLES[:3] + ["Scribe", *ROLES[4:]], "[]"),
         ("| role | kind |", "| role | k‸ |", [
             "kind", "budget", "title", "tools", "produces", "consumes", "risk", "inputs", "memory", "was"], "k"),
