@@ -193,7 +193,8 @@ def approval(n: int) -> Iterator[Finding]:
 def dials(n: int) -> Iterator[Finding]:
     """C11: each dial moves what it is for, cautious against bold, the other dials balanced; 95 % intervals disjoint."""
     day = Budget(gpu_ms=24 * HOUR_MS)
-    yield from _moves("proof: champions a run", n, "false_champions", lambda run: run.champions, world="dense", slots=1)
+    proof = "proof: champions a run"
+    yield from _moves(proof, 4 * n, "false_champions", lambda run: run.champions, world="dense", slots=1)
     yield from _moves("smallest win: tests a run", n, "smallest_win", lambda run: run.tests)
     yield from _moves(
         "exploration: share of long shots", n, "exploration", lambda run: run.exploring_share, world="dense"

@@ -1,12 +1,13 @@
 """How busy a cluster's GPUs are kept, and how soon a loser's GPU runs something else: real Ray, logical GPUs.
 
-    python benchmarks/cluster_busy.py                       # 8 nodes of 8 GPUs; whole GPUs, halves, pairs
-    python benchmarks/cluster_busy.py --mix 0.5 --trials 600
+    python benchmarks/cluster_busy.py                       # 8 nodes of 8 GPUs; whole GPUs, halves, pairs, gangs
+    python benchmarks/cluster_busy.py --mix 0.5 2x4 --trials 600     # halves; then gangs of 4 GPUs on each of 2 nodes
 
 The nodes are raylets of this machine, the GPUs are numbers, and a trial sleeps: it prints a declared curve at 1/8, 1/4
 and 1/2 of its time, so that patience has something to end. Everything else is real: the run, its ledger, the node
 agents, the processes. The share that is busy is counted from the moment at which every GPU was taken for the first time
-to the last start of a trial, from the trials' own wall-clock times. A loser's GPU is free for the next trial in the
+to the last start of a candidate, from the trials' own wall-clock times; beside it, over the part of that time in which
+a proposal waited for its first trial. A loser's GPU is free for the next trial in the
 tick that settles it: the delay is from the decision that ended it to the next start after its settlement.
 """
 
@@ -18,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 NODES, GPUS = 8, 8
 TRIAL = """X=$(sed -n 's/^X = //p' train.py)
@@ -34,8 +35,9 @@ workspace:
   editable: [train.py]
   run: sh trial.sh {{seed}} {{budget}}
   time_limit: 120s
-risk: {{preset: balanced, dry_spell: 100%, largest_stake: 100%}}
+risk: {{preset: balanced, dry_spell: 100%, largest_stake: 100%, blast_radius: {{gpus: 64}}}}
 budget: {{trials: {trials}}}
+network: [trainer, referee]
 models: {{broad: search/random, narrow: search/tpe}}
 ---
 
@@ -48,8 +50,8 @@ Nothing is computed here.
 | role | kind | count | model | resources |
 |---|---|---|---|---|
 | [Researcher](roles/researcher.md) | agent | 8 | broad, narrow | |
-| [Trainer](roles/trainer.md) | experiment | | | gpus: {gpus:g}, cpus: 0.5 |
-| [Referee](roles/referee.md) | verifier | | | gpus: {gpus:g}, cpus: 0.5 |
+| [Trainer](roles/trainer.md) | experiment | | | gpus: {gpus:g}, nodes: {nodes}, cpus: 0.5 |
+| [Referee](roles/referee.md) | verifier | | | gpus: {gpus:g}, nodes: {nodes}, cpus: 0.5 |
 
 ## Workflow
 
@@ -58,7 +60,26 @@ Nothing is computed here.
 """
 
 
-def make_org(folder: Path, trials: int, gpus: float, seconds: float) -> Path:
+class Shape(NamedTuple):
+    """Of a trial: `2x4` is 4 GPUs on each of 2 nodes."""
+
+    nodes: int
+    gpus: float
+
+    @classmethod
+    def read(cls, word: str) -> Shape:
+        nodes, _, gpus = word.rpartition("x")
+        return cls(int(nodes or 1), float(gpus))
+
+    @property
+    def slots(self) -> int:
+        return int(NODES * GPUS / (self.nodes * self.gpus))
+
+    def __str__(self) -> str:
+        return f"{self.nodes}x{self.gpus:g}" if self.nodes > 1 else f"{self.gpus:g}"
+
+
+def make_org(folder: Path, trials: int, shape: Shape, seconds: float) -> Path:
     workspace, org = folder / "workspace", folder / "org"
     (org / "roles").mkdir(parents=True)
     workspace.mkdir()
@@ -67,13 +88,13 @@ def make_org(folder: Path, trials: int, gpus: float, seconds: float) -> Path:
         script = script.replace(word, f"{share * seconds:g}")
     (workspace / "trial.sh").write_text(script)
     (workspace / "train.py").write_text("X = 0.1  # 0.0 .. 1.0\n")
-    (org / "program.md").write_text(PROGRAM.format(trials=trials, gpus=gpus))
+    (org / "program.md").write_text(PROGRAM.format(trials=trials, nodes=shape.nodes, gpus=shape.gpus))
     for role in ("researcher", "trainer", "referee"):
         (org / f"roles/{role}.md").write_text(f"---\nname: {role}\ndescription: the {role}\n---\n\nDo your part.\n")
     return org
 
 
-def run(address: str, trials: int, gpus: float, seconds: float) -> dict[str, float]:
+def run(address: str, trials: int, shape: Shape, seconds: float) -> dict[str, float]:
     from orgruntime.api.running import RunOptions, View, start_run
     from orgruntime.api.wiring import ClusterChoice
     from orgruntime.ledger.store import Ledger
@@ -81,20 +102,28 @@ def run(address: str, trials: int, gpus: float, seconds: float) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         choice = ClusterChoice(address=address, sandbox=False)
         options = RunOptions(seed=1, runs=Path(folder) / "runs", cluster=choice)
-        status = start_run(make_org(Path(folder), trials, gpus, seconds), options, View())
+        status = start_run(make_org(Path(folder), trials, shape, seconds), options, View())
         with Ledger.open_readonly(Path(status.folder) / "ledger.db") as ledger:
-            return measured(ledger, gpus, int(NODES * GPUS / gpus))
+            return measured(ledger, shape.slots)
 
 
-def measured(ledger: Any, gpus: float, slots: int) -> dict[str, float]:
+def measured(ledger: Any, slots: int) -> dict[str, float]:
     rows = {row.key: row for row in ledger.trials()}
     starts: list[float] = []
     ends: list[tuple[float, float]] = []
     ended: dict[str, float] = {}
     delays: list[float] = []
     waiting: list[float] = []
+    queue: list[tuple[float, int]] = []
+    proposed: dict[str, float] = {}
+    last = 0.0
     for event in ledger.events(limit=10**9):
-        if event.kind == "reserve":
+        if event.kind == "add-proposal":
+            proposed[event.subject] = event.t
+        elif event.kind == "reserve":
+            if event.body["proposal"] in proposed:
+                queue += [(proposed.pop(event.body["proposal"]), 1), (event.t, -1)]
+                last = event.t
             starts.append(event.t)
             delays += [event.t - asked for asked in waiting]
             waiting = []
@@ -106,24 +135,48 @@ def measured(ledger: Any, gpus: float, slots: int) -> dict[str, float]:
         elif event.kind == "decide" and event.body.get("verb") == "end-early":
             ended[event.subject] = event.t
     full = sorted(starts)[slots - 1]
-    last = max(starts)
-    busy = sum(max(0.0, min(t, last) - max(t - wall, full)) for t, wall in ends)
+    running = [moment for t, wall in ends for moment in ((t - wall, 1), (t, -1))]
+    busy, whole = overlap(running, [(full, 1), (last, -1)])
+    wanted, asked = overlap(running, queue, full, last)
     early = sum(row.score is not None and row.score.value == "ended early" for row in rows.values())
     return {
         "trials": len(ends),
         "window_s": last - full,
-        "busy": busy / (slots * (last - full)),
+        "busy": busy / (slots * whole),
+        "busy_while_queued": wanted / (slots * asked) if asked else 1.0,
+        "queued": asked / whole,
         "ended_early": early,
         "delay_median_s": median(delays) if delays else 0.0,
         "delay_max_s": max(delays, default=0.0),
     }
 
 
+def overlap(
+    running: list[tuple[float, int]], gate: list[tuple[float, int]], low: float = 0.0, high: float = float("inf")
+) -> tuple[float, float]:
+    """(trial-seconds, seconds) within [low, high] while the gate is open: the sum of its steps is above 0. Both are
+    lists of (moment, step)."""
+    moves = sorted([(t, step, 0) for t, step in running] + [(t, 0, step) for t, step in gate])
+    trial_s = open_s = 0.0
+    count = depth = 0
+    before = low
+    for t, step, change in moves:
+        now = min(max(t, low), high)
+        if depth > 0:
+            trial_s += count * (now - before)
+            open_s += now - before
+        before = now
+        count, depth = count + step, depth + change
+    return trial_s, open_s
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mix", type=float, nargs="+", default=[1.0, 0.5, 2.0], help="GPUs of one trial")
+    parser.add_argument(
+        "--mix", nargs="+", default=["1", "0.5", "2", "2x4"], help="GPUs of one trial, NODESxGPUS of a gang"
+    )
     parser.add_argument("--trials", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=12.0, help="of one trial that runs to its end")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of one trial that runs to its end")
     args = parser.parse_args()
     os.environ["RAY_AUTH_MODE"] = "disabled"
     from ray.cluster_utils import Cluster
@@ -134,15 +187,14 @@ def main() -> None:
             cluster.add_node(num_cpus=GPUS, num_gpus=GPUS, object_store_memory=80 << 20)
         cluster.wait_for_nodes()
         print(f"{NODES} nodes of {GPUS} GPUs, trials of {args.seconds:g} s")
-        print(
-            f"{'GPUs a trial':>12} {'trials':>7} {'window':>8} {'busy':>7} {'ended early':>12} {'next start after':>20}"
-        )
-        for gpus in args.mix:
-            row = run(cluster.address, args.trials, gpus, args.seconds)
+        heads = ("GPUs a trial", "trials", "window", "busy", "while queued", "ended early", "next start after")
+        print("{:>12} {:>7} {:>8} {:>7} {:>14} {:>12} {:>22}".format(*heads))
+        for shape in map(Shape.read, args.mix):
+            row = run(cluster.address, args.trials, shape, args.seconds)
             delay = f"{row['delay_median_s']:.2f} s, most {row['delay_max_s']:.2f} s"
             print(
-                f"{gpus:12g} {row['trials']:7.0f} {row['window_s']:6.0f} s {row['busy']:7.1%}"
-                f" {row['ended_early']:12.0f} {delay:>20}",
+                f"{shape!s:>12} {row['trials']:7.0f} {row['window_s']:6.0f} s {row['busy']:7.1%}"
+                f" {row['busy_while_queued']:6.1%} of {row['queued']:4.0%} {row['ended_early']:12.0f} {delay:>22}",
                 flush=True,
             )
     finally:

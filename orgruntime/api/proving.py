@@ -18,6 +18,7 @@ from orgruntime.api.errors import FINDINGS, UserError
 from orgruntime.api.wiring import ClusterChoice
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Manifest, Role, RoleKind
+from orgruntime.model.placement import nearest_miss
 from orgruntime.model.trial import TrialOutcome, TrialSpec
 from orgruntime.runtime.commands import filled_command
 from orgruntime.runtime.hardware import settled_manifest
@@ -97,8 +98,8 @@ async def _proved(
         role = settled_manifest(manifest, fleet).role(role.slug)
         if not executor.fits(role.resources):
             raise ExecutorError(
-                f"this machine cannot hold one trial ({role.resources.cpus:g} CPUs, {role.resources.gpus:g} GPUs): "
-                "prove it on one that can, or correct the resources in its program.md"
+                f"a trial has no place here: {nearest_miss(role.resources, fleet.nodes)}; prove it where it has one, "
+                "or correct the resources in its program.md"
             )
         tell(
             f"proving: {spec.run} has to print a finite {terms['metric']} {MEASUREMENTS} times "

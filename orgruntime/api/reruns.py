@@ -106,14 +106,16 @@ async def _measured(certificate: Certificate, arms: Arms, choice: ClusterChoice,
 
 
 def resources_of(hardware: str) -> Resources:
-    """`cpu:1`, `gpu:0.5:H100` → what a trial reserves. Raises ExecutorError."""
+    """`cpu:1`, `gpu:0.5:H100`, `gpu:2x8:H100` → what a trial reserves. Raises ExecutorError."""
     kind, _, rest = hardware.partition(":")
     amount, _, accelerator = rest.partition(":")
+    span, _, each = amount.rpartition("x")
     try:
+        nodes = int(span or 1)
         if kind == "cpu":
-            return Resources(cpus=float(amount))
+            return Resources(nodes=nodes, cpus=float(each))
         if kind == "gpu":
-            return Resources(gpus=float(amount), accelerator=accelerator or None)
+            return Resources(nodes=nodes, gpus=float(each), accelerator=accelerator or None)
     except ValueError:
         pass
     raise ExecutorError(f"the certificate's hardware {hardware!r} is not of this version's kinds, cpu:N and gpu:N")

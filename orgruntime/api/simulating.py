@@ -98,7 +98,7 @@ def _slots(role: Role, setting: Setting) -> int:
     """Trials that the cluster holds at once; fractions of a GPU are packed whole, as Ray packs them."""
     if setting.gpus is None:
         return setting.slots or DEFAULT_SLOTS
-    each = role.resources.gpus
+    each = role.resources.all_gpus
     if each == 0:
         raise UserError(f"a trial of {role.slug} holds no GPU: say how many run at once with --slots N")
     slots = floor(setting.gpus / each + 1e-9) if each >= 1 else floor(1 / each + 1e-9) * floor(setting.gpus + 1e-9)

@@ -17,11 +17,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from orgruntime.backends import seccomp
 
 WORKSPACE = "/workspace"
+HOST, ETC = "trial", "etc"
+DEVICES = "/dev"
+_DEVICE_FILE = r"nvidia\d+"
 TEMPORARY_MB = 512
 """Size of /tmp and of /dev/shm; both live in memory."""
 
@@ -42,9 +45,44 @@ def words(folder: str, temporary_mb: int = TEMPORARY_MB) -> list[str]:
     ]  # fmt: skip
 
 
+def with_network(box: Sequence[str], folder: str) -> list[str]:
+    """The words of a sandbox that leaves a trial the network of its node: its interfaces, its ports, its names. What
+    else listens there can be reached as well."""
+    place = os.path.join(folder, "etc-of-the-network")
+    if not os.path.isdir(place):
+        shutil.copytree(os.path.join(folder, ETC), place, symlinks=True)
+        _write_into(place, {"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"})
+        for name in ("hosts", "resolv.conf"):
+            _copy_of_etc(name, place)
+        # A rank that looks up its own name must find the address at which the others see it.
+        with open(os.path.join(place, "hosts"), "a") as file:
+            file.write(f"{_own_address()} {HOST}\n")
+    outer = os.path.join(folder, ETC)
+    return [box[0], "--unshare-all", "--share-net", *(place if word == outer else word for word in box[2:])]
+
+
 def tail_words(gpus: Sequence[str]) -> list[str]:
     """The options after the tree's mounts: the devices of the assigned GPUs, and nothing else of them."""
-    return [*_devices(gpus), "--remount-ro", "/", "--chdir", WORKSPACE, "--hostname", "trial"]
+    return [*_devices(gpus), "--remount-ro", "/", "--chdir", WORKSPACE, "--hostname", HOST]
+
+
+def devices_fault(folder: str, gpus: Sequence[str]) -> str:
+    """Why the GPUs of a lease are not those that its trials would see, by their device files, counted inside. Empty:
+    they are as many, or nobody can tell: no such files on the node, as with simulated GPUs, or ids that are no indices.
+    """
+    if not gpus or not _device_files() or not all(gpu.isdigit() for gpu in gpus):
+        return ""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        argv = [word.replace("{work}", place) for word in words(folder)] + tail_words(gpus)
+        done = subprocess.run(
+            [*argv, "--", "/bin/ls", "/dev"],
+            capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin"}, check=False,
+        )  # fmt: skip
+    inside = [name for name in done.stdout.split() if re.fullmatch(_DEVICE_FILE, name)]
+    if done.returncode == 0 and len(inside) == len(gpus):
+        return ""
+    found = f"inside the sandbox there are {', '.join(inside) or 'none'}"
+    return f"Ray assigned GPU {', '.join(gpus)}, and {found}{' '.join(['', done.stderr.strip()[:200]]).rstrip()}"
 
 
 def filter_file(folder: str) -> str | None:
@@ -126,18 +164,31 @@ def _etc(folder: str) -> list[str]:
     files = {
         "passwd": f"trial:x:{user}:{group}:trial:/tmp:/bin/sh\n",
         "group": f"trial:x:{group}:\n",
-        "hosts": "127.0.0.1 localhost trial\n::1 localhost\n",
+        "hosts": f"127.0.0.1 localhost {HOST}\n::1 localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     }
-    place = os.path.join(folder, "etc")
+    place = os.path.join(folder, ETC)
     if not os.path.isdir(place):
         os.makedirs(place)
-        for name, text in files.items():
-            with open(os.path.join(place, name), "w") as file:
-                file.write(text)
+        _write_into(place, files)
         for name in _COPIED:
             _copy_of_etc(name, place)
     return ["--ro-bind", place, "/etc"]
+
+
+def _write_into(place: str, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        with open(os.path.join(place, name), "w") as file:
+            file.write(text)
+
+
+def _own_address() -> str:
+    """Of this node, as others reach it: that of the interface by which a packet would leave. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(("192.0.2.1", 9))
+        address: str = probe.getsockname()[0]
+        return address
+    return "127.0.0.1"
 
 
 _COPIED = ("ld.so.cache", "localtime", "alternatives", "ssl/certs")
@@ -163,18 +214,22 @@ def _python() -> list[str]:
     return found
 
 
+def _device_files() -> list[str]:
+    """Of the node's NVIDIA GPUs, in the order of their numbers."""
+    names = (name for name in os.listdir(DEVICES) if re.fullmatch(_DEVICE_FILE, name))
+    return sorted(names, key=lambda name: int(name.removeprefix("nvidia")))
+
+
 def _devices(gpus: Sequence[str]) -> list[str]:
     if not gpus:
         return []
-    there = sorted(
-        (name for name in os.listdir("/dev") if re.fullmatch(r"nvidia\d+", name)), key=lambda name: int(name[6:])
-    )
+    there = _device_files()
     mine = [there[int(gpu)] for gpu in gpus if gpu.isdigit() and int(gpu) < len(there)]
     # Ids that are no indices (MIG, UUID) cannot be told apart by device file: CUDA_VISIBLE_DEVICES alone separates
     # those.
     names = mine if len(mine) == len(gpus) else there
     shared = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps", "kfd", "dri")
     # Without /sys the driver's initialisation fails, and most programs then fall back to the CPU in silence.
-    return [word for name in (*names, *shared) for word in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")] + [
+    return [word for name in (*names, *shared) for word in ("--dev-bind-try", f"{DEVICES}/{name}", f"/dev/{name}")] + [
         "--ro-bind-try", "/sys", "/sys",
     ]  # fmt: skip

@@ -8,9 +8,10 @@ taken from it are what it started with; a GPU's shares never pass 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orgruntime.model.fleet import Node
 from orgruntime.model.manifest import Resources
 from orgruntime.model.placement import GRAIN, MOST, floor, is_possible
 
@@ -78,6 +79,30 @@ class Room:
             return next(((device,) for device in order if self.devices[device] >= gpus - GRAIN), None)
         whole = [device for device in sorted(order) if self.devices[device] > 1 - GRAIN]
         return tuple(whole[: int(gpus)]) if len(whole) >= gpus else None
+
+
+class Others:
+    """What others hold of each node, by the last look at it. A second old, so ours are never read from it."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[float, float, float]] = {}
+
+    def note(self, node: Node, available: Mapping[str, float], ours: Sequence[Room]) -> None:
+        """`available`: what nobody has reserved of the node, in Ray's names and bytes."""
+        self._held[node.id] = (
+            max(0.0, node.cpus - available.get("CPU", 0.0) - sum(room.cpus for room in ours)),
+            max(0.0, node.gpus - available.get("GPU", 0.0) - sum(len(room.devices) for room in ours)),
+            max(0.0, node.memory_mb - available.get("memory", 0.0) / 2**20 - sum(room.memory_mb for room in ours)),
+        )
+
+    def leave(self, node: Node, ours: Sequence[Room]) -> Room:
+        """What nobody holds of the node."""
+        cpus, gpus, memory_mb = self._held.get(node.id, (0.0, 0.0, 0.0))
+        return Room(
+            max(0.0, node.cpus - sum(room.cpus for room in ours) - cpus),
+            max(0, int(node.gpus - sum(len(room.devices) for room in ours) - gpus)),
+            max(0.0, node.memory_mb - sum(room.memory_mb for room in ours) - memory_mb),
+        )
 
 
 def hold(room: Room, shapes: Sequence[Resources]) -> bool:

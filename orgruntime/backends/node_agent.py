@@ -18,6 +18,7 @@ import select
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,7 @@ class NodeAgent:
         self.waiting: dict[str, asyncio.Future[Order]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
+        self.devices_fault = ""
 
     async def ready(self) -> Order:
         """Starts the zygote and probes the sandbox. Returns `isolation`, `detail` and the `gpus` of the lease."""
@@ -70,6 +72,8 @@ class NodeAgent:
         import ray
 
         gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
+        if self.box is not None:
+            self.devices_fault = await asyncio.to_thread(bubblewrap.devices_fault, self.own, gpus)
         return {"isolation": level, "detail": detail, "gpus": gpus, "environment": environment()}
 
     async def launch(self, orders: list[bytes], packs: Order) -> None:
@@ -106,6 +110,12 @@ class NodeAgent:
         self.cancelled.update(attempts)
         for attempt in attempts:
             self._order({"op": "cancel", "attempt": attempt})
+
+    async def free_port(self) -> int:
+        """One on which nobody of this node listens: where the ranks of a gang meet."""
+        with socket.create_server(("", 0)) as server:
+            port: int = server.getsockname()[1]
+            return port
 
     async def close(self, keep: bool) -> None:
         """Ends every trial and the zygote; `keep` leaves trees and products on the node for a next lease."""
@@ -174,6 +184,9 @@ class NodeAgent:
         if order["attempt"] in self.cancelled:
             self._settle(order, ending="cancelled", detail="before it started")
             return
+        if order["gpus"] and self.devices_fault:
+            self._settle(order, ending="infrastructure", detail=self.devices_fault)
+            return
         self._order({"op": "launch", **self._command(order), "tree": order["tree"]})
 
     def _command(self, order: Order) -> Order:
@@ -184,7 +197,8 @@ class NodeAgent:
             "rungs": order.get("rungs", []), "metric": order.get("metric", ""),
         }  # fmt: skip
         if self.box is not None:
-            command |= {"box": self.box, "tail": bubblewrap.tail_words(order["gpus"]), "seccomp": self.filters}
+            box = bubblewrap.with_network(self.box, self.own) if order.get("network") else self.box
+            command |= {"box": box, "tail": bubblewrap.tail_words(order["gpus"]), "seccomp": self.filters}
         return command
 
     def _settle(self, order: Order, **outcome: Any) -> None:

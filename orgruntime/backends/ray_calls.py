@@ -30,6 +30,13 @@ def pinned(node: str) -> Any:
     return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
 
 
+def in_group(group: Any, index: int) -> Any:
+    """To this bundle of a placement group and no other."""
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    return PlacementGroupSchedulingStrategy(placement_group=group, placement_group_bundle_index=index)
+
+
 def travel_by_value(*modules: ModuleType) -> None:
     """Nodes of a joined cluster need Ray and Python, not this package."""
     from ray import cloudpickle
@@ -85,7 +92,8 @@ def ask_for(shapes: Sequence[Resources]) -> None:
     """The cluster is to hold all of these at once. Where nothing can grow, nothing comes of it."""
     from ray.autoscaler.sdk import request_resources
 
-    request_resources(bundles=list(map(bundle, shapes)), bundle_label_selectors=list(map(selector, shapes)))
+    ranks = [shape.of_a_rank for shape in shapes for _ in range(shape.nodes)]
+    request_resources(bundles=list(map(bundle, ranks)), bundle_label_selectors=list(map(selector, ranks)))
 
 
 def bundle(shape: Resources) -> dict[str, float]:

@@ -12,44 +12,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import inspect
 import itertools
 import json
 import time
-import uuid
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orgruntime.backends import (
-    bubblewrap,
-    leases,
-    milestones,
-    node_agent,
-    processes,
-    ray_calls,
-    seccomp,
-    shepherd,
-    trial_files,
-    trial_layout,
-    zygote,
-)
-from orgruntime.backends.leases import Room, Share
+from orgruntime.backends import leases, milestones, node_agent, ray_agents, ray_calls
+from orgruntime.backends.gangs import Gangs
+from orgruntime.backends.leases import Others, Room, Share
+from orgruntime.backends.orders import Packs, order
 from orgruntime.backends.ray_cluster import Cluster, connect
-from orgruntime.model import editable
 from orgruntime.model.fleet import Fleet, Node
-from orgruntime.model.ids import AttemptId, TreeId
+from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Resources
-from orgruntime.model.placement import places, suits
+from orgruntime.model.placement import places, room, side_by_side, suits
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
 from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError, PackTree
 
-PACKS = 64
-"""Packed trees kept in the object store."""
-SMALL_PACK = 64 * 1024
 READY_S = 120.0
 """A node that has not started an agent after so long is not going to."""
 
@@ -88,6 +71,10 @@ class Lease:
     agent: Any
     gpus: list[str] = field(default_factory=list)
     ready: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its agent is ready, or never will be."""
+    group: Any = None
+    """The placement group that holds its share of the node, if it was made for a gang."""
     running: dict[AttemptId, Running] = field(default_factory=dict)
     idle_since: float = 0.0
     task: asyncio.Task[None] | None = None
@@ -106,14 +93,14 @@ class RayExecutor:
     def __init__(self, cluster: ClusterOptions, pack: PackTree, trials: TrialOptions | None = None) -> None:
         """`pack` is called in the loop, once a tree."""
         self._options = cluster
-        self._pack = pack
         self._trials = trials or TrialOptions()
         self._cluster: Cluster | None = None
         self._fleet = Fleet(nodes=())
         self._leases: list[Lease] = []
         self._where: dict[AttemptId, Lease] = {}
-        self._elsewhere: dict[str, dict[str, float]] = {}
-        self._packs: OrderedDict[TreeId, Any] = OrderedDict()
+        self._others = Others()
+        self._gangs = Gangs()
+        self._packs = Packs(pack)
         self._done: list[TrialOutcome] = []
         self._news = asyncio.Event()
         self._points: Mailbox[TrialProgress] = Mailbox()
@@ -130,12 +117,19 @@ class RayExecutor:
         self._cluster = await asyncio.to_thread(
             connect, options.address, cpus=options.cpus, gpus=options.gpus, keys=options.keys
         )
-        self._config = self._agent_config(self._cluster)
-        ray_calls.travel_by_value(editable, seccomp, bubblewrap, trial_layout, node_agent)
+        trials = self._trials
+        self._config = ray_agents.config(
+            self._cluster.folder,
+            editable=list(trials.editable),
+            setup=trials.setup,
+            setup_limit_s=trials.setup_limit_s,
+            sandbox=trials.sandbox,
+            spool=None if trials.spool is None else str(trials.spool.absolute()),
+        )
         nodes = self._cluster.nodes()
         if not nodes:
             raise ExecutorError("the Ray cluster has no node alive; run `ray status` on its head")
-        found = await self._survey(nodes)
+        found = await ray_agents.survey(nodes, self._config, here=self._cluster.embedded)
         self._fleet = Fleet(
             nodes=nodes,
             isolation="strict" if all(node["isolation"] == "strict" for node in found) else "none",
@@ -159,20 +153,25 @@ class RayExecutor:
         return self._fleet
 
     def fits(self, shape: Resources) -> bool:
-        return any(places(node, shape) for node in self._fleet.nodes)
+        return room(self._fleet.nodes, shape) > 0
 
     def free_slots(self, shape: Resources) -> int:
         if self._closed or self._gone or (self._cluster is not None and self._cluster.silent):
             return 0
-        suited = {node.id: node for node in self._fleet.nodes if places(node, shape)}
-        held = sum(lease.room.slots(shape) for lease in self._leases if lease.node.id in suited)
-        return held + sum(self._unleased(node).slots(shape) for node in suited.values())
+        suited = {node.id: self._unleased(node).slots(shape) for node in self._fleet.nodes if places(node, shape)}
+        for lease in self._leases:
+            if lease.node.id in suited:
+                suited[lease.node.id] += lease.room.slots(shape)
+        return side_by_side(list(suited.values()), shape.nodes)
 
     def submit(self, specs: Sequence[TrialSpec]) -> None:
         homeless: dict[str, list[TrialSpec]] = {}
         batches: dict[int, tuple[Lease, list[TrialSpec]]] = {}
         for spec in specs:
-            lease = self._settle_in(spec)
+            if spec.resources.nodes > 1:
+                self._gather(spec)
+                continue
+            lease = self._settle_in(spec, self._leases)
             if lease is None:
                 self._find_node(spec, homeless)
             elif lease.ready:
@@ -199,14 +198,14 @@ class RayExecutor:
 
     async def cancel(self, attempts: Sequence[AttemptId]) -> None:
         by_lease: dict[int, tuple[Lease, list[AttemptId]]] = {}
-        for attempt in attempts:
+        for attempt in [rank for one in attempts for rank in self._gangs.ranks(one)]:
             lease = self._where.get(attempt)
             if lease is None:
                 continue
-            if lease.ready:
+            if lease.ready and not self._gangs.is_meeting(attempt):
                 by_lease.setdefault(id(lease), (lease, []))[1].append(attempt)
             else:
-                self._finish(lease, _outcome(attempt, Ending.CANCELLED, lease, detail="before it started"))
+                self._end(attempt, Ending.CANCELLED, lease, detail="before it started")
         for lease, mine in by_lease.values():
             self._spawn(ray_calls.quietly(lease.agent.cancel.remote(mine)))
 
@@ -235,45 +234,12 @@ class RayExecutor:
             await asyncio.to_thread(self._cluster.close)
         self._news.set()
 
-    def _agent_config(self, cluster: Cluster) -> dict[str, Any]:
-        modules = (zygote, shepherd, processes, milestones, trial_files)
-        trials = self._trials
-        return {
-            "run": uuid.uuid4().hex[:12],
-            "folder": str(cluster.folder / "n") if cluster.folder else None,
-            "code": {module.__name__.rpartition(".")[2]: inspect.getsource(module) for module in modules},
-            "editable": list(trials.editable),
-            "setup": trials.setup,
-            "setup_limit_s": trials.setup_limit_s,
-            "sandbox": trials.sandbox,
-            "spool": None if trials.spool is None else str(trials.spool.absolute()),
-        }
-
-    async def _survey(self, nodes: Sequence[Node]) -> list[dict[str, Any]]:
-        """The isolation that each node gives; here it is asked directly, elsewhere by a task there."""
-        assert self._cluster is not None
-        if self._cluster.embedded:
-            return [await asyncio.to_thread(node_agent.survey, self._config)]
-        import ray
-
-        ask = ray.remote(num_cpus=0, max_retries=2)(node_agent.survey)
-        asked = [ask.options(scheduling_strategy=ray_calls.pinned(node.id)).remote(self._config) for node in nodes]
-        return list(await asyncio.gather(*asked))
-
     def _unleased(self, node: Node) -> Room:
-        """What nobody holds of the node. A view of others' reservations is a second old, so ours are never read from
-        it."""
-        held = [lease.held for lease in self._leases if lease.node.id == node.id]
-        others = self._elsewhere.get(node.id, {})
-        return Room(
-            max(0.0, node.cpus - sum(room.cpus for room in held) - others.get("CPU", 0.0)),
-            max(0, int(node.gpus - sum(len(room.devices) for room in held) - others.get("GPU", 0.0))),
-            max(0.0, node.memory_mb - sum(room.memory_mb for room in held) - others.get("memory", 0.0)),
-        )
+        return self._others.leave(node, [lease.held for lease in self._leases if lease.node.id == node.id])
 
-    def _settle_in(self, spec: TrialSpec) -> Lease | None:
+    def _settle_in(self, spec: TrialSpec, among: Sequence[Lease]) -> Lease | None:
         """Gives the attempt a share of a lease that has room, fullest first, so that others can become idle."""
-        for lease in sorted(self._leases, key=lambda lease: -len(lease.running)):
+        for lease in sorted(among, key=lambda lease: -len(lease.running)):
             if suits(lease.node, spec.resources) and (share := lease.room.take(spec.resources)):
                 self._where[spec.attempt] = lease
                 lease.running[spec.attempt] = Running(spec, share, time.monotonic())
@@ -286,32 +252,58 @@ class RayExecutor:
             if suits(node, spec.resources) and leases.hold(self._unleased(node), wanted):
                 homeless.setdefault(node.id, []).append(spec)
                 return
-        self._queue(_outcome(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster"))
+        self._end(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster")
 
-    def _lease(self, node: Node, specs: list[TrialSpec]) -> None:
-        import ray
+    def _gather(self, spec: TrialSpec) -> None:
+        """A gang: each rank in a lease of another node that has room for it, or in a new one."""
+        ranks = list(self._gangs.enlist(spec))
+        free: list[Node] = []
+        for node in self._fleet.nodes:
+            if not ranks:
+                break
+            if self._settle_in(ranks[0], [lease for lease in self._leases if lease.node.id == node.id]):
+                ranks.pop(0)
+            elif suits(node, ranks[0].resources) and self._unleased(node).slots(ranks[0].resources):
+                free.append(node)
+        if len(free) < len(ranks):
+            detail = "no room for it in the cluster"
+            for attempt in self._gangs.ranks(spec.attempt):
+                self._end(attempt, Ending.NEVER_STARTED, self._where.get(attempt), detail=detail)
+            return
+        nodes = free[: len(ranks)]
+        berths = ray_agents.berths(nodes, leases.room_for([spec.resources.of_a_rank]))
+        for node, rank, berth in zip(nodes, ranks, berths, strict=True):
+            self._lease(node, [rank], berth)
+        self._spawn(self._muster(self._gangs.ranks(spec.attempt)))
 
+    async def _muster(self, ranks: Sequence[AttemptId]) -> None:
+        """Launches a gang's ranks once the agents of all of them are there and know where they meet."""
+        homes = [self._where[rank] for rank in ranks if rank in self._where]
+        for lease in homes:
+            await lease.settled.wait()
+        port = await ray_agents.free_port(homes[0].agent) if homes else None
+        if port is None or any(rank not in self._where for rank in ranks):
+            return  # One of them has ended, and so the gang has.
+        for rank, lease in zip(ranks, homes, strict=True):
+            met = self._gangs.meet(lease.running[rank].spec, homes[0].node.address, port)
+            lease.running[rank] = replace(lease.running[rank], spec=met, since=time.monotonic())
+        for rank, lease in zip(ranks, homes, strict=True):
+            self._spawn(self._send(lease, [lease.running[rank].spec]))
+
+    def _lease(self, node: Node, specs: list[TrialSpec], berth: ray_agents.Berth | None = None) -> None:
         assert self._cluster is not None
         room = leases.room_for([spec.resources for spec in specs])
         if self._cluster.embedded:
             # Nobody else wants the rest, and a second agent would cost a second to start.
             room = self._unleased(node)
-        make = ray.remote(node_agent.NodeAgent).options(
-            num_cpus=room.cpus,
-            num_gpus=len(room.devices),
-            memory=int(room.memory_mb * 2**20) or None,
-            scheduling_strategy=ray_calls.pinned(node.id),
-            max_restarts=0,
-            max_task_retries=0,
-            max_concurrency=10_000,
-        )
+        agent = ray_agents.start(node, room, self._config, berth)
         held = Room(room.cpus, len(room.devices), room.memory_mb)
-        lease = Lease(node, room, held, make.remote(self._config))
+        lease = Lease(node, room, held, agent, group=berth.group if berth else None)
         self._leases.append(lease)
         self._used.add(node.id)
         for spec in specs:
-            if self._settle_in(spec) is None:
-                self._queue(_outcome(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster"))
+            if self._settle_in(spec, [lease]) is None:
+                self._end(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster")
         lease.task = self._spawn(self._follow(lease))
 
     async def _follow(self, lease: Lease) -> None:
@@ -322,6 +314,7 @@ class RayExecutor:
         try:
             found = await asyncio.wait_for(lease.agent.ready.remote(), READY_S)
             lease.gpus, lease.ready = found["gpus"], True
+            lease.settled.set()
             known = {**self._fleet.environments, lease.node.address: ray_calls.environment(lease.node, found)}
             self._fleet = self._fleet.model_copy(update={"environments": known})
             await self._send(lease, [running.spec for running in lease.running.values()])
@@ -342,9 +335,11 @@ class RayExecutor:
         import ray
 
         try:
-            packs = {spec.tree: self._packed(spec.tree) for spec in specs}
+            packs = {spec.tree: self._packs.of(spec.tree) for spec in specs}
             orders = [
-                self._order(lease, lease.running[spec.attempt]) for spec in specs if spec.attempt in lease.running
+                order(spec, [lease.gpus[device] for device in lease.running[spec.attempt].share.devices])
+                for spec in specs
+                if spec.attempt in lease.running and not self._gangs.is_meeting(spec.attempt)
             ]
         except Exception as error:
             self._lost(lease, error)
@@ -358,37 +353,9 @@ class RayExecutor:
             except ray.exceptions.RayError:
                 return  # `_follow` hears of it as well, and settles every attempt of the lease.
 
-    def _packed(self, tree: TreeId) -> Any:
-        import ray
-
-        if tree not in self._packs:
-            pack = self._pack(tree)
-            # A small tree travels inside the call: an object of its own costs a millisecond here and one there.
-            self._packs[tree] = pack if len(pack) <= SMALL_PACK else ray.put(pack)
-        self._packs.move_to_end(tree)
-        while len(self._packs) > PACKS:
-            self._packs.popitem(last=False)
-        return self._packs[tree]
-
-    def _order(self, lease: Lease, running: Running) -> bytes:
-        spec = running.spec
-        order = {
-            "attempt": spec.attempt,
-            "tree": spec.tree,
-            "argv": spec.argv,
-            "limit_s": spec.time_limit_s,
-            "memory_mb": spec.memory_mb,
-            "env": spec.env,
-            "rungs": spec.rungs,
-            "metric": spec.metric,
-            "cpus": spec.resources.cpus,
-            "gpus": [lease.gpus[device] for device in running.share.devices],
-        }
-        return json.dumps(order).encode()
-
     def _heard(self, lease: Lease, line: bytes) -> None:
         if line.startswith(milestones.POINTS.encode()):
-            self._points.put(TrialProgress(**json.loads(line)))
+            self._points.put(self._gangs.told(TrialProgress(**json.loads(line))))
             return
         self._finish(lease, TrialOutcome(**{**json.loads(line), "node": lease.node.address}))
 
@@ -408,6 +375,8 @@ class RayExecutor:
             self._leases.remove(lease)
         # Should it live after all, nobody listens to it any more.
         ray.kill(lease.agent)
+        lease.settled.set()
+        self._let_go(lease)
         started = lease.ready
         if not started:
             # Perhaps its node went, and the head does not know yet: nothing else goes there before the next look.
@@ -419,11 +388,30 @@ class RayExecutor:
         detail = f"the agent of node {lease.node.address} died: {reason}"
         for attempt, running in list(lease.running.items()):
             wall_s = time.monotonic() - running.since if started else 0.0
-            self._finish(lease, _outcome(attempt, ending, lease, wall_s=wall_s, detail=detail))
+            self._end(attempt, ending, lease, wall_s=wall_s, detail=detail)
+
+    def _end(
+        self, attempt: AttemptId, ending: Ending, lease: Lease | None, *, wall_s: float = 0.0, detail: str = ""
+    ) -> None:
+        """As nobody but this process knows that it ended."""
+        node = lease.node.address if lease else ""
+        outcome = TrialOutcome(attempt=attempt, ending=ending, wall_s=wall_s, node=node, detail=detail)
+        if lease is None:
+            self._queue(outcome)
+        else:
+            self._finish(lease, outcome)
 
     def _queue(self, outcome: TrialOutcome) -> None:
-        self._done.append(outcome)
-        self._news.set()
+        news = self._gangs.heard(outcome)
+        if news.outcome is not None:
+            self._done.append(news.outcome)
+            self._news.set()
+        if news.end:
+            self._spawn(self._dismiss(news.end, news.after_s))
+
+    async def _dismiss(self, ranks: Sequence[AttemptId], after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await self.cancel(ranks)
 
     async def _refresh(self) -> None:
         """Once a second: which nodes are there, what others hold, which leases are idle."""
@@ -443,7 +431,10 @@ class RayExecutor:
                 "the local Ray of this run is gone: its node died, perhaps for want of memory or of disk space"
             )
         if not self._cluster.embedded:
-            self._note_others(nodes, await ray_calls.aside(self._cluster.available))
+            available = await ray_calls.aside(self._cluster.available)
+            for node in nodes:
+                held = [lease.held for lease in self._leases if lease.node.id == node.id]
+                self._others.note(node, available.get(node.id, {}), held)
             now = time.monotonic()
             idle = [lease for lease in self._leases if lease.ready and not lease.running]
             await self._give_back([x for x in idle if now - x.idle_since > self._options.lease_idle_s], keep=True)
@@ -459,18 +450,6 @@ class RayExecutor:
         self._gone = why
         self._news.set()
 
-    def _note_others(self, nodes: Sequence[Node], available: dict[str, Any]) -> None:
-        for node in nodes:
-            free = available.get(node.id, {})
-            held = [lease.held for lease in self._leases if lease.node.id == node.id]
-            self._elsewhere[node.id] = {
-                "CPU": max(0.0, node.cpus - free.get("CPU", 0.0) - sum(room.cpus for room in held)),
-                "GPU": max(0.0, node.gpus - free.get("GPU", 0.0) - sum(len(room.devices) for room in held)),
-                "memory": max(
-                    0.0, node.memory_mb - free.get("memory", 0.0) / 2**20 - sum(room.memory_mb for room in held)
-                ),
-            }
-
     async def _give_back(self, idle: Sequence[Lease], *, keep: bool) -> None:
         import ray
 
@@ -484,16 +463,15 @@ class RayExecutor:
             await asyncio.wait([asyncio.ensure_future(one) for one in closing], timeout=20)
         for lease in idle:
             ray.kill(lease.agent)
+            self._let_go(lease)
+
+    def _let_go(self, lease: Lease) -> None:
+        """Of the placement group that it was made in, with the last lease of it."""
+        if lease.group is not None and all(other.group is not lease.group for other in self._leases):
+            ray_agents.remove(lease.group)
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _outcome(
-    attempt: AttemptId, ending: Ending, lease: Lease | None, *, wall_s: float = 0.0, detail: str = ""
-) -> TrialOutcome:
-    node = lease.node.address if lease else ""
-    return TrialOutcome(attempt=attempt, ending=ending, wall_s=wall_s, node=node, detail=detail)

@@ -98,7 +98,8 @@ def _lines(org: Path, question: Question) -> Iterator[str]:
         "budget": budget or "not bounded",
     }
     yield from (f"  {name:8}  {value or 'none'}" for name, value in rows.items())
-    yield "  network   off for everything that it runs; the driver reaches models and servers"
+    opened = f"that of the nodes for trials of {', '.join(may.network)}; off for the rest" if may.network else "off"
+    yield f"  network   {opened}; the driver reaches models and servers"
     if question.accepted is not None and question.wider:
         yield f"More than was accepted on {question.accepted.at[:10]}:"
         yield from change_lines(question.wider)

@@ -382,12 +382,19 @@ PROGRAM = Table(
             keys=SERVER,
             example="{papers: {command: [python, tools/papers.py]}}",
         ),
+        Key(
+            "network",
+            Kind.COMMAS,
+            "roles whose trials get the network of their nodes; it is off for all others",
+            "none",
+            example="[trainer, referee]",
+        ),
         Key("imports", Kind.LIST, "roles of the shared library", "none", example="[lib/referee]"),
         Key("requires", Kind.TEXT, "releases of orgruntime that can run the org", "any", example="orgruntime>=0.1,<1"),
     )
 )
 
-_OURS = {*PROGRAM} - {"tools", "mcp_servers"}
+_OURS = {*PROGRAM} - {"tools", "mcp_servers", "network"}
 """Keys that nobody else's front matter has, as far as is known."""
 
 
@@ -399,6 +406,7 @@ def is_ours(names: Iterable[str]) -> bool:
 RESOURCES = Table(
     (
         Key("gpus", Kind.NOT_NEGATIVE, "GPUs, also a part of one", "0", example="0.5"),
+        Key("nodes", Kind.COUNT, "nodes that a trial spans: it takes the rest of this of each", "1", example="2"),
         Key("cpus", Kind.NOT_NEGATIVE, "CPUs", "1", example="4"),
         Key("memory", Kind.MEMORY, "memory", "not reserved", example="8 GiB"),
         Key("minutes", Kind.POSITIVE, "time limit of a trial of this role", "`workspace.time_limit`", example="30"),
@@ -436,7 +444,8 @@ _MEANT = {
     "time_budget": "wall_clock", "hours": "wall_clock", "runs": "trials", "experiments": "trials", "model": "models",
     "api_key": "key_env", "key": "key_env", "url": "base_url", "mode": "direction", "version": "format",
     "desks": "count", "replicas": "count", "verify": "verifier", "judge": "verifier", "trainer": "experiment",
-    "person": "human", "llm": "agent", "mem": "memory", "ram": "memory", "averse": "cautious", "minimal": "cautious",
+    "person": "human", "llm": "agent", "mem": "memory", "ram": "memory", "nnodes": "nodes", "num_nodes": "nodes",
+    "hosts": "nodes", "averse": "cautious", "minimal": "cautious",
     "open": "bold", "eager": "bold", "project": "org", "team": "org", "all": "org", "self": "own", "local": "own",
     "outputs": "produces", "accepts": "consumes", "handoffs": "hands_off_to", "parameters": "inputs", "renamed": "was",
     "mcpServers": "mcp_servers", "mcp-servers": "mcp_servers", "mcp": "mcp_servers",

@@ -31,7 +31,7 @@ class Needs(NamedTuple):
 
 
 def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
-    """`gpus: 1, cpus: 2, memory: 4 GiB, minutes: 6, accelerator: H100 or A100, labels: zone=eu`."""
+    """`gpus: 1, nodes: 2, cpus: 2, memory: 4 GiB, minutes: 6, accelerator: H100 or A100, labels: zone=eu`."""
     return bind_needs(_pairs(node, path, RESOURCES, findings), path, findings, node.span)
 
 
@@ -47,6 +47,8 @@ def read_budget(node: ScalarNode, findings: Findings) -> Budget | None:
 
 
 def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, span: Span) -> Needs:
+    nodes = values.get("nodes")
+    span_of = convert(nodes.text, nodes.span, f"{path}.nodes", words.count, findings) if nodes else None
     gpus, cpus = (_amount(values, name, path, findings) for name in ("gpus", "cpus"))
     minutes = values.get("minutes")
     memory = values.get("memory")
@@ -55,6 +57,7 @@ def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, spa
     conditions = convert(labels.text, labels.span, f"{path}.labels", words.conditions, findings) if labels else None
     read = None if memory is None else convert(memory.text, memory.span, f"{path}.memory", words.mebibytes, findings)
     resources = Resources(
+        nodes=span_of or 1,
         cpus=1.0 if cpus is None else cpus,
         gpus=0.0 if gpus is None else gpus,
         memory_mb=read,

@@ -38,6 +38,8 @@ class Program(NamedTuple):
     models: tuple[ModelSpec, ...]
     servers: tuple[ToolServer, ...]
     tools: tuple[str, ...]
+    network: tuple[ScalarNode, ...]
+    """Slugs of the roles that are granted it."""
     imports: tuple[ScalarNode, ...]
     requires: tuple[words.Release, ...]
 
@@ -64,6 +66,7 @@ def bind_program(document: Document, org: Path, findings: Findings) -> Program |
         models=bind_models(fields, findings),
         servers=bind_servers(fields, findings),
         tools=bind_tools(fields),
+        network=fields.words("network", comma_string=True) or (),
         imports=fields.words("imports") or (),
         requires=fields.read("requires", words.releases) or (),
     )

@@ -129,6 +129,8 @@ UNKNOWN_TOOL_SERVER = _rule(510, "unknown-tool-server", _E)
 UNUSED_TOOL_SERVER = _rule(511, "unused-tool-server", _W)
 RISK_NOT_GRANTED = _rule(512, "risk-not-granted", _I)
 GPUS_NOT_GRANTED = _rule(513, "gpus-not-granted", _E)
+GANG_WITHOUT_NETWORK = _rule(515, "gang-without-network", _E)
+NETWORK_FOR_NOBODY = _rule(516, "network-for-nobody", _E)
 
 FRACTIONAL_GPUS = _rule(701, "fractional-gpus", _E)
 ACCELERATOR_WITHOUT_GPUS = _rule(702, "accelerator-without-gpus", _W)

@@ -143,7 +143,7 @@ def _effective(manifest: Manifest | None, slug: str) -> Effective | None:
 
 def _resources(role: Role) -> str:
     if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER):
-        return f"{role.resources.cpus:g} CPU, {role.resources.gpus:g} GPU a trial"
+        return f"{role.resources.cpus:g} CPU, {role.resources.all_gpus:g} GPU a trial"
     return "1 desk" if role.count == 1 else f"{role.count} desks"
 
 

@@ -69,8 +69,10 @@ class Memory(StrEnum):
 
 
 class Resources(Noun):
-    """What one trial of a role reserves in the cluster. Fractions are allowed."""
+    """What one trial of a role reserves in the cluster: so much on each of its nodes. Fractions are allowed."""
 
+    nodes: int = Field(default=1, ge=1)
+    """Above 1 the trial is a gang: one rank on each of so many nodes, all at once or none."""
     cpus: float = Field(default=1.0, ge=0)
     gpus: float = Field(default=0.0, ge=0)
     memory_mb: int | None = Field(default=None, ge=1)
@@ -81,9 +83,19 @@ class Resources(Noun):
     labels: tuple[str, ...] = ()
     """Conditions on the node's labels, all of which must hold: `zone=a/b`, `market!=spot`."""
 
+    @property
+    def all_gpus(self) -> float:
+        return self.nodes * self.gpus
+
+    @property
+    def of_a_rank(self) -> Resources:
+        """What it takes of one of its nodes."""
+        return self if self.nodes == 1 else self.model_copy(update={"nodes": 1})
+
     def cost(self, wall_s: float) -> Amounts:
-        """The cost of holding these for `wall_s` seconds, as one trial."""
-        return Amounts(trials=1, gpu_ms=round(self.gpus * wall_s * 1000), cpu_ms=round(self.cpus * wall_s * 1000))
+        """The cost of holding these on all nodes for `wall_s` seconds, as one trial."""
+        gpu_ms, cpu_ms = (round(self.nodes * each * wall_s * 1000) for each in (self.gpus, self.cpus))
+        return Amounts(trials=1, gpu_ms=gpu_ms, cpu_ms=cpu_ms)
 
 
 class Choice(StrEnum):
@@ -113,6 +125,8 @@ class Role(Noun):
     """With `Choice.SHARES`: a share of each of `species`, in order; their sum is 1."""
     budget: Budget | None = None
     """What the role's model calls may spend of the run's budget: tokens and dollars only. None: no bound of its own."""
+    network: bool = False
+    """Whether its trials are granted the network of their nodes."""
     tools: tuple[str, ...] = ()
     resources: Resources = Resources()
     minutes: float | None = None

@@ -1,8 +1,8 @@
 """Where a trial's resources can lie: one shape against nodes that run nothing. Pure.
 
-Knows no cluster and no trial. Invariants: a trial lies on one node; a part of a GPU lies on one device; a shape that a
-node holds is held by every executor, since all of them count here. On which type of accelerator a run measures is
-settled once, so that nothing is ever compared across hardware.
+Knows no cluster and no trial. Invariants: a trial lies on one node, a gang's ranks on as many different ones; a part of
+a GPU lies on one device; a shape that a node holds is held by every executor, since all of them count here. On which
+type of accelerator a run measures is settled once, so that nothing is ever compared across hardware.
 """
 
 from __future__ import annotations
@@ -19,8 +19,24 @@ GRAIN = 1e-6
 """Sums of fractions are off by less; reservations in Ray have a grain of 1e-4."""
 
 
+def room(nodes: Iterable[Node], shape: Resources) -> int:
+    """Trials of the shape that these nodes hold at once, were they empty."""
+    return side_by_side([places(node, shape) for node in nodes], shape.nodes)
+
+
+def side_by_side(counts: Sequence[int], nodes: int) -> int:
+    """Trials at once that span so many different nodes, where each node holds `counts` of their ranks."""
+    if nodes == 1:
+        return sum(counts)
+    # So many gangs fit exactly if each node gives at most one rank to each of them, and all ranks are given.
+    most = sum(counts) // nodes
+    while most and sum(min(count, most) for count in counts) < most * nodes:
+        most -= 1
+    return most
+
+
 def places(node: Node, shape: Resources) -> int:
-    """Trials of the shape that the node holds at once, were it empty."""
+    """Trials of the shape that the node holds at once, were it empty; of a gang, its ranks."""
     if not suits(node, shape):
         return 0
     counts = [MOST]
@@ -43,7 +59,7 @@ def suits(node: Node, shape: Resources) -> bool:
 
 
 def lacks(node: Node, shape: Resources) -> list[str]:
-    """What keeps an empty node from holding one trial of the shape, in words."""
+    """What keeps an empty node from holding one trial of the shape, or one rank of a gang, in words."""
     found = []
     if not is_possible(shape):
         found.append(f"has whole GPUs, and {shape.gpus:g} is neither a part of one nor a whole number of them")
@@ -67,8 +83,16 @@ def nearest_miss(shape: Resources, nodes: Sequence[Node]) -> str:
     """Why none of these holds one trial of the shape, by the one that lacks least."""
     if not nodes:
         return "the fleet has no nodes"
-    nearest = min(nodes, key=lambda node: (len(lacks(node, shape)), -node.gpus, -node.cpus, node.id))
-    return f"no node holds it; the nearest, {nearest.name}, {' and '.join(lacks(nearest, shape))}"
+    others = [node for node in nodes if not places(node, shape)]
+    enough = len(nodes) - len(others)
+    if not others:
+        return f"it spans {shape.nodes} nodes, and the fleet has {len(nodes)}"
+    nearest = min(others, key=lambda node: (len(lacks(node, shape)), -node.gpus, -node.cpus, node.id))
+    lacking = " and ".join(lacks(nearest, shape))
+    if shape.nodes > 1:
+        span = f"it spans {shape.nodes} nodes, and {enough} hold a rank of it"
+        return f"{span}; the nearest other, {nearest.name}, {lacking}"
+    return f"no node holds it; the nearest, {nearest.name}, {lacking}"
 
 
 def is_possible(shape: Resources) -> bool:
@@ -120,10 +144,10 @@ def floor(value: float) -> int:
 
 def _kind(shapes: Sequence[Resources], declared: Sequence[str], nodes: Sequence[Node]) -> str | None:
     kinds = declared or sorted({node.accelerator for node in nodes if node.accelerator})
-    room = {kind: min(sum(places(node, on(shape, kind)) for node in nodes) for shape in shapes) for kind in kinds}
+    holds = {kind: min(room(nodes, on(shape, kind)) for shape in shapes) for kind in kinds}
     if declared:
-        return next((kind for kind in declared if room[kind]), declared[0])
-    return max(room, key=lambda kind: room[kind], default=None)
+        return next((kind for kind in declared if holds[kind]), declared[0])
+    return max(holds, key=lambda kind: holds[kind], default=None)
 
 
 def _is_kind(node: Node, kind: str | None) -> bool:

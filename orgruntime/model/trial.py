@@ -39,7 +39,7 @@ class TrialIdentity(Noun):
     evaluator: str
     """sha256 over the frozen files of the base commit and the set-up command."""
     hardware: str
-    """Accelerator type and shape: `cpu:1`, `gpu:1:H100`. Results of different classes never meet."""
+    """Accelerator type and shape: `cpu:1`, `gpu:1:H100`, `gpu:2x8:H100`. Results of different classes never meet."""
     nonce: str = ""
     """Empty where a result may be reused; a certification's id or a replicate where only a fresh one counts."""
 
@@ -64,6 +64,8 @@ class TrialSpec(Noun):
     """Shares of the trial's budget at which its curve is wanted while it runs; empty where nobody looks."""
     metric: str = ""
     """What its progress lines are about."""
+    network: bool = False
+    """Whether the sandbox leaves it the network of its node."""
 
 
 class TrialProgress(Noun):

@@ -6,6 +6,7 @@ whatever the plan says of cost is a bound: a run of it never costs more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from orgruntime.model.amounts import UNITS, Budget
@@ -95,8 +96,14 @@ def _authority(role: Role, manifest: Manifest) -> AuthorityPlan:
         models=tuple(dict.fromkeys(model for name in role.species for model in _called(manifest, name))),
         editable=editable,
         servers=tuple(map(_server, servers)),
-        network=f"{', '.join(reached)} by the driver" if reached else "off",
+        network=_network(role, reached),
     )
+
+
+def _network(role: Role, reached: Sequence[str]) -> str:
+    if role.network:
+        return "that of the nodes, open to its trials"
+    return f"{', '.join(reached)} by the driver" if reached else "off"
 
 
 def _called(manifest: Manifest, name: str) -> list[str]:

@@ -66,8 +66,9 @@ class DialPlan(Noun):
 
 
 class AuthorityPlan(Noun):
-    """What a role may do. Whatever runs in the sandbox has no network and no secret: no dial changes that. Models, and
-    tool servers with an address, are reached by the driver, which alone has keys."""
+    """What a role may do. Whatever runs in the sandbox has no secret, and no network but that of its nodes where the
+    program grants it to a role's trials: no dial changes that. Models, and tool servers with an address, are reached
+    by the driver, which alone has keys."""
 
     role: str
     tools: tuple[str, ...] = ()

@@ -65,9 +65,10 @@ def _role_row(role: RolePlan) -> tuple[str, ...]:
 
 
 def _shape(shape: Resources) -> str:
+    span = f"{shape.nodes} nodes × ({{}})" if shape.nodes > 1 else "{}"
     parts = [f"{shape.cpus:g} CPU", f"{shape.gpus:g} GPU" if shape.gpus else "", " or ".join(types(shape))]
     labels = f"where {' and '.join(shape.labels)}" if shape.labels else ""
-    return " + ".join(filter(None, [*parts, f"{shape.memory_mb} MB" if shape.memory_mb else "", labels]))
+    return span.format(" + ".join(filter(None, [*parts, f"{shape.memory_mb} MB" if shape.memory_mb else "", labels])))
 
 
 def _where(role: RolePlan) -> str:

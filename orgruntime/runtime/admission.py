@@ -35,7 +35,7 @@ def blast(lab: Lab, role: Role, diff: Diff, author: Role) -> str:
     for what, value, bound in (
         ("files", len(diff.files), radius.files),
         ("lines", diff.lines, radius.lines),
-        ("GPUs", role.resources.gpus, radius.gpus),
+        ("GPUs", role.resources.all_gpus, radius.gpus),
     ):
         if value > bound:
             return f"changes more than the blast radius allows without approval: {value:g} {what}, at most {bound:g}"

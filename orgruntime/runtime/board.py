@@ -48,6 +48,8 @@ class Order:
 
     rungs: tuple[float, ...] = ()
     """Shares of its budget at which it is compared with other candidates."""
+    network: bool = False
+    """Whether it is granted the network of its nodes."""
 
     @cached_property
     def cap(self) -> Amounts:
@@ -74,7 +76,8 @@ class Order:
 
 def shape_name(shape: Resources) -> str:
     where = " ".join([shape.accelerator or "any", *shape.labels])
-    return f"cpus {shape.cpus:g}, gpus {shape.gpus:g}, memory {shape.memory_mb or 0}, {where}"
+    span = f"{shape.nodes} nodes, " if shape.nodes > 1 else ""
+    return f"{span}cpus {shape.cpus:g}, gpus {shape.gpus:g}, memory {shape.memory_mb or 0}, {where}"
 
 
 class Board:

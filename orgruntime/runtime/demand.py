@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orgruntime.model.manifest import Resources
-from orgruntime.model.placement import nearest_miss, places
+from orgruntime.model.placement import nearest_miss, room
 from orgruntime.runtime.board import shape_name
 from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.lab import Lab
@@ -57,7 +57,7 @@ class Demand:
 
     def _say(self, waiting: list[Resources]) -> None:
         nodes = self._lab.ports.executor.fleet().nodes
-        missing = next((shape for shape in waiting if not any(places(node, shape) for node in nodes)), None)
+        missing = next((shape for shape in waiting if not room(nodes, shape)), None)
         who = "1 trial waits" if len(waiting) == 1 else f"{len(waiting)} trials wait"
         if missing is None:
             said = f"{who} for room that others hold in the cluster"

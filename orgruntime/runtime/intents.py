@@ -19,6 +19,7 @@ from orgruntime.runtime.snapshots import tests_passed
 from orgruntime.runtime.verifier_step import Certifications
 from orgruntime.scheduler.decide import Decision, Snapshot, Verb, decide
 from orgruntime.scheduler.evidence import threshold
+from orgruntime.scheduler.numbers import pairs_of_a_test
 
 
 @dataclass
@@ -121,17 +122,13 @@ def _open_certification(
         threshold=threshold(numbers.alpha, numbers.tests_planned, tests_passed(earlier)),
         delta=numbers.delta,
         scale=numbers.scale,
-        max_pairs=max(numbers.n_min, min(numbers.max_pairs, _affordable_pairs(now))),
+        max_pairs=pairs_of_a_test(
+            numbers,
+            tests_passed(earlier),
+            champion_is_base=now.champion_is_base,
+            left=(now.verification_left, now.left.get("trials")),
+        ),
         inquiry=inquiry,
     )
     _note(tx, decision)
     return lab.ledger.open_certification()
-
-
-def _affordable_pairs(now: Snapshot) -> int:
-    """Pairs that the bound on trials and the verification cap pay for, once the lap is set aside."""
-    numbers = now.numbers
-    lap = numbers.lap_trials + (0 if now.champion_is_base else numbers.lap_pairs)
-    unbounded = 2 * numbers.max_pairs + lap
-    cap = unbounded if now.verification_left is None else now.verification_left
-    return (min(cap, now.left.get("trials", unbounded)) - lap) // 2

@@ -20,7 +20,7 @@ from orgruntime.model.ids import AttemptId, CommitId, InquiryId, PayloadId, Prop
 from orgruntime.model.manifest import Manifest, Resources, Role, RoleKind
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.payload import Payload
-from orgruntime.model.placement import places
+from orgruntime.model.placement import room
 from orgruntime.model.research import Noise, Proposal, RiskClass
 from orgruntime.model.step import PastTrial
 from orgruntime.model.trial import Purpose, TrialIdentity, TrialSpec
@@ -213,7 +213,7 @@ class Lab:
 
     def slots(self, shape: Resources) -> int:
         """Trials of this shape that the whole fleet could run at once, if it ran nothing else."""
-        return sum(places(node, shape) for node in self.ports.executor.fleet().nodes)
+        return room(self.ports.executor.fleet().nodes, shape)
 
     def time_limit_s(self, role: Role) -> float:
         """Of one trial of the role."""
@@ -246,7 +246,7 @@ class Lab:
             hardware=hardware_class(role.resources),
             nonce=nonce,
         )
-        return Order(identity, commit.id, purpose, role.resources, limit, proposal, inquiry)
+        return Order(identity, commit.id, purpose, role.resources, limit, proposal, inquiry, network=role.network)
 
     def spec(self, order: Order, attempt: AttemptId) -> TrialSpec:
         """What the executor gets for one attempt at an order."""
@@ -261,6 +261,7 @@ class Lab:
             memory_mb=order.resources.memory_mb or self.manifest.workspace.memory_mb,
             rungs=order.rungs,
             metric=self.manifest.objective.metric if order.rungs else "",
+            network=order.network,
         )
 
 
@@ -272,11 +273,12 @@ def _keep(latest: OrderedDict[K, V], id: K, one: V) -> None:
 
 
 def hardware_class(resources: Resources) -> str:
-    """`cpu:1`, `gpu:1`, `gpu:0.5:H100`."""
+    """`cpu:1`, `gpu:1`, `gpu:0.5:H100`, and `gpu:2x8:H100` for 8 on each of 2 nodes."""
+    nodes = f"{resources.nodes}x" if resources.nodes > 1 else ""
     if resources.gpus:
         kind = f":{resources.accelerator}" if resources.accelerator else ""
-        return f"gpu:{resources.gpus:g}{kind}"
-    return f"cpu:{resources.cpus:g}"
+        return f"gpu:{nodes}{resources.gpus:g}{kind}"
+    return f"cpu:{nodes}{resources.cpus:g}"
 
 
 def evaluator_hash(workspace: Workspace, editable: Mapping[str, bool], setup: str | None) -> str:

@@ -22,16 +22,16 @@ from orgruntime.model.manifest import Direction
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose
-from orgruntime.scheduler.evidence import fewest_pairs, threshold
 from orgruntime.scheduler.halving import survives
+from orgruntime.scheduler.numbers import fewest_of_a_test, lap_of_a_test
 from orgruntime.scheduler.room import CLIMB as CLIMB
 from orgruntime.scheduler.room import Room, fits, within_stake
 from orgruntime.scheduler.sleeves import Sleeves, share_of_long_shots, turn, wanted_next
 from orgruntime.scheduler.waiting import Line, Queue, Waiting
 from orgruntime.scheduler.waiting import Wanted as Wanted
 
-LOOKAHEAD = 1
-"""Inquiries beyond the slots, so that a proposal is ready when a slot falls free."""
+SLOTS_A_LOOKAHEAD = 8
+"""Slots for which one inquiry beyond them is open, so that a proposal is ready when one falls free. At least one."""
 MOST_OVERTAKEN = 64
 """Or as many as there are slots, if that is more: every slot is dealt once more at most."""
 MOST_ASKED = 8
@@ -405,9 +405,8 @@ def _never_granted(now: Snapshot, over: Over | None) -> Decision | None:
 
 def _cap_allows(now: Snapshot) -> bool:
     """Whether one more test fits under the verification cap. A first test is granted in the smallest budget too."""
-    numbers = now.numbers
-    bar = threshold(numbers.alpha, numbers.tests_planned, now.certified)
-    cost = 2 * fewest_pairs(bar) + numbers.lap_trials + (0 if now.champion_is_base else numbers.lap_pairs)
+    lap = lap_of_a_test(now.numbers, champion_is_base=now.champion_is_base)
+    cost = 2 * fewest_of_a_test(now.numbers, now.certified) + lap
     return now.tests_used == 0 or now.verification_left is None or cost <= now.verification_left
 
 
@@ -452,7 +451,7 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
 def _room(now: Snapshot) -> int:
     """Inquiries to open. While a slot is empty and nothing waits for it, those at the desks of language models hold
     back nobody: whoever is free may think too."""
-    room = now.slots + LOOKAHEAD - now.exploring
+    room = now.slots + max(1, now.slots // SLOTS_A_LOOKAHEAD) - now.exploring
     if not now.thinking or now.wanted or now.running >= now.slots:
         return room
     return max(room, min(room + now.thinking, now.proposers - now.exploring))

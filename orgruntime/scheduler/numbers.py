@@ -6,6 +6,7 @@ on what is known before the first trial; the noise adds the fields in the metric
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from math import ceil, floor
 
@@ -116,6 +117,24 @@ def planned_tests(alpha: float, verification_trials: int | None) -> int:
         if 2 * pairs + (3 * tests - 1) * LAP_PAIRS <= verification_trials:
             return tests
     return 1
+
+
+def fewest_of_a_test(figures: Numbers, certified: int) -> int:
+    """Pairs without which the next test can certify nothing, after so many that passed: the bar falls with each."""
+    return fewest_pairs(threshold(figures.alpha, figures.tests_planned, certified))
+
+
+def lap_of_a_test(figures: Numbers, *, champion_is_base: bool) -> int:
+    """Trials of its lap: three pairs, and from the second champion on the base beside them."""
+    return figures.lap_trials + (0 if champion_is_base else figures.lap_pairs)
+
+
+def pairs_of_a_test(figures: Numbers, certified: int, *, champion_is_base: bool, left: Iterable[int | None]) -> int:
+    """Pairs that the next test may take at most, with its lap set aside. `left`: trials that bounds leave it; None is
+    no bound. Never fewer than can certify: whether these can be paid is asked before."""
+    lap = lap_of_a_test(figures, champion_is_base=champion_is_base)
+    payable = [(trials - lap) // 2 for trials in left if trials is not None]
+    return max(fewest_of_a_test(figures, certified), min([*payable, figures.max_pairs]))
 
 
 def trigger_sd(smallest_win: float) -> float:

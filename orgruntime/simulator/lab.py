@@ -22,7 +22,7 @@ from orgruntime.model.manifest import Direction, Objective, Resources
 from orgruntime.model.simulation import SimulatedRun, Step
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.decide import Decision, Snapshot, Verb, decide
-from orgruntime.scheduler.numbers import numbers, with_noise
+from orgruntime.scheduler.numbers import numbers, pairs_of_a_test, with_noise
 from orgruntime.scheduler.sleeves import share_of_long_shots
 from orgruntime.scheduler.waiting import Waiting, Wanted
 from orgruntime.simulator.books import Books, Held
@@ -254,11 +254,10 @@ class SimulatedLab:
 
     def _test(self) -> None:
         self._asked, self._testing = False, True
-        figures, science = self._science.numbers, self._science
-        lap = figures.lap_trials + (figures.lap_pairs if science.certified else 0)
-        left = [science.verification_left, self._books.left(self._now).get("trials")]
-        most = min([(one - lap) // 2 for one in left if one is not None] + [figures.max_pairs])
-        way = certify(science, max(1, self._cluster.slots // 2), max(figures.n_min, most))
+        science = self._science
+        left = (science.verification_left, self._books.left(self._now).get("trials"))
+        most = pairs_of_a_test(science.numbers, science.certified, champion_is_base=not science.certified, left=left)
+        way = certify(science, max(1, self._cluster.slots // 2), most)
         self._resume(_Thread(way, partial(self._test_over, science.certified), science.reset), None)
 
     def _test_over(self, certified: int) -> None:

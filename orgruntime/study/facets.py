@@ -164,6 +164,7 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
         "shares": Facet("shares of the models", show=_shares),
         "budget": Facet("what its models may spend", bound, _spend),
         "tools": Facet("tools", granted),
+        "network": Facet("network of its nodes", more),
         "resources": Facet("resources"),
         "minutes": Facet("time limit", more, lambda value: f"{value:g} min", empty="the workspace's"),
         "builtin": Facet("built in"),
@@ -179,7 +180,8 @@ _FACETS: dict[type[Noun], dict[str, Facet]] = {
         "was": Facet("former names"),
     },
     Resources: {
-        "cpus": Facet("CPUs", more), "gpus": Facet("GPUs", more), "memory_mb": Facet("memory", held, _megabytes),
+        "nodes": Facet("nodes", more), "cpus": Facet("CPUs", more), "gpus": Facet("GPUs", more),
+        "memory_mb": Facet("memory", held, _megabytes),
         "accelerator": Facet("accelerator", different), "fallbacks": Facet("where it is not there", different),
         "labels": Facet("labels of the node", different),
     },

@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 class Authority(Noun):
-    """What a compiled org may do, as one list over all its roles. The network is off for all of them."""
+    """What a compiled org may do, as one list over all its roles."""
 
     tools: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -42,6 +42,8 @@ class Authority(Noun):
     editable: tuple[str, ...] = ()
     desks: int = 0
     gpus_of_a_trial: float = 0.0
+    network: tuple[str, ...] = ()
+    """Roles whose trials are granted the network of their nodes; it is off for all others."""
     budget: dict[str, int] = {}
     """Bounds by unit (those of `Amounts`, and `wall_ms`). A unit that is not there is not bounded."""
 
@@ -147,7 +149,8 @@ def authority_of(manifest: Manifest) -> Authority:
         ),
         editable=space.editable,
         desks=sum(role.count for role in manifest.roles if role.kind is RoleKind.AGENT),
-        gpus_of_a_trial=max((role.resources.gpus for role in manifest.roles), default=0.0),
+        gpus_of_a_trial=max((role.resources.all_gpus for role in manifest.roles), default=0.0),
+        network=_sorted(role.slug for role in manifest.roles if role.network),
         budget={**budget.bounds(), **wall},
     )
 

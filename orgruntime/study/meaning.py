@@ -236,7 +236,7 @@ def _role(role: Role, effect: Effect) -> tuple[str, Effect]:
     if role.tools:
         parts.append(f"tools {', '.join(role.tools)}")
     if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER):
-        gpus = f", {role.resources.gpus:g} GPU" if role.resources.gpus else ""
+        gpus = f", {role.resources.all_gpus:g} GPU" if role.resources.gpus else ""
         parts.append(f"a trial takes {role.resources.cpus:g} CPU{gpus}")
     return "; ".join(parts), Effect.DIFFERENT if role.kind is RoleKind.HUMAN else effect
 

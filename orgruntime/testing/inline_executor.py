@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Resources
-from orgruntime.model.placement import suits
+from orgruntime.model.placement import side_by_side, suits
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
 from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError
@@ -26,12 +26,13 @@ ENVIRONMENT = {"python": "0.0", "platform": "make-believe"}
 
 class InlineExecutor:
     def __init__(self, script: Script, *, nodes: int = 1, cpus: float = 4.0, gpus: int = 0) -> None:
-        """`nodes` equal virtual nodes. An exception of the script is an infrastructure failure."""
+        """`nodes` equal virtual nodes. An exception of the script is an infrastructure failure. A gang is played once,
+        and takes of as many nodes as it spans."""
         self._script = script
         self._nodes = tuple(
             Node(id=f"node-{i}", address=f"10.0.0.{i}", cpus=cpus, gpus=gpus, memory_mb=1 << 20) for i in range(nodes)
         )
-        self._running: dict[AttemptId, tuple[TrialSpec, int]] = {}
+        self._running: dict[AttemptId, tuple[TrialSpec, tuple[int, ...]]] = {}
         self._tasks: dict[AttemptId, asyncio.Task[None]] = {}
         self._done: list[TrialOutcome] = []
         self._news = asyncio.Event()
@@ -51,22 +52,23 @@ class InlineExecutor:
         return Fleet(nodes=self._nodes, isolation="none", simulated=True, environments=kinds)
 
     def fits(self, shape: Resources) -> bool:
-        return any(_count(node, shape, []) > 0 for node in self._nodes)
+        return side_by_side([_count(node, shape, []) for node in self._nodes], shape.nodes) > 0
 
     def free_slots(self, shape: Resources) -> int:
         if self._closed:
             return 0
-        return sum(_count(node, shape, self._on(index)) for index, node in enumerate(self._nodes))
+        counts = [_count(node, shape, self._on(index)) for index, node in enumerate(self._nodes)]
+        return side_by_side(counts, shape.nodes)
 
     def submit(self, specs: Sequence[TrialSpec]) -> None:
         for spec in specs:
             self.submitted.append(spec)
             free = [i for i, node in enumerate(self._nodes) if _count(node, spec.resources, self._on(i)) > 0]
-            if not free:
+            if len(free) < spec.resources.nodes:
                 outcome = TrialOutcome(attempt=spec.attempt, ending=Ending.NEVER_STARTED, wall_s=0, detail="no room")
                 self._queue(outcome)
                 continue
-            self._running[spec.attempt] = (spec, free[0])
+            self._running[spec.attempt] = (spec, tuple(free[: spec.resources.nodes]))
             self._rungs[spec.attempt] = list(spec.rungs)
             self._tasks[spec.attempt] = asyncio.get_running_loop().create_task(self._play(spec))
 
@@ -129,7 +131,7 @@ class InlineExecutor:
         self._news.set()
 
     def _on(self, node: int) -> list[Resources]:
-        return [spec.resources for spec, where in self._running.values() if where == node]
+        return [spec.resources for spec, where in self._running.values() if node in where]
 
 
 def _count(node: Node, shape: Resources, held: Sequence[Resources]) -> int:

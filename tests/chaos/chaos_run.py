@@ -50,7 +50,7 @@ workspace:
 risk: {{preset: balanced, dry_spell: 100%}}
 budget: {{trials: {trials}, cpu_hours: 1}}
 models: {{default: search/random}}
----
+{network}---
 
 # Chaos
 
@@ -58,9 +58,11 @@ Make loss small.
 
 ## Roles
 
-| role | kind | count |
-|---|---|---|
-| [Seeker](roles/seeker.md) | agent | {desks} |
+| role | kind | count | resources |
+|---|---|---|---|
+| [Seeker](roles/seeker.md) | agent | {desks} | |
+| [Trainer](roles/trainer.md) | experiment | | nodes: {nodes} |
+| [Referee](roles/referee.md) | verifier | | nodes: {nodes} |
 """
 
 TRAIN = """\
@@ -115,6 +117,8 @@ class ChaosRun:
     place: Path
     trials: int = 70
     desks: int = 2
+    nodes: int = 1
+    """That each trial spans."""
     sleep: float = 0.12
     train: str = TRAIN
     joins: Mapping[str, str] = field(default_factory=dict)
@@ -130,8 +134,11 @@ class ChaosRun:
         self.runs = self.place / self.tag
         (self.place / "org/roles").mkdir(parents=True)
         (self.place / "ws").mkdir()
-        (self.place / "org/program.md").write_text(PROGRAM.format(tag=self.tag, trials=self.trials, desks=self.desks))
-        (self.place / "org/roles/seeker.md").write_text("---\nname: seeker\n---\n\nYou propose settings.\n")
+        network = "network: [trainer, referee]\n" if self.nodes > 1 else ""
+        program = PROGRAM.format(tag=self.tag, trials=self.trials, desks=self.desks, nodes=self.nodes, network=network)
+        (self.place / "org/program.md").write_text(program)
+        for name, does in (("seeker", "propose settings"), ("trainer", "measure"), ("referee", "certify")):
+            (self.place / f"org/roles/{name}.md").write_text(f"---\nname: {name}\n---\n\nYou {does}.\n")
         (self.place / "ws/train.py").write_text(self.train.format(sleep=self.sleep))
 
     @property

@@ -37,8 +37,8 @@ async def play(spec: TrialSpec) -> TrialOutcome:
 
 
 class TestInlineExecutor(ExecutorConformance):
-    @pytest.fixture
-    async def executor(self) -> AsyncIterator[Executor]:
+    @pytest.fixture(params=[1, 2], ids=["one node", "two nodes"])
+    async def executor(self, request: pytest.FixtureRequest) -> AsyncIterator[Executor]:
         async def talk(spec: TrialSpec) -> TrialOutcome:
             if spec.argv == TALKS:
                 executor.tell(spec.attempt, *POINTS[:2])
@@ -46,7 +46,7 @@ class TestInlineExecutor(ExecutorConformance):
                 await asyncio.sleep(600)
             return await play(spec)
 
-        executor = InlineExecutor(talk)
+        executor = InlineExecutor(talk, nodes=request.param)
         await executor.start()
         yield executor
         await executor.close()

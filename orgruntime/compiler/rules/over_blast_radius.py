@@ -13,10 +13,10 @@ def check(facts: Facts, findings: Findings) -> None:
     appetite = facts.program.appetite
     radius = appetite.blast_radius
     for role, seconds in facts.trials:
-        minutes = seconds / 60
+        minutes, gpus = seconds / 60, role.resources.all_gpus
         for much, most, words, key in (
             (minutes, radius.minutes, f"may take {minutes:g} minutes", f"time: {minutes:g}m"),
-            (role.resources.gpus, radius.gpus, f"takes {role.resources.gpus:g} GPUs", f"gpus: {role.resources.gpus:g}"),
+            (gpus, radius.gpus, f"takes {gpus:g} GPUs", f"gpus: {gpus:g}"),
         ):
             if much > most:
                 message = (

@@ -22,8 +22,9 @@ def check(facts: Facts, findings: Findings) -> None:
 
 
 def _class(role: Role) -> str:
-    """`1 GPU of type H100`; CPUs count as one class, however many."""
+    """`1 GPU of type H100`, `2 nodes of 8 GPUs`; CPUs of a node count as one class, however many."""
     gpus, kind = role.resources.gpus, " or ".join(types(role.resources))
+    span = f"{role.resources.nodes} nodes of " if role.resources.nodes > 1 else ""
     if not gpus:
-        return "CPUs"
-    return f"{gpus:g} GPU{'s' * (gpus != 1)}" + (f" of type {kind}" if kind else "")
+        return f"{span}CPUs"
+    return f"{span}{gpus:g} GPU{'s' * (gpus != 1)}" + (f" of type {kind}" if kind else "")

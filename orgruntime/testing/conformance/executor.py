@@ -96,6 +96,17 @@ class ExecutorConformance:
         await collect(executor, 2)
         assert executor.free_slots(ONE) == free
 
+    async def test_a_gang_takes_of_as_many_nodes_and_yields_one_outcome(self, executor: Executor) -> None:
+        nodes, free = len(executor.fleet().nodes), executor.free_slots(ONE)
+        assert not executor.fits(Resources(nodes=nodes + 1))
+        assert executor.free_slots(Resources(nodes=nodes + 1)) == 0
+        gang, other = attempt(resources=Resources(nodes=nodes)), attempt(resources=Resources(nodes=nodes + 1))
+        executor.submit([gang, other])
+        assert executor.free_slots(ONE) == free - nodes
+        outcomes = {outcome.attempt: outcome.ending for outcome in await collect(executor, 2)}
+        assert outcomes == {gang.attempt: Ending.EXITED, other.attempt: Ending.NEVER_STARTED}
+        assert executor.free_slots(ONE) == free
+
     async def test_every_attempt_yields_one_outcome(self, executor: Executor) -> None:
         wanted = set()
         for _ in range(5):

@@ -169,23 +169,78 @@ async def test_what_others_hold_is_not_counted_as_free(executor: RayExecutor) ->
     await eventually(lambda: executor.free_slots(ONE) == 4)
 
 
+MEET = """
+import os, socket
+rank, nodes = int(os.environ["NODE_RANK"]), int(os.environ["NNODES"])
+place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+if rank == 0:
+    with socket.create_server(place) as server:
+        heard = [int(server.accept()[0].recv(9)) for _ in range(nodes - 1)]
+    print("ranks heard:", sorted(heard))
+else:
+    while True:
+        try:
+            socket.create_connection(place, 5).send(str(rank).encode())
+            break
+        except OSError:
+            pass
+"""
+"""Ends only if every rank can reach rank 0."""
+PAIR = Resources(nodes=2, cpus=1)
+
+
+async def test_a_gang_has_a_rank_on_each_node_and_they_meet(executor: RayExecutor) -> None:
+    await eventually(lambda: available() == 4 and executor.free_slots(ONE) == 4)
+    assert (executor.free_slots(PAIR), executor.fits(Resources(nodes=3))) == (2, False)
+    spec = attempt(("python", "-c", MEET), resources=PAIR)
+    executor.submit([spec])
+    assert (executor.free_slots(PAIR), executor.free_slots(ONE)) == (1, 2)
+    (outcome,) = await collect(executor, 1)
+    assert (outcome.attempt, outcome.ending, outcome.output) == (spec.attempt, Ending.EXITED, "ranks heard: [1]\n"), (
+        outcome
+    )
+    assert executor.free_slots(PAIR) == 2
+    again = [attempt(("python", "-c", MEET), resources=PAIR) for _ in range(3)]
+    executor.submit(again)
+    outcomes = {one.attempt: one for one in await collect(executor, 3)}
+    assert [outcomes[one.attempt].ending for one in again] == [Ending.EXITED, Ending.EXITED, Ending.NEVER_STARTED]
+    await eventually(lambda: available() == 4)
+
+
+async def test_a_rank_that_fails_ends_its_gang(executor: RayExecutor) -> None:
+    await eventually(lambda: available() == 4)
+    fails = ("sh", "-c", "[ $NODE_RANK = 1 ] && echo no && exit 3; exec sleep 600")
+    executor.submit([attempt(fails, resources=PAIR, env={"MARK": "gang"})])
+    (outcome,) = await collect(executor, 1)
+    assert (outcome.ending, outcome.exit_code, outcome.output) == (Ending.EXITED, 3, "no\n")
+    assert outcome.detail.startswith("rank 1 of 2 on ")
+    assert not _running("MARK=gang")
+    sleeper = attempt(SLEEPS, resources=PAIR, env={"MARK": "gang"})
+    executor.submit([sleeper])
+    await executor.cancel([sleeper.attempt])
+    assert (await collect(executor, 1))[0].ending is Ending.CANCELLED
+    assert not _running("MARK=gang")
+
+
 async def test_a_lost_node_loses_its_attempts_and_no_others(cluster: Any, executor: RayExecutor) -> None:
     await eventually(lambda: available() == 4)
     with lean(()):
         doomed = cluster.add_node(num_cpus=1, num_gpus=1, resources={"doomed": 1}, object_store_memory=80 << 20)
     await eventually(lambda: executor.free_slots(GPU) == 3)
-    specs = [attempt(SLEEPS, resources=GPU, env={"MARK": "lost-node"}) for _ in range(3)]
+    env = {"MARK": "lost-node"}
+    gang = attempt(SLEEPS, resources=Resources(nodes=2, cpus=1, gpus=1), env=env)
+    specs = [gang, attempt(SLEEPS, resources=GPU, env=env)]
     executor.submit(specs)
     await eventually(lambda: len(_running("MARK=lost-node", "sleep")) == 3)
     cluster.remove_node(doomed, allow_graceful=False)
     (outcome,) = await collect(executor, 1)
-    assert outcome.ending is Ending.INFRASTRUCTURE
+    assert (outcome.attempt, outcome.ending) == (gang.attempt, Ending.INFRASTRUCTURE), outcome
     assert outcome.wall_s > 0
     await eventually(lambda: len(executor.fleet().nodes) == 2)
+    assert len(_running("MARK=lost-node", "sleep")) == 1, "the rank on the node that lives is ended with its gang"
     await executor.cancel([spec.attempt for spec in specs])
-    rest = await collect(executor, 2)
-    assert {one.ending for one in rest} == {Ending.CANCELLED}
-    assert {one.attempt for one in [outcome, *rest]} == {spec.attempt for spec in specs}
+    (rest,) = await collect(executor, 1)
+    assert (rest.attempt, rest.ending) == (specs[1].attempt, Ending.CANCELLED)
     await eventually(lambda: not _running("MARK=lost-node"))
 
 

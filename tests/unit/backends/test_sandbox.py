@@ -7,6 +7,7 @@ import ctypes.util
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
@@ -19,10 +20,14 @@ from orgruntime.backends import bubblewrap, seccomp
 needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 
-def inside(folder: Path, code: str, *, filtered: bool = True) -> subprocess.CompletedProcess[str]:
+def inside(
+    folder: Path, code: str, *, filtered: bool = True, network: bool = False
+) -> subprocess.CompletedProcess[str]:
     work = folder / "work"
     work.mkdir(exist_ok=True)
-    argv = [word.replace("{work}", str(work)) for word in bubblewrap.words(str(folder))] + bubblewrap.tail_words(())
+    box = bubblewrap.words(str(folder))
+    box = bubblewrap.with_network(box, str(folder)) if network else box
+    argv = [word.replace("{work}", str(work)) for word in box] + bubblewrap.tail_words(())
     path = bubblewrap.filter_file(str(folder))
     fds = [os.open(path, os.O_RDONLY)] if filtered and path else []
     argv += ["--seccomp", str(fds[0])] if fds else []
@@ -62,6 +67,35 @@ def test_the_probe_sees_a_sandbox_that_leaks(
     level, why = bubblewrap.probe(str(tmp_path))
     assert level == "none"
     assert words in why
+
+
+@needs_bwrap
+def test_a_granted_network_is_the_nodes_and_nothing_else_is_opened(tmp_path: Path) -> None:
+    with socket.create_server(("", 0)) as listener:
+        code = f"""
+            import os, socket
+            own = socket.gethostbyname(socket.gethostname())
+            socket.create_connection((own, {listener.getsockname()[1]}), 5)
+            print(socket.gethostname(), os.path.exists({str(tmp_path)!r}), os.access("/usr", os.W_OK))
+        """
+        done = inside(tmp_path, code, network=True)
+        assert done.stdout.split() == ["trial", "False", "False"], done.stderr
+        listener.accept()[0].close()
+        assert "Error" in inside(tmp_path, code).stderr, "without the grant nobody is there"
+
+
+@needs_bwrap
+def test_the_gpus_inside_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bubblewrap.devices_fault(str(tmp_path), ["0", "1"]) == "", "a node without such files cannot tell"
+    devices = tmp_path / "dev"
+    devices.mkdir()
+    for name in ("nvidia0", "nvidia1", "nvidia10", "nvidiactl"):
+        (devices / name).touch()
+    monkeypatch.setattr(bubblewrap, "DEVICES", str(devices))
+    assert bubblewrap.devices_fault(str(tmp_path), ["0", "2"]) == ""
+    assert bubblewrap.devices_fault(str(tmp_path), ["GPU-1f2e"]) == ""
+    fault = bubblewrap.devices_fault(str(tmp_path), ["1", "3"])
+    assert fault == "Ray assigned GPU 1, 3, and inside the sandbox there are nvidia0, nvidia1, nvidia10"
 
 
 def test_without_bubblewrap_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

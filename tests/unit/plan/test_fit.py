@@ -49,5 +49,14 @@ def test_demands_that_only_two_nodes_together_meet_fit_nowhere() -> None:
     assert fit(Resources(gpus=5), twins).places == 0
 
 
+def test_a_gang_takes_a_rank_of_as_many_nodes() -> None:
+    twins = Fleet(nodes=(BIG, BIG.model_copy(update={"id": "twin"}), SMALL))
+    assert fit(Resources(nodes=2, gpus=2), twins) == (2, ("big", "twin"), "")
+    assert fit(Resources(nodes=3, cpus=2), twins) == (2, ("big", "twin", "small"), "")
+    assert fit(Resources(nodes=4), twins).misfit == "it spans 4 nodes, and the fleet has 3"
+    misfit = "it spans 3 nodes, and 2 hold a rank of it; the nearest other, small, has 0 of 2 GPUs"
+    assert fit(Resources(nodes=3, gpus=2), twins).misfit == misfit
+
+
 def test_an_empty_fleet_is_said() -> None:
     assert fit(Resources(), Fleet(nodes=())).misfit == "the fleet has no nodes"

@@ -10,7 +10,7 @@ from orgruntime.backends.leases import Room
 from orgruntime.model.fleet import Node
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import Resources, Role, RoleKind
-from orgruntime.model.placement import lacks, places, settled, stranded, suits
+from orgruntime.model.placement import lacks, places, settled, side_by_side, stranded, suits
 
 H, A = (Node(id=kind, cpus=8, gpus=2, memory_mb=1000, accelerator=kind) for kind in ("H100", "A100"))
 EU = Node(id="eu", cpus=4, gpus=1, labels={"zone": "eu-1", "market": "spot"})
@@ -90,3 +90,13 @@ def test_without_a_word_the_type_with_most_room_is_kept_to() -> None:
     assert settled([role("a", gpus=1)], [H, A, more])["a"].accelerator == "A100"
     assert settled([role("a", gpus=1)], [EU])["a"].accelerator is None
     assert settled([role("a")], [H, A]) == {}, "trials on CPUs have no type"
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=5), st.integers(1, 4))
+def test_gangs_side_by_side_are_as_many_as_can_be_placed(counts: list[int], nodes: int) -> None:
+    """One after the other, each on the nodes with most room left: nobody does better."""
+    left, placed = sorted(counts, reverse=True), 0
+    while len(left) >= nodes and left[nodes - 1] > 0:
+        left = sorted([count - (at < nodes) for at, count in enumerate(left)], reverse=True)
+        placed += 1
+    assert side_by_side(counts, nodes) == placed

@@ -12,7 +12,16 @@ from orgruntime.model.manifest import Direction, Objective, Resources
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import Noise
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
-from orgruntime.scheduler.numbers import numbers, payable_trials, planned_tests, trigger_sd, with_noise
+from orgruntime.scheduler.numbers import (
+    fewest_of_a_test,
+    lap_of_a_test,
+    numbers,
+    pairs_of_a_test,
+    payable_trials,
+    planned_tests,
+    trigger_sd,
+    with_noise,
+)
 
 NOISE = Noise(sd=0.02, pairs=5, correlation=0.5, deterministic=False, baseline=2.5)
 
@@ -144,3 +153,20 @@ def test_stakes_and_dry_spell_in_units() -> None:
 def test_numbers_survive_their_json() -> None:
     found = figures(noise=NOISE, trials=200)
     assert Numbers.model_validate_json(found.model_dump_json()) == found
+
+
+@given(
+    preset=st.sampled_from(Preset), trials=st.integers(20, 600), certified=st.integers(0, 6), used=st.integers(0, 200)
+)
+def test_a_test_that_the_cap_lets_through_stays_within_it(
+    preset: Preset, trials: int, certified: int, used: int
+) -> None:
+    """The bar falls with every champion: the pairs that the first test needs are no floor for later ones."""
+    found = figures(preset, trials=trials)
+    assert found.verification_trials is not None
+    left = found.verification_trials - used
+    lap = lap_of_a_test(found, champion_is_base=not certified)
+    assume(2 * fewest_of_a_test(found, certified) + lap <= left)
+    pairs = pairs_of_a_test(found, certified, champion_is_base=not certified, left=(left, None))
+    assert 2 * pairs + lap <= left
+    assert fewest_of_a_test(found, certified) <= pairs <= max(found.max_pairs, fewest_of_a_test(found, certified))
