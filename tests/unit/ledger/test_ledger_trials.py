@@ -275,6 +275,7 @@ READS: dict[str, Callable[[Ledger], object]] = {
     "past": lambda ledger: ledger.past(4),
     "past of a role": lambda ledger: ledger.past(4, RESEARCHER),
     "proposal_by_tree": lambda ledger: ledger.proposal_by_tree(proposal(999).tree),
+    "oldest_of_tree": lambda ledger: ledger.oldest_of_tree(proposal(999).tree),
     "verdict": lambda ledger: ledger.verdict(ProposalId("p1")),
     "lead": Ledger.lead,
     "champion": Ledger.champion,

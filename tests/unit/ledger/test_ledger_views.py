@@ -83,6 +83,8 @@ def test_a_proposal_is_found_by_id_and_the_oldest_by_tree(ledger: Ledger) -> Non
         tx.add_proposal(proposal(1))
         tx.add_proposal(twin)
     assert ledger.proposal(ProposalId("p2")) == twin
+    assert ledger.oldest_of_tree(tree(1)) == proposal(1).id
+    assert ledger.oldest_of_tree(tree(9)) is None
     assert ledger.proposal_by_tree(tree(1)) == proposal(1)
     assert ledger.proposal_by_tree(tree(9)) is None
     assert ledger.proposals() == [proposal(1), twin]
