@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Asked:
     again: int = 0
     """How often the same body came before."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Of what the model reads: the same for the same call, whatever its breakpoints and limits."""
         read = {name: self.body.get(name) for name in ("system", "tools", "messages", "model")}

@@ -168,8 +168,9 @@ class MessagesServer:
 
     async def _message(self, wire: _Wire, headers: dict[str, str], raw: bytes) -> bool:
         asked = Asked(len(self._asked), json.loads(raw), headers)
-        asked = Asked(asked.n, asked.body, headers, self._seen[asked.digest])
-        self._seen[asked.digest] += 1
+        digest = asked.digest
+        asked = Asked(asked.n, asked.body, headers, self._seen[digest])
+        self._seen[digest] += 1
         self._asked.append(asked)
         self._bills.open(asked.n, str(asked.body.get("model")))
         outcome = "client gone"
@@ -210,16 +211,17 @@ class MessagesServer:
         return says.fault
 
     def _refusal(self, asked: Asked) -> str:
-        body, text = asked.body, json.dumps(asked.body)
-        for part in sorted(self._traits.rejects):
+        body, rejects = asked.body, self._traits.rejects
+        text = json.dumps(body) if rejects else ""
+        for part in sorted(rejects):
             if part in body or (part == "cache_control" and f'"{part}"' in text):
                 return "the request is invalid" if self._traits.is_mute else f"{part}: Extra inputs are not permitted"
         if refused := thinking_refusal(body):
             return refused
+        if (most := self._traits.context) is None:
+            return ""
         wanted = self._counter.count(body) + int(body.get("max_tokens", 0))
-        if self._traits.context is not None and wanted > self._traits.context:
-            return f"prompt is too long: {wanted} tokens > {self._traits.context} maximum"
-        return ""
+        return f"prompt is too long: {wanted} tokens > {most} maximum" if wanted > most else ""
 
     async def _answer(self, wire: _Wire, asked: Asked, says: Says) -> str:
         """A model's answer, whole or cut."""
