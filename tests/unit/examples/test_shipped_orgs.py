@@ -66,6 +66,7 @@ def test_who_may_ask_that_a_proposal_be_taken_apart() -> None:
         ("chief-and-juniors", "referee"),
         ("eight-solos", "referee"),
         ("microgpt-claude", "referee"),
+        ("paper-lab", "referee"),
     }
 
 
