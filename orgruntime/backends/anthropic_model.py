@@ -247,8 +247,8 @@ def _client(model: ModelSpec, key: str, timeouts: tuple[float, float]) -> AsyncA
 
 
 async def _asked(client: AsyncAnthropic, model: ModelSpec, body: dict[str, Any]) -> AsyncStream[Any]:
-    """As `messages.create` does, with events as they come: it would copy the request, and make models of the events that
-    are turned back into mappings here."""
+    """As `messages.create` does, with events as they come: it would copy the request, and make models of the events
+    that are turned back into mappings here."""
     from anthropic import AsyncStream
 
     content = json.dumps({**body, "stream": True}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -91,7 +91,7 @@ def nearest_miss(shape: Resources, nodes: Sequence[Node]) -> str:
     lacking = " and ".join(lacks(nearest, shape))
     if shape.nodes > 1:
         span = f"it spans {shape.nodes} nodes, and {enough} hold a rank of it"
-        return f"{span}; the nearest other, {nearest.name}, {lacking}"
+        return f"{span}; the nearest{' other' if enough else ''}, {nearest.name}, {lacking}"
     return f"no node holds it; the nearest, {nearest.name}, {lacking}"
 
 

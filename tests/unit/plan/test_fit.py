@@ -56,6 +56,8 @@ def test_a_gang_takes_a_rank_of_as_many_nodes() -> None:
     assert fit(Resources(nodes=4), twins).misfit == "it spans 4 nodes, and the fleet has 3"
     misfit = "it spans 3 nodes, and 2 hold a rank of it; the nearest other, small, has 0 of 2 GPUs"
     assert fit(Resources(nodes=3, gpus=2), twins).misfit == misfit
+    misfit = "it spans 2 nodes, and 0 hold a rank of it; the nearest, big, has 4 of 5 GPUs"
+    assert fit(Resources(nodes=2, gpus=5), twins).misfit == misfit
 
 
 def test_an_empty_fleet_is_said() -> None:
