@@ -57,6 +57,8 @@ class OwnImport:
         }
 
     def lines(self) -> list[str]:
+        if not self.own.hints:
+            return [f"{self.program}: its roles hint at no handoffs, so there is nothing to add"]
         covered, lost = [one for one in self.left_out if one.is_covered], self._lost
         verb = "added to" if self.is_written else "missing in"
         said = [f"{self.program}: its roles hint {self.own.hints} times at handoffs; {len(covered)} need none"]

@@ -126,3 +126,10 @@ def test_an_org_with_errors_and_one_without_roles_are_refused(org: Path) -> None
     role.unlink()
     with pytest.raises(UserError, match="links to no role"):
         import_own(org, adopt=True)
+
+
+def test_an_org_without_hints_is_told_so(org: Path) -> None:
+    for role in ROLES:
+        (org / "roles" / f"{role}.md").write_text(f"---\nname: {role}\n---\n\nWork.\n")
+    made = import_own(org, adopt=True)
+    assert made.lines() == [f"{org / 'program.md'}: its roles hint at no handoffs, so there is nothing to add"]
