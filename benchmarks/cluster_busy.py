@@ -1,14 +1,15 @@
 """How busy a cluster's GPUs are kept, and how soon a loser's GPU runs something else: real Ray, logical GPUs.
 
     python benchmarks/cluster_busy.py                       # 8 nodes of 8 GPUs; whole GPUs, halves, pairs, gangs
-    python benchmarks/cluster_busy.py --mix 0.5 2x4 --trials 600     # halves; then gangs of 4 GPUs on each of 2 nodes
+    python benchmarks/cluster_busy.py --mix 0.5 2x4 --waves 20       # halves; then gangs of 4 GPUs on each of 2 nodes
 
 The nodes are raylets of this machine, the GPUs are numbers, and a trial sleeps: it prints a declared curve at 1/8, 1/4
 and 1/2 of its time, so that patience has something to end. Everything else is real: the run, its ledger, the node
 agents, the processes. The share that is busy is counted from the moment at which every GPU was taken for the first time
 to the last start of a candidate, from the trials' own wall-clock times; beside it, over the part of that time in which
 a proposal waited for its first trial. A loser's GPU is free for the next trial in the
-tick that settles it: the delay is from the decision that ended it to the next start after its settlement.
+tick that settles it: the delay is from the decision that ended it to the next start after its settlement. Eight nodes
+share one machine's cores, so their agents start in ten seconds, not in one: a wave is to be long beside that.
 """
 
 from __future__ import annotations
@@ -175,13 +176,14 @@ def main() -> None:
     parser.add_argument(
         "--mix", nargs="+", default=["1", "0.5", "2", "2x4"], help="GPUs of one trial, NODESxGPUS of a gang"
     )
-    parser.add_argument("--trials", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=30.0, help="of one trial that runs to its end")
+    parser.add_argument("--waves", type=int, default=15, help="trials for each place of the cluster")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of one trial that runs to its end")
     args = parser.parse_args()
     os.environ["RAY_AUTH_MODE"] = "disabled"
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 << 20})
+    head = {"num_cpus": 0, "object_store_memory": 80 << 20, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         for _ in range(NODES):
             cluster.add_node(num_cpus=GPUS, num_gpus=GPUS, object_store_memory=80 << 20)
@@ -190,7 +192,7 @@ def main() -> None:
         heads = ("GPUs a trial", "trials", "window", "busy", "while queued", "ended early", "next start after")
         print("{:>12} {:>7} {:>8} {:>7} {:>14} {:>12} {:>22}".format(*heads))
         for shape in map(Shape.read, args.mix):
-            row = run(cluster.address, args.trials, shape, args.seconds)
+            row = run(cluster.address, args.waves * shape.slots, shape, args.seconds)
             delay = f"{row['delay_median_s']:.2f} s, most {row['delay_max_s']:.2f} s"
             print(
                 f"{shape!s:>12} {row['trials']:7.0f} {row['window_s']:6.0f} s {row['busy']:7.1%}"
