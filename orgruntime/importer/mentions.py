@@ -19,8 +19,9 @@ _TOWARDS = (
     r"\b(?:with|to|from|by|support|guide|assist|help|advise|inform|brief|consult|ask|update|involve|call|use|notify)"
 )
 """Words in front of a name: `Work with`, `Guide`."""
+_NO_NAME = r"(?:the|there|here|them|it|you|me|us|this|that|all|each)"
 _AFTER = re.compile(
-    rf"(?i:{_TOWARDS})\s+(?:the\s+)?(?P<name>(?!the\b)[\w-]+(?:\s+[\w-]+){{0,3}}?)"
+    rf"(?i:{_TOWARDS})\s+(?:the\s+)?(?P<name>(?!{_NO_NAME}\b)[\w-]+(?:\s+[\w-]+){{0,3}}?)"
     r"(?=\s+(?:on|for|in|when|about|with|to|during|if|regarding|and|or|so|by|before|after)\b|[,.;:()]|$)"
 )
 _BEFORE = re.compile(rf"(?:{_TOWARDS}|\b(?:the|and|or)|[,→|])$", re.IGNORECASE)

@@ -18,6 +18,7 @@ MOST_SEARCHES = 500
 
 _MARKS = "*-`'\"@[]()"
 _PARTS = re.compile(r"\s+(?:&|and|/)\s+|,\s+")
+_OFFICER = re.compile(r"chief(?: [a-z]+)+ officer", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def names_of(roles: Iterable[ForeignRole]) -> Names:
     known = tuple(roles)
     slugs: dict[str, tuple[str, ...]] = {}
     spelled: dict[str, str] = {}
-    for rank in (_own_slugs, _own_names, _titles, _parts):
+    for rank in (_own_slugs, _own_names, _titles, _parts, _initials):
         fresh: dict[str, dict[str, str]] = {}
         for role in known:
             for word in rank(role):
@@ -125,3 +126,10 @@ def _titles(role: ForeignRole) -> tuple[str, ...]:
 def _parts(role: ForeignRole) -> tuple[str, ...]:
     """`Principal Investigator & CEO` is called by either; a single word of it is none, unless in capitals."""
     return tuple(part for part in _PARTS.split(role.title) if " " in part or part.isupper()) if role.title else ()
+
+
+def _initials(role: ForeignRole) -> tuple[str, ...]:
+    """`Chief Science Officer` is the CSO. Other titles have none: an `Agent Process Inspector` is no API."""
+    called = [part for part in (role.name, *role.names, *_PARTS.split(role.title or "")) if part]
+    officers = [match for match in map(_OFFICER.fullmatch, called) if match]
+    return tuple("".join(word[0] for word in match[0].split()).upper() for match in officers)

@@ -9,7 +9,10 @@ from orgruntime.orgfile.source import Source
 
 CODE = SECRET_IN_FILE
 
-_SECRET = pattern(r"\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{12,}|xox[abp]-[\w-]{10,})")
+_SECRET = pattern(
+    r"\b(?:sk-[\w-]{16,}|gh[pousr]_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{12,}(?![0-9A-Z])(?<!EXAMPLE)|xox[abp]-[\w-]{10,})"
+)
+"""The keys of AWS's own documentation end in EXAMPLE."""
 _SIGNS = ("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "hf_", "AKIA", "xox")
 """One of them is in every text that has a secret, and to look for them takes no pattern."""
 

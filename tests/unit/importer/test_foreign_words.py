@@ -22,6 +22,7 @@ OTHERS = {
     "tech-lead": "name: Tech Lead\ntitle: Head of Engineering, Keeper of Keys",
     "qa": "name: QA",
     "editor": "name: Editor",
+    "science": "name: Dr. Chen\ntitle: Chief Science Officer, Lab 2",
     "data/analyst": "name: Analyst",
     "web/analyst": "name: Web Analyst",
 }
@@ -49,6 +50,7 @@ def named(words: str, tmp_path: Path) -> list[str | None]:
         ("* Head of Engineering — signs", ["tech-lead"]),
         ("1. Keeper of Keys", ["tech-lead"]),
         ("- Hand to QA and to the Editor", ["qa", "editor"]),
+        ("- The CSO routes it from there", ["science"]),
         ("- Editor", ["editor"]),
         ("- Editor: last words", ["editor"]),
         ("- **Tech Lead** or tech-lead", ["tech-lead"]),
@@ -70,6 +72,7 @@ def test_a_list_of_handoffs_names_roles(item: str, expected: list[str | None], t
         ("- Guide the photo desk on pictures", "photo desk"),
         ("- Customers — the invoice", "Customers"),
         ("- Customers: the invoice", "Customers"),
+        ("- The steward takes it from there", "The steward takes it from there"),
         ("- nobody", "nobody"),
         ("- analyst", "analyst"),
     ],
