@@ -117,14 +117,14 @@ def _remembered(value: Any) -> Remembered:
     known = Known(
         answers={tuple(question): answer for question, answer in value["answers"]},
         parts={
-            tuple(question): Part(sha256, outline, drawn, tools, models, hints, tuple(map(from_plain, found)))
-            for question, (sha256, outline, drawn, tools, models, hints, found) in value["parts"]
+            tuple(question): Part(sha256, outline, drawn, tools, models, hints, leading, tuple(map(from_plain, found)))
+            for question, (sha256, outline, drawn, tools, models, hints, leading, found) in value["parts"]
         },
         kept=frozenset((path, slug) for path, slug in value["kept"]),
         terms=None if value["terms"] is None else _terms(*value["terms"]),
         wished={
-            (path, slug): Wished(_standing(*standing), model, is_quiet, tuple(map(from_plain, found)))
-            for (path, slug), (standing, model, is_quiet, found) in value["wished"]
+            (path, slug): Wished(_standing(*standing), model, is_quiet, tuple(former), tuple(map(from_plain, found)))
+            for (path, slug), (standing, model, is_quiet, former, found) in value["wished"]
         },
         of_whole=tuple(map(from_plain, value["of_whole"])),
         files=tuple(FileReport(*file) for file in value["files"]),
@@ -140,11 +140,14 @@ def _terms(
     is_drawn: bool,
     radius: list[float],
     tool_names: list[tuple[str, str]],
-    are_called: bool,
+    *named: Any,
 ) -> Terms:
+    are_called, slugs = named
     offered, names = tuple(Offer(*one) for one in offers), tuple((name, tool) for name, tool in tool_names)
-    return Terms(tuple(grants), tuple(servers), offered, is_drawn, tuple(radius), names, are_called)
+    return Terms(tuple(grants), tuple(servers), offered, is_drawn, tuple(radius), names, are_called, tuple(slugs))
 
 
-def _standing(kind: str, species: list[str], has_row: bool, row_has_models: bool, *graph: list[str]) -> Standing:
-    return Standing(kind, tuple(species), has_row, row_has_models, *map(tuple, graph))
+def _standing(
+    kind: str, species: list[str], has_row: bool, row_has_models: bool, is_sure: bool, *graph: list[str]
+) -> Standing:
+    return Standing(kind, tuple(species), has_row, row_has_models, is_sure, *map(tuple, graph))

@@ -179,7 +179,7 @@ def _facts(org: Path, document: Document, program: Program, draft: _Draft, findi
     return Facts(
         org=Path(os.path.abspath(org)), document=document, program=program, parts=draft.parts, named=draft.named,
         files=draft.files, roles=roles, edges=edges, declared=draft.payloads, whole=draft.complete,
-        slugs=names.slugs,
+        slugs=names.slugs, strayed=draft.links.strayed,
     )  # fmt: skip
 
 

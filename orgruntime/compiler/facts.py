@@ -19,6 +19,7 @@ from orgruntime.compiler.filereport import Offer, Standing, Terms
 from orgruntime.compiler.graph import entries
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
+from orgruntime.compiler.naming import slug_named
 from orgruntime.compiler.payloads import is_sound, kind_gives_other, known_payloads, slips, undeclared
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
@@ -52,6 +53,8 @@ class Facts:
     whole: bool
     slugs: tuple[str, ...] = ()
     """Of all role files of the org, also of those that the program does not name."""
+    strayed: bool = False
+    """Whether a link leads to no file, which is looked for among those that were called otherwise."""
 
     @cached_property
     def top(self) -> Span:
@@ -278,9 +281,12 @@ class Facts:
         for named in self.named:
             role, row = self.by_slug[named.ref.slug], named.row
             has_models = row is not None and bool(row.panel.names)
-            cells = tuple(name for name in ("produces", "consumes", "risk") if row and getattr(row.hints, name))
+            cells = tuple(name for name in ("kind", "produces", "consumes", "risk") if row and getattr(row.hints, name))
+            if row and row.values:
+                cells = (*cells, "inputs")
+            is_sure = row is None or row.kind is not None or "kind" not in row.hints.places
             graph = (tuple(sorted(found.get(role.slug, ()))) for found in (gives, takes, targets))
-            standing = Standing(role.kind, role.species, row is not None, has_models, cells, *graph)
+            standing = Standing(role.kind, role.species, row is not None, has_models, is_sure, cells, *graph)
             yield self.files[named.ref.slug], standing
 
     @property
@@ -289,8 +295,17 @@ class Facts:
         radius = tuple(self.program.appetite.blast_radius.model_dump().values())
         return Terms(
             self.program.tools, self.declared_servers, offers, may_be_drawn(self.document), radius,
-            self.program.tool_names, any(file.called for file in self.files.values()),
+            self.program.tool_names, self._are_called, self.slugs,
         )  # fmt: skip
+
+    @property
+    def _are_called(self) -> bool:
+        """Whether a role is looked for by a name that may be no slug of today."""
+        slugs = set(self.slugs)
+        named = (slug_named(node.text) for _, hints in self.asked for node in hints.hands_off_to)
+        return (
+            self.strayed or any(file.called for file in self.files.values()) or any(name not in slugs for name in named)
+        )
 
     @cached_property
     def root(self) -> Path | None:

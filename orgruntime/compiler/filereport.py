@@ -39,7 +39,9 @@ class Terms(NamedTuple):
     tool_names: tuple[tuple[str, str], ...]
     """What roles call a tool, in lower case, and the tool that is meant."""
     are_called: bool
-    """Whether a role file names others by what they are called."""
+    """Whether a role is looked for by what it is called, or was."""
+    slugs: tuple[str, ...] = ()
+    """Of all role files of the org."""
 
 
 class Standing(NamedTuple):
@@ -49,6 +51,8 @@ class Standing(NamedTuple):
     species: tuple[str, ...]
     has_row: bool
     row_has_models: bool
+    is_sure: bool = True
+    """Whether the kind that its row gives is one."""
     cells: tuple[str, ...] = ()
     """What its row says, by the names of hints."""
     gives: tuple[str, ...] = ()
@@ -62,12 +66,14 @@ class Standing(NamedTuple):
 class Wished(NamedTuple):
     """What becomes of the wishes of a role's file: the model that it would get, and what is said of all of them.
 
-    `is_quiet`: its other hints change nothing for others, and nothing is said of them.
+    `is_quiet`: its other hints change nothing for others, and nothing is said of them, as long as nobody else is or was
+    called what this role was: `former`.
     """
 
     standing: Standing
     model: str
     is_quiet: bool
+    former: tuple[str, ...]
     found: tuple[Diagnostic, ...]
 
 
@@ -75,7 +81,7 @@ class Part(NamedTuple):
     """A role file: its bytes, all of it that others are judged by, and what was found in its own words.
 
     Some of it others see only under some `Terms`: what is drawn of it, the tools that it asks for and denies itself,
-    the models, and those `hints` that can be quiet.
+    the models, and the `hints`, which can be quiet. `leading`: those of them that count for a role without work too.
     """
 
     sha256: str
@@ -84,4 +90,5 @@ class Part(NamedTuple):
     tools: str
     models: str
     hints: str
+    leading: str
     found: tuple[Diagnostic, ...]

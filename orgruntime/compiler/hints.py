@@ -54,9 +54,9 @@ class Hints:
         return self.panel.names
 
     @property
-    def outline(self) -> Hints | None:
-        """What of them others are judged by, whatever it is; None for nothing. The rest can be quiet: see `wishes`."""
-        places = {name: span for name, span in self.places.items() if name in _SEEN}
+    def leading(self) -> Hints | None:
+        """What of them counts for a role that has no work; None for nothing."""
+        places = {name: span for name, span in self.places.items() if name in _LEADING}
         if not places and self.kind is None:
             return None
         return Hints(kind=self.kind, inputs=self.inputs, was=self.was, places=places)
@@ -73,7 +73,7 @@ class Hints:
 
 
 NONE = Hints()
-_SEEN = ("kind", "human", "inputs", "was")
+_LEADING = ("kind", "human", "inputs", "was")
 _PARTS = (
     "kind", "count", "panel", "tools", "needs", "budget", "title", "produces", "consumes", "hands_off_to", "risk",
     "inputs", "memory", "was",

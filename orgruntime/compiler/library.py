@@ -58,6 +58,8 @@ class RoleLinks:
     def __init__(self, org: Path, shown: str, formerly: Callable[[RoleRef], tuple[str, ...]] = lambda _: ()) -> None:
         """`formerly`: the slugs that a role file says it had before. Asked only where a link leads nowhere."""
         self._formerly = formerly
+        self.strayed = False
+        """Whether that was asked."""
         self._org, self._shown = Path(os.path.abspath(org)), shown
         self.own = self._org / "roles"
         self.library = library_root(self._org)
@@ -157,6 +159,7 @@ class RoleLinks:
 
     def _missing(self, href: str, slug: str) -> Fault:
         """No such file: the nearest own one, as a link would name it, or the nearest of the library."""
+        self.strayed = True
         own = {ref.slug: ref.source for ref in self.own_files()}
         if now := next((ref.source for ref in self.own_files() if slug in self._formerly(ref)), None):
             return reading_rules.unknown_role.renamed(href, now)

@@ -6,13 +6,15 @@ Invariant: a former slug leads to one role that is called otherwise now, and nev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orgruntime.compiler import reading_rules
-from orgruntime.compiler.hints import Names
 from orgruntime.compiler.rolefile import RoleFile, slug_of
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.orgfile.tree import ScalarNode
+
+if TYPE_CHECKING:
+    from orgruntime.compiler.hints import Names
 
 
 class SlugNames(NamedTuple):

@@ -9,7 +9,9 @@ compilation of now would find exactly the same; where it cannot know that, it gi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -101,12 +103,22 @@ def _with_parts_of_now(known: Known, read: Reader, texts: dict[str, str]) -> Kno
             are_loud = part.hints != held.hints and not (before.is_quiet and now.is_quiet)
             if are_loud or now.model != before.model:
                 return None
-        elif part.models != held.models:
+        elif (part.models, part.leading) != (held.models, held.leading):
             # Of a role that has no work, and in a folder of role files, something is said of the models.
             return None
     if not parts:
         return known
-    return known._replace(parts={**known.parts, **parts}, wished={**known.wished, **wished})
+    now_known = known._replace(parts={**known.parts, **parts}, wished={**known.wished, **wished})
+    return None if any(map(partial(_are_taken, wished), (known, now_known))) else now_known
+
+
+def _are_taken(changed: Iterable[tuple[str, str]], known: Known) -> bool:
+    """Whether what one of these files says that its role was called, another role is called, or says so too."""
+    names = {name for own in changed for name in known.wished[own].former}
+    if not names or known.terms is None:
+        return False
+    often = Counter(name for wished in known.wished.values() for name in set(wished.former))
+    return not names.isdisjoint(known.terms.slugs) or any(often[name] > 1 for name in names)
 
 
 def _is_seen(before: Part, now: Part, terms: Terms | None) -> bool:

@@ -97,11 +97,11 @@ class RoleFile(NamedTuple):
         """All of the file that matters to what is said of others, and of the org as a whole, as one short word.
 
         Its words are not part of it: no rule reads them, and none reads its description or the names of its keys. Nor
-        are its name, its wishes, and hints that can be quiet: see `Part`.
+        are its name, its wishes and its hints: see `Part`.
         """
         left_out = self._replace(
             name="", description="", usage="", body="", sha256="", text="", found=(), keys=(), tools=None,
-            denied=(), model=(), hinted=self.hinted and self.hinted.outline,
+            denied=(), model=(), hinted=None, places=(),
         )  # fmt: skip
         return digest((tuple(left_out), self.first_error if self.broken else bool(self.first_error)))
 
@@ -144,9 +144,10 @@ def keep_found(file: RoleFile, findings: Findings) -> None:
 def part_of(file: RoleFile) -> Part:
     """What is kept of a file, so that it can be seen whether another one in its place changes anything else."""
     tools, models = digest((file.tools, file.asked, file.denied)), digest((file.model, file.wished_models))
-    hints = digest(file.hinted) if file.hinted else ""
+    hints = digest((file.hinted, file.places)) if file.hinted else ""
+    leading = digest((file.hinted.leading, file.places)) if file.hinted and file.hinted.leading else ""
     drawn = f"{file.name} ×{file.hinted.count}" if file.hinted else file.name
-    return Part(file.sha256, file.outline, drawn, tools, models, hints, file.found)
+    return Part(file.sha256, file.outline, drawn, tools, models, hints, leading, file.found)
 
 
 def _role_with_findings(source: Source, slug: str) -> RoleFile:

@@ -8,6 +8,7 @@ none of it is an error.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import canonical_tool, grant_for, is_known, renamed
@@ -21,6 +22,7 @@ from orgruntime.compiler.model_names import (
     near_model,
     vendor,
 )
+from orgruntime.compiler.naming import former_slugs
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.rolevalues import near_tool
 from orgruntime.diagnostics.diagnostic import Findings
@@ -28,6 +30,9 @@ from orgruntime.diagnostics.nearest import edit_distance
 from orgruntime.model.tools import ABLATE, BUILT_IN, plain_name, server_of
 from orgruntime.orgfile.disk import noted
 from orgruntime.orgfile.tree import ScalarNode
+
+if TYPE_CHECKING:
+    from orgruntime.compiler.hints import Hints
 
 _MOST = 50
 """Names of a program, and of a role file, that are compared with those that exist."""
@@ -41,7 +46,8 @@ def judge_wishes(file: RoleFile, standing: Standing, terms: Terms) -> Wished:
         _judge_denied(file.denied, terms, findings)
     if standing.kind == "agent" and file.wished_models:
         _judge_models(file, standing, terms, findings)
-    return Wished(standing, _model(file, terms), _are_quiet(file, standing, terms), tuple(findings))
+    former = former_slugs(file) if file.hinted else ()
+    return Wished(standing, _model(file, terms), _are_quiet(file, standing, terms), former, tuple(findings))
 
 
 def keep_wished(roles: Iterable[tuple[RoleFile, Standing]], terms: Terms, findings: Findings) -> None:
@@ -101,7 +107,9 @@ def _are_quiet(file: RoleFile, standing: Standing, terms: Terms) -> bool:
     hints = file.hinted
     if hints is None:
         return True
-    if standing.kind != "agent" or hints.needs.given or hints.needs.span:
+    if standing.kind != "agent" or hints.needs.given or hints.needs.span or (hints.was and terms.are_called):
+        return False
+    if not _is_agent_anyway(hints, standing) or not _are_filled_in(file, hints, standing):
         return False
     said = {"produces": (hints.produces, standing.gives), "consumes": (hints.consumes, standing.takes)}
     for key, (names, others) in said.items():
@@ -114,6 +122,20 @@ def _are_quiet(file: RoleFile, standing: Standing, terms: Terms) -> bool:
         if not is_within(hints.risk, terms.radius):
             return False
     return {node.text for node in hints.hands_off_to} <= set(standing.targets)
+
+
+def _is_agent_anyway(hints: Hints, standing: Standing) -> bool:
+    """Whether what is said of the kind of an agent is what it would be without."""
+    if "kind" in standing.cells:
+        return True
+    is_faulty = not standing.is_sure or ("kind" in hints.places and hints.kind is None)
+    return not is_faulty and hints.kind in (None, "agent")
+
+
+def _are_filled_in(file: RoleFile, hints: Hints, standing: Standing) -> bool:
+    """Whether every input has a value and a place, and the row none for any."""
+    filled = (one.default is not None and one.name.text in file.places for one in hints.inputs)
+    return "inputs" not in standing.cells and all(filled)
 
 
 def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings: Findings) -> None:

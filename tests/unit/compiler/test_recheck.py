@@ -57,9 +57,9 @@ HINTS = (
     ("tools", ("[Read]", "[Bash, Nope]", "'*'")),
     ("model", ("search/tpe", "claude-opus-5-5", "own", "'opus 30%, search/tpe'", "nobody")),
     ("resources", ("{cpus: 2}", "{gpus: 1}", "'cpus: 1'")),
-    ("kind", ("agent", "experiment", "human")),
-    ("was", ("[older]", "[one]")),
-    ("inputs", ("{topic: y}", "{other: z}")),
+    ("kind", ("agent", "agent", "experiment", "human", "agnt", "nothing")),
+    ("was", ("[older]", "[older, eldest]", "[one]", "[first]", "[left]")),
+    ("inputs", ("{topic: y}", "{other: z}", "{topic: {type: string}}", "{topic: a, other: b}", "{}")),
 )
 
 
@@ -201,10 +201,16 @@ tool_names: {paint: mcp__papers__search, execute: Grep}
 
 def as_(kind: str, org: Path) -> Path:
     """`bare`: it grants nothing. `serving`: it grants models. `drawn`: also, it has a diagram. `full`: also, a server
-    all of whose tools it grants; one role can use them, by asking."""
+    all of whose tools it grants; one role can use them, by asking. What the row of `two` says: its kind, nothing, an
+    input, a kind that is none."""
     program, two = org / "program.md", org / "roles" / "two.md"
     if kind == "bare":
         return org
+    cells = {"serving": "| | | |", "drawn": "| agent | | topic: z |", "full": "| agnt | | |"}[kind]
+    text = program.read_text().replace(
+        "| role | kind | model |\n|---|---|---|", "| role | kind | model | inputs |\n|---|---|---|---|"
+    )
+    program.write_text(text.replace("[Two](roles/two.md) | agent | |", f"[Two](roles/two.md) {cells}"))
     more = MODELS + SERVERS * (kind == "full")
     program.write_text(program.read_text().replace("\nrisk: ", f"\n{more}risk: "))
     two.write_text(two.read_text().replace("name: Two\n", "name: Two\ntools: Read\n"))
@@ -274,6 +280,9 @@ def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monke
     (org / "roles" / "two.md").write_text(
         "---\nname: Two\ntools: [Read]\norg: {inputs: {topic: x}}\n---\n\n{{topic}}\n"
     )
+    assert look() == 0
+    assert more("roles/two.md", "{{other}}\n") == 0
+    (org / "roles" / "two.md").write_text("---\nname: Two\norg: {inputs: {topic: x}}\n---\n\nNo place.\n")
     assert look() == 1
 
 
@@ -325,9 +334,9 @@ def test_hints_that_agree_with_the_program_compile_nothing(
         compiled.append(facts)
         org_rules.judge(facts, findings)
 
-    def look(hints: str) -> bool:
+    def look(hints: str, name: str = "one.md") -> bool:
         """Whether the org is compiled."""
-        (org / "roles" / "one.md").write_text(f"---\nname: One\norg: {{{hints}}}\n---\n\nYou look.\n")
+        (org / "roles" / name).write_text(f"---\nname: One\norg: {{{hints}}}\n---\n\nYou look at {{{{topic}}}}.\n")
         compiled.clear()
         with remembering(memory), monkeypatch.context() as patched:
             patched.setattr("orgruntime.compiler.compile.judge", judge)
@@ -340,15 +349,30 @@ def test_hints_that_agree_with_the_program_compile_nothing(
     look("")
     quiet = (
         "title: First", "memory: own", "title: x, memory: none, risk: cautious", "produces: [proposal]",
-        "produces: [proposal], consumes: [idea]", "hands_off_to: [trainer]", "tools: [Read]", "",
+        "produces: [proposal], consumes: [idea]", "hands_off_to: [trainer]", "tools: [Read]", "kind: agent",
+        "kind: verifier", "inputs: {topic: x}", "was: [older]", "was: [oldest, older]",
+        "kind: agent, was: [older], inputs: {topic: {type: number, default: 1}}", "",
     )  # fmt: skip
     for hints in quiet:
         assert not look(hints), hints
     assert look("count: 2") is (kind == "drawn")
     look("")
-    assert all(look(hints) for hints in ("produces: [idea]", "risk: bold, memory: own", "hands_off_to: [two]"))
-    for _ in range(40):
-        look(some_hints(rng))
+    loud = (
+        "produces: [idea]", "risk: bold, memory: own", "hands_off_to: [two]", "inputs: {topic: {type: string}}",
+        "inputs: {topic: x, other: y}", "was: [two]", "was: [spare]", "resources: {cpus: 2}",
+    )  # fmt: skip
+    for hints in loud:
+        assert look(hints), hints
+        look("")
+    look("kind: agent", "two.md")
+    assert look("kind: experiment", "two.md"), "its kind, or what its row fills in"
+    look("inputs: {topic: x}", "two.md")
+    assert look("inputs: {topic: {type: number, default: 1}}", "two.md") is (kind == "drawn")
+    (org / "roles" / "two.md").write_text("---\nname: Two\norg: {was: [left]}\n---\n\nYou look.\n")
+    look("")
+    assert look("was: [left]")
+    for _ in range(20):
+        look(some_hints(rng), rng.choice(["one.md", "two.md"]))
 
 
 def test_a_file_in_a_folder_of_a_folder_of_roles_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
