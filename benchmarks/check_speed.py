@@ -62,7 +62,7 @@ for number in range(int(sys.argv[2])):
 for number in range(int(sys.argv[2])):
     edit(number, "\\ntools: ", "\\norg: {count: 2}\\ntools: ")
 for number in range(int(sys.argv[2])):
-    edit(number, "count: 2", f"was: [former-{number}]")
+    edit(number, "count: 2", f"inputs: {{topic: {number}}}")
 """
 PROGRAM = """\
 ---
@@ -167,7 +167,7 @@ def main(rounds: int) -> None:
             "edited": edited,
             "wishes": wished,
             "hints": lambda: hinted(997, f"count: {2 + time.time_ns() % 900}, produces: [proposal]"),
-            "compiled": lambda: hinted(996, f"was: [former-{time.time_ns()}]"),
+            "compiled": lambda: hinted(996, f"inputs: {{topic: {time.time_ns()}}}"),
         }
         for lane in lanes.values():
             lane()

@@ -121,7 +121,7 @@ def _remembered(value: Any) -> Remembered:
             for question, (sha256, outline, drawn, tools, models, hints, leading, found) in value["parts"]
         },
         kept=frozenset((path, slug) for path, slug in value["kept"]),
-        terms=None if value["terms"] is None else _terms(*value["terms"]),
+        terms=None if value["terms"] is None else _terms(value["terms"]),
         wished={
             (path, slug): Wished(_standing(*standing), model, is_quiet, tuple(former), tuple(map(from_plain, found)))
             for (path, slug), (standing, model, is_quiet, former, found) in value["wished"]
@@ -133,18 +133,13 @@ def _remembered(value: Any) -> Remembered:
     return Remembered(known, tuple((variable, from_plain(found)) for variable, found in value["needs"]))
 
 
-def _terms(
-    grants: list[str],
-    servers: list[str],
-    offers: list[list[str]],
-    is_drawn: bool,
-    radius: list[float],
-    tool_names: list[tuple[str, str]],
-    *named: Any,
-) -> Terms:
-    are_called, slugs = named
-    offered, names = tuple(Offer(*one) for one in offers), tuple((name, tool) for name, tool in tool_names)
-    return Terms(tuple(grants), tuple(servers), offered, is_drawn, tuple(radius), names, are_called, tuple(slugs))
+def _terms(value: list[Any]) -> Terms:
+    told = Terms._make(value)
+    return told._replace(
+        grants=tuple(told.grants), servers=tuple(told.servers), offers=tuple(Offer(*one) for one in told.offers),
+        radius=tuple(told.radius), tool_names=tuple((name, tool) for name, tool in told.tool_names),
+        slugs=tuple(told.slugs),
+    )  # fmt: skip
 
 
 def _standing(
