@@ -7,9 +7,10 @@ The nodes are raylets of this machine, the GPUs are numbers, and a trial sleeps:
 and 1/2 of its time, so that patience has something to end. Everything else is real: the run, its ledger, the node
 agents, the processes. The share that is busy is counted from the moment at which every GPU was taken for the first time
 to the last start of a candidate, from the trials' own wall-clock times; beside it, over the part of that time in which
-a proposal waited for its first trial. A loser's GPU is free for the next trial in the
-tick that settles it: the delay is from the decision that ended it to the next start after its settlement. Eight nodes
-share one machine's cores, so their agents start in ten seconds, not in one: a wave is to be long beside that.
+a proposal waited for its first trial. It ends at once where the budget is left with fewer trials than the cluster has
+places: what waits then waits for the budget. A loser's GPU is free for the next trial in the tick that settles it: the
+delay is from the decision that ended it to the next start after its settlement. Eight nodes share one machine's cores,
+so their agents start in ten seconds, not in one: a wave is to be long beside that.
 """
 
 from __future__ import annotations
@@ -105,10 +106,10 @@ def run(address: str, trials: int, shape: Shape, seconds: float) -> dict[str, fl
         options = RunOptions(seed=1, runs=Path(folder) / "runs", cluster=choice)
         status = start_run(make_org(Path(folder), trials, shape, seconds), options, View())
         with Ledger.open_readonly(Path(status.folder) / "ledger.db") as ledger:
-            return measured(ledger, shape.slots)
+            return measured(ledger, shape.slots, trials)
 
 
-def measured(ledger: Any, slots: int) -> dict[str, float]:
+def measured(ledger: Any, slots: int, budget: int) -> dict[str, float]:
     rows = {row.key: row for row in ledger.trials()}
     starts: list[float] = []
     ends: list[tuple[float, float]] = []
@@ -126,7 +127,7 @@ def measured(ledger: Any, slots: int) -> dict[str, float]:
                 queue += [(proposed.pop(event.body["proposal"]), 1), (event.t, -1)]
                 last = event.t
             starts.append(event.t)
-            delays += [event.t - asked for asked in waiting]
+            delays += [event.t - asked for asked in waiting if len(starts) <= budget - slots]
             waiting = []
         elif event.kind == "settle":
             key = event.subject.rpartition(".")[0]
@@ -135,7 +136,8 @@ def measured(ledger: Any, slots: int) -> dict[str, float]:
                 waiting.append(ended.pop(key))
         elif event.kind == "decide" and event.body.get("verb") == "end-early":
             ended[event.subject] = event.t
-    full = sorted(starts)[slots - 1]
+    full = starts[slots - 1]
+    last = min([last, *starts[budget - slots : budget - slots + 1]])
     running = [moment for t, wall in ends for moment in ((t - wall, 1), (t, -1))]
     busy, whole = overlap(running, [(full, 1), (last, -1)])
     wanted, asked = overlap(running, queue, full, last)
