@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,14 +27,6 @@ STOPS = [
     ("screening", signal.SIGINT, "interrupted"),
     ("certifying", signal.SIGTERM, "terminated"),
 ]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[ChaosRun]:
-    """With one desk: seven drivers start theirs here, and those of `test_workers_killed.py` have two."""
-    made = ChaosRun(tmp_path, desks=1)
-    yield made
-    made.clean_up()
 
 
 def to_group(run: ChaosRun, number: int) -> None:

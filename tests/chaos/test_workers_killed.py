@@ -6,11 +6,21 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from chaos_run import ChaosRun, unblamed, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[ChaosRun]:
+    """With two desks: one dies while the other lives."""
+    made = ChaosRun(tmp_path, desks=2)
+    yield made
+    made.clean_up()
 
 
 def parent(pid: int) -> int:
