@@ -8,9 +8,11 @@ are drawn anew in every run.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,17 @@ sys.dont_write_bytecode = False
 # What tests accept is no word of the person who runs them.
 _ACCEPTED = tempfile.TemporaryDirectory(prefix="orgrun-trust-", ignore_cleanup_errors=True)
 os.environ["ORGRUN_TRUST"] = f"{_ACCEPTED.name}/trust.json"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collecting only builds up, in every process of the tests: Python's collector would walk it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

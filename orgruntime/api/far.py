@@ -79,10 +79,8 @@ def start_far(org: Path, options: RunOptions, far: FarOptions, view: View) -> Ru
 def resume_far(run: str | None, far: FarOptions, view: View) -> RunStatus:
     """Goes on with a run of the head, in a new job. Raises LetGo, UserError."""
     with opened_jobs(far.address) as jobs:
-        head = head_of(jobs, far)
-        name = run or (head.ids[-1] if head.ids else None)
-        if name is None:
-            raise UserError(f"there is no run in {head.runs} on the head of {far.address}; start one with `orgrun run`")
+        # A run that is named is looked for by the job itself, which says its versions too: one job less to wait for.
+        name = run or _newest(jobs, far)
         shown = Path(name).name
         job = _free(shown, {one.id for one in jobs.all()}, ".", first=2)
         jobs.submit(job, command("resume", {"run": name, **_place(far)}), _marks("resume", shown, ""), None)
@@ -119,6 +117,13 @@ def fetch_report(address: str, run: str | None, runs: str | None, into: Path = F
             elif frame.kind is Kind.ANSWER:
                 name = frame.data["run"]
     return _written(into / Path(name).name, pieces)
+
+
+def _newest(jobs: Jobs, far: FarOptions) -> str:
+    head = head_of(jobs, far)
+    if not head.ids:
+        raise UserError(f"there is no run in {head.runs} on the head of {far.address}; start one with `orgrun run`")
+    return head.ids[-1]
 
 
 def _marks(what: str, run: str, org: str) -> dict[str, str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chaos_run import SOON, ChaosRun, sound, until
 
-from orgruntime.ledger.store import Fenced, Ledger
+from orgruntime.ledger.store import Ledger
 from orgruntime.model.status import RunState
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "functional"))
@@ -30,43 +29,69 @@ STOPS = [
 ]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[ChaosRun]:
-    """With one desk: eight drivers start theirs here, and those of `test_driver_killed.py` have two."""
-    made = ChaosRun(tmp_path, desks=1)
-    yield made
-    made.clean_up()
-
-
 def to_group(run: ChaosRun, number: int) -> None:
     """As a terminal does: to the driver and to every process that stayed in its group."""
     assert run.driver is not None
     os.killpg(run.driver.pid, number)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(450)
 def test_a_signal_stops_cleanly_a_second_one_at_once_and_the_run_goes_on(run: ChaosRun) -> None:
-    for phase, number, reason in STOPS:
-        run.go()
-        run.reach(phase)
-        to_group(run, number) if number == signal.SIGINT else run.kill(number)
-        if reason is TWICE:
-            run.kill(number)
-        assert run.wait(SOON) == 130, f"{reason} while {phase}\n{run.output()[-3000:]}"
+    for phase, number, reason in STOPS[:-1]:
+        stop(run, phase, number, reason)
         assert until(run.gone), f"left after {reason} while {phase}: {run.processes()}"
-        if reason is TWICE:
-            continue
-        assert not run.remains(), run.remains()
-        assert "Traceback" not in run.output(), run.output()[-3000:]
-        status = run.last_line()
-        assert (status["state"], status["reason"]) == ("stopped", reason)
-        assert sound(run) == [], f"{reason} while {phase}"
+        if reason is not TWICE:
+            stopped_cleanly(run, reason)
+    one_that_slept_writes_nothing_once_another_has_taken_over(run)
     run.go()
     assert run.wait() == 0, run.output()[-3000:]
     assert sound(run) == []
     with run.ledger() as ledger:
         assert ledger is not None
         assert ledger.run().state is RunState.FINISHED
+
+
+def stop(run: ChaosRun, phase: str, number: int, reason: str) -> None:
+    run.go()
+    run.reach(phase)
+    to_group(run, number) if number == signal.SIGINT else run.kill(number)
+    if reason is TWICE:
+        run.kill(number)
+    assert run.wait(SOON) == 130, f"{reason} while {phase}\n{run.output()[-3000:]}"
+
+
+def stopped_cleanly(run: ChaosRun, reason: str) -> None:
+    assert not run.remains(), run.remains()
+    assert "Traceback" not in run.output(), run.output()[-3000:]
+    status = run.last_line()
+    assert (status["state"], status["reason"]) == ("stopped", reason)
+    assert sound(run) == [], run.output()[-3000:]
+
+
+def one_that_slept_writes_nothing_once_another_has_taken_over(run: ChaosRun) -> None:
+    """The lock is forced at last, as by a network file system that forgets locks: the epoch of the ledger fences. The
+    other one is stopped, and the run is not over."""
+    sleeper = run.go()
+    slept = run.driven
+    run.reach("screening")
+    refuse_another_driver(run, sleeper.pid)
+    run.reach("working")
+    assert sleeper.poll() is None, "the first driver heard of the others"
+    run.kill(signal.SIGSTOP)
+    (run.folder.path / "run.lock").unlink()
+    stop(run, *STOPS[-1])
+    with run.ledger() as ledger:
+        assert ledger is not None
+        before = ledger.events(limit=1_000_000)
+    sleeper.send_signal(signal.SIGCONT)
+    assert sleeper.wait(SOON) == 1
+    said = run.said(slept).read_text()
+    assert "Traceback" not in said
+    assert "Another driver has taken over" in said.splitlines()[-1], said[-1000:]
+    assert until(run.gone), run.processes()
+    with Ledger.open_readonly(run.folder.ledger_file) as ledger:
+        assert ledger.events(limit=1_000_000) == before
+    stopped_cleanly(run, STOPS[-1][2])
 
 
 def refuse_another_driver(run: ChaosRun, first: int) -> None:
@@ -77,30 +102,3 @@ def refuse_another_driver(run: ChaosRun, first: int) -> None:
     again = orgrun("run", run.place / "org", "--run-id", "r", "--runs", run.runs)
     assert again.code == 2
     assert "run id r is used already" in again.err
-
-
-@pytest.mark.timeout(450)
-def test_a_run_has_one_driver_and_one_that_slept_cannot_write_once_another_has_taken_over(run: ChaosRun) -> None:
-    """The lock is forced at last, as by a network file system that forgets locks: the epoch of the ledger fences."""
-    sleeper = run.go()
-    run.reach("noise")
-    refuse_another_driver(run, sleeper.pid)
-    run.reach("screening")
-    assert sleeper.poll() is None, "the first driver heard of the others"
-    run.kill(signal.SIGSTOP)
-    (run.folder.path / "run.lock").unlink()
-    run.go()
-    assert run.wait() == 0, run.output()[-3000:]
-    with run.ledger() as ledger:
-        assert ledger is not None
-        before = ledger.events(limit=1_000_000)
-    sleeper.send_signal(signal.SIGCONT)
-    assert sleeper.wait(SOON) == 1
-    said = run.said(1).read_text()
-    assert "Traceback" not in said
-    assert "Another driver has taken over" in said.splitlines()[-1], said[-1000:]
-    assert until(run.gone), run.processes()
-    with Ledger.open_readonly(run.folder.ledger_file) as ledger:
-        assert ledger.events(limit=1_000_000) == before
-    assert sound(run) == []
-    assert issubclass(Fenced, Exception)

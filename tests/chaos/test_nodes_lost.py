@@ -56,7 +56,7 @@ def notices(run: ChaosRun) -> list[str]:
 def test_a_run_waits_for_nodes_that_went_and_is_resumed_when_the_head_did(
     tmp_path: Path, cluster: SmallCluster
 ) -> None:
-    run = ChaosRun(tmp_path, joins=cluster.environment, nodes=2, train=TOGETHER, sleep=0.6, trials=60)
+    run = ChaosRun(tmp_path, joins=cluster.environment, nodes=2, desks=2, train=TOGETHER, sleep=0.6, trials=60)
     (head,) = cluster.nodes
     try:
         node, other = cluster.add_node(), cluster.add_node()
