@@ -24,6 +24,7 @@ from orgruntime.orgfile.source import Reader, Source, decode, read_source
 
 _MENDED = "unreachable-role"
 """What is no reason to refuse an org: hints may lead to the role."""
+_DEFAULT = "default-added"
 _MOST_TRIED = 200
 """Handoffs for which a line is looked for: each costs a compilation or more."""
 
@@ -93,7 +94,7 @@ def import_own(path: Path, *, adopt: bool) -> OwnImport:
     own = read_own(org, source)
     if not own.links:
         raise UserError(f"{program} links to no role; list the roles of the org below `## Roles` first")
-    added, refused = _Lines(org, before, own, {one.message for one in _errors(compilation)}).found()
+    added, refused = _Lines(org, before, own, compilation).found()
     if adopt and added:
         write(Formatted(program, before, apply_edits(before, [own.edit([line for _, line in added])])))
     return OwnImport(program, own, added, (*own.found.left_out, *refused), adopt)
@@ -103,11 +104,19 @@ def _errors(compilation: Compilation) -> list[Diagnostic]:
     return [one for one in compilation.diagnostics if one.severity is Severity.ERROR]
 
 
-class _Lines:
-    """Looks for a line a handoff that brings no error. `known`: the messages of those that are there."""
+def _built_in(compilation: Compilation) -> list[str]:
+    """The handoffs that no line makes, in words: proposals before what follows from them."""
+    said = (one.message.partition(" makes is added: ")[2] for one in compilation.diagnostics if one.name == _DEFAULT)
+    return sorted(filter(None, said), key=lambda words: "`proposal`" not in words)
 
-    def __init__(self, org: Path, before: bytes, own: OwnOrg, known: set[str]) -> None:
-        self._org, self._before, self._own, self._known = org, before, own, known
+
+class _Lines:
+    """Looks for a line a handoff that brings no error. `as_is`: the org without any of them."""
+
+    def __init__(self, org: Path, before: bytes, own: OwnOrg, as_is: Compilation) -> None:
+        self._org, self._before, self._own = org, before, own
+        self._known = {one.message for one in _errors(as_is)}
+        self._built_in = _built_in(as_is)
 
     def found(self) -> tuple[tuple[tuple[Drafted, str], ...], tuple[LeftOut, ...]]:
         """The handoffs with their lines, and the hints of those for which there is none."""
@@ -131,8 +140,18 @@ class _Lines:
             fault = next((found for found in _errors(made) if found.message not in self._known), None)
             if fault is None:
                 return line, ""
-            why = why or f"the workflow does not take it: {fault.message}"
+            why = why or self._refusal(made, fault)
         return "", why
+
+    def _refusal(self, made: Compilation, fault: Diagnostic) -> str:
+        gone = [one for one in self._built_in if one not in _built_in(made)]
+        if fault.name != _MENDED or not gone:
+            return f"the workflow does not take it: {fault.message}"
+        return (
+            f"it would end a built-in handoff, {gone[0]}, which a role has that hands nothing on itself, and then "
+            f"{fault.message}; write that one as a line of `## Workflow`, then adopt again (a built-in role is linked "
+            "once it has a file and a row in `## Roles`)"
+        )
 
     def _compiled(self, lines: Sequence[str]) -> Compilation:
         after = apply_edits(self._before, [self._own.edit(lines)])

@@ -20,6 +20,7 @@ from orgruntime.compiler.graph import entries
 from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
 from orgruntime.compiler.naming import slug_named
+from orgruntime.compiler.nodes import curly
 from orgruntime.compiler.payloads import is_sound, kind_gives_other, known_payloads, slips, undeclared
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
@@ -140,7 +141,11 @@ class Facts:
 
     def language_models(self, role: Role) -> tuple[ModelSpec, ...]:
         """The language models of a role's panel, fallbacks with them, each once."""
-        return tuple(dict.fromkeys(one for one in serving(self._entries, role) if is_language_model(one.species)))
+        return tuple(one for one in self.models(role) if is_language_model(one.species))
+
+    def models(self, role: Role) -> tuple[ModelSpec, ...]:
+        """All that serves a role, key-free species too, each once."""
+        return tuple(dict.fromkeys(serving(self._entries, role)))
 
     def fallbacks(self) -> Iterator[tuple[Role, ScalarNode]]:
         """The roles that name a fallback of their own, each with the place."""
@@ -211,16 +216,15 @@ class Facts:
         return key.span if key else self.top
 
     def scalar(self, path: str) -> ScalarNode | None:
-        """A non-empty scalar of the front matter."""
+        """A non-empty scalar of the front matter; none where its quotes are curly, which its reader says."""
         node = self.node(path)
-        return node if isinstance(node, ScalarNode) and not node.is_null and node.text.strip() else None
+        return node if isinstance(node, ScalarNode) and _is_read(node) and node.text.strip() else None
 
     def scalars(self, path: str) -> tuple[ScalarNode, ...]:
         """The words of a list, or the one word that stands for a list of one."""
         node = self.node(path)
-        if isinstance(node, ListNode):
-            return tuple(item for item in node.items if isinstance(item, ScalarNode) and not item.is_null)
-        return (node,) if isinstance(node, ScalarNode) and not node.is_null else ()
+        items = node.items if isinstance(node, ListNode) else (node,)
+        return tuple(item for item in items if isinstance(item, ScalarNode) and _is_read(item))
 
     def commands(self) -> Iterator[tuple[str, ScalarNode]]:
         """`setup`, `run` and `verify`, as far as they are given."""
@@ -317,3 +321,7 @@ class Facts:
     def workspace_files(self) -> tuple[str, ...]:
         """Paths below the root, with `/`, sorted; empty where they cannot be looked at."""
         return disk.files(self.root) if self.root else ()
+
+
+def _is_read(node: ScalarNode) -> bool:
+    return not node.is_null and curly(node) is None

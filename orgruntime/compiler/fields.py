@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.keys import MOST_ITEMS, Table, meant
-from orgruntime.compiler.nodes import kind_of, split_commas
+from orgruntime.compiler.nodes import curly, kind_of, split_commas
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.diagnostic import Fault, Findings
 from orgruntime.diagnostics.nearest import nearest
@@ -70,7 +70,7 @@ class Fields:
         if value.is_null or not value.text.strip():
             self._findings.put(self._key_span(key), reading_rules.bad_value.empty(self.path(key)))
             return None
-        return value
+        return value if self._is_straight(value, key) else None
 
     def text(self, key: str) -> str | None:
         node = self.scalar(key)
@@ -102,7 +102,8 @@ class Fields:
         good: list[ScalarNode] = []
         for item in value.items:
             if isinstance(item, ScalarNode) and not item.is_null:
-                good.append(item)
+                if self._is_straight(item, key):
+                    good.append(item)
             else:
                 self._findings.put(item.span, reading_rules.wrong_type.item(self.path(key), kind_of(item)))
         return tuple(good)
@@ -119,6 +120,13 @@ class Fields:
     def path(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
 
+    def _is_straight(self, node: ScalarNode, key: str) -> bool:
+        """False, and said, where a plain value was put in quotes that a word processor made."""
+        inner = curly(node)
+        if inner is not None:
+            self._findings.put(node.span, reading_rules.bad_value.curly(self.path(key), inner))
+        return inner is None
+
     def _key_span(self, key: str) -> Span:
         name = self.node.key(key)
         return name.span if name else self.node.span
@@ -132,6 +140,8 @@ class Fields:
     def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
         example = self._known[key].example if isinstance(self._known, Table) and key in self._known else ""
         fault = reading_rules.wrong_type.shape(self.path(key), key, wanted, kind_of(found), example)
+        if isinstance(found, ScalarNode) and wanted == "a mapping":
+            fault = reading_rules.wrong_type.no_blank(self.path(key), wanted, found.text) or fault
         self._put(span, fault, key)
 
     def _put(self, span: Span, fault: Fault, key: str) -> None:

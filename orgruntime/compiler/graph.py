@@ -6,7 +6,7 @@ can turn out at run time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from orgruntime.compiler.workflow import Edge
 from orgruntime.model.amounts import Budget
@@ -69,11 +69,16 @@ def reached(edges: Sequence[Edge], start: Iterable[str]) -> set[str]:
     return found
 
 
-def open_cycles(edges: Sequence[Edge], roles: Mapping[str, Role], budget: Budget) -> list[list[Edge]]:
-    """Cycles without `at most N times` on one of their edges, and without a budget that each turn uses up."""
-    if any(bound is not None for bound in (budget.tokens, budget.usd_micro, budget.wall_ms)):
+def open_cycles(
+    edges: Sequence[Edge], roles: Mapping[str, Role], budget: Budget, spending: Set[str]
+) -> list[list[Edge]]:
+    """Cycles without `at most N times` on one of their edges, and without a budget that each turn uses up.
+
+    `spending`: roles of which every step takes from a bound on tokens or dollars.
+    """
+    if budget.wall_ms is not None:
         return []
-    left = [edge for edge in edges if edge.target and edge.at_most is None]
+    left = [edge for edge in edges if edge.target and edge.at_most is None and edge.target.slug not in spending]
     if budget.is_bounded:
         measured = (RoleKind.EXPERIMENT, RoleKind.VERIFIER)
         left = [edge for edge in left if edge.target and roles[edge.target.slug].kind not in measured]

@@ -448,6 +448,8 @@ _MEANT = {
     "timeout": "time_limit", "time": "time_limit", "command": "run", "cmd": "run", "script": "run", "path": "source",
     "repo": "source", "repository": "source", "folder": "source", "files": "editable", "edit": "editable",
     "install": "setup", "prepare": "setup", "eval": "verify", "evaluate": "verify", "goal": "objective",
+    "obj": "objective", "medium": "balanced", "moderate": "balanced", "normal": "balanced", "neutral": "balanced",
+    "low": "cautious", "safe": "cautious", "conservative": "cautious", "high": "bold", "aggressive": "bold",
     "appetite": "risk", "profile": "preset", "level": "preset", "limits": "budget", "cost": "usd", "dollars": "usd",
     "time_budget": "wall_clock", "hours": "wall_clock", "runs": "trials", "experiments": "trials", "model": "models",
     "api_key": "key_env", "key": "key_env", "url": "base_url", "mode": "direction", "version": "format",

@@ -6,6 +6,7 @@ Invariant: a link that resolves points at a markdown file below one of the two r
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -104,7 +105,7 @@ class RoleLinks:
         if not target.endswith(".md") and target.startswith("lib/"):
             target += ".md"
         if ":" in target or target.startswith("/") or not target.endswith(".md"):
-            return reading_rules.unknown_role.no_role_file(href)
+            return reading_rules.unknown_role.no_role_file(href, self._near(target))
         if target.startswith("lib/") and not disk.is_there(self._org / target):
             return self._from_library(target.removeprefix("lib/"), href)
         name, home = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
@@ -118,8 +119,13 @@ class RoleLinks:
         path = Path(name)
         if self.library is not None and path.is_relative_to(self.library):
             return self._from_library(path.relative_to(self.library).as_posix(), href)
-        near = nearest(slug_of(path.name), own := {ref.slug: ref.source for ref in self.own_files()})
-        return reading_rules.outside_the_org.elsewhere(href, own[near] if near else None)
+        return reading_rules.outside_the_org.elsewhere(href, self._near(path.name))
+
+    def _near(self, target: str) -> str | None:
+        """An own role file of nearly the name that a link ends in."""
+        own = {ref.slug: ref.source for ref in self.own_files()}
+        near = nearest(slug_of(re.split(r"[/\\]", target)[-1]), own)
+        return own[near] if near else None
 
     def _from_library(self, relative: str, href: str) -> RoleRef | Fault:
         if self.library is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile.tree import ListNode, Node, ScalarNode
+
+_CURLY = pattern(r"[“”„‟‘’‚«]([^“”„‟‘’‚«»]*)[“”‟‘’»]")
 
 
 def split_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:
@@ -30,6 +33,12 @@ def _commas(text: str) -> list[int]:
         if char == "," and depth <= 0:
             found.append(at)
     return [*found, len(text)]
+
+
+def curly(node: ScalarNode) -> str | None:
+    """What stands between the quotes of a plain value that a word processor put there."""
+    found = _CURLY.fullmatch(node.text) if node.plain else None
+    return found[1] if found else None
 
 
 def kind_of(node: Node) -> str:

@@ -57,6 +57,9 @@ _BYTES = {
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
 }  # fmt: skip
+_BYTES_MEANT = {letter + tail: f"{letter.upper()}iB" for letter in "kmgt" for tail in ("", "b", "ib")}
+_NUMBER_AND_BYTES = pattern(rf"\s*({NUMBER})\s*([kmgt](?:i?b)?)\b", re.IGNORECASE)
+"""An amount of memory with words around it, or with a unit that is cut short."""
 _CONDITION = pattern(r"[A-Za-z0-9][A-Za-z0-9._/-]*!?=[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 _RELEASE = r"\s*(?:[<>]=?|==)\s*[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}\s*"
 _RELEASES = pattern(rf"orgruntime(?P<bounds>{_RELEASE}(?:,{_RELEASE}){{0,7}})")
@@ -153,7 +156,12 @@ def duration(text: str) -> float:
 
 def hours(text: str) -> float:
     """Hours: a bare number, or a time with its unit."""
-    return not_negative(text) if _PLAIN.fullmatch(text) or _is_not_finite(text) else duration(text) / 3600
+    if _PLAIN.fullmatch(text) or _is_not_finite(text):
+        return not_negative(text)
+    pair = _PAIR.fullmatch(text)
+    if pair and pair[2] not in _SECONDS:
+        raise Unclear(f"`{text}` is no number of hours", f"write `{pair[1]}`, which is hours, or a time such as `90m`")
+    return duration(text) / 3600
 
 
 def mebibytes(text: str) -> int:
@@ -162,7 +170,13 @@ def mebibytes(text: str) -> int:
         raise Unclear(f"`{text}` has no unit", f"write `{text} MiB` or `{text} GiB`")
     match = _PAIR.fullmatch(text)
     if not match or match[2].lower() not in _BYTES:
-        raise Unclear(f"`{text}` is not an amount of memory", "write an amount such as `512 MiB` or `2.5 GiB`")
+        near = _NUMBER_AND_BYTES.match(text)
+        help = (
+            f"write `{near[1]} {_BYTES_MEANT[near[2].lower()]}`"
+            if near
+            else "write an amount such as `512 MiB` or `2.5 GiB`"
+        )
+        raise Unclear(f"`{text}` is not an amount of memory", help)
     size = _finite(float(match[1].replace("_", "")) * _BYTES[match[2].lower()], text)
     if size <= 0:
         raise OutOfRange(f"`{text}` is not above 0", "write an amount such as `512 MiB`")

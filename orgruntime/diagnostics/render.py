@@ -17,6 +17,8 @@ _COLOURS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severi
 _BLUE, _BOLD, _PLAIN = "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
 _WIDEST_EXCERPT = 160
 """Columns of an excerpt line; longer lines are cut around the fault."""
+_TAB = "→   "
+"""A tab that is marked, as wide as one that is not."""
 _AROUND = 2
 """Lines of an excerpt before and after the fault."""
 
@@ -102,13 +104,16 @@ def _aligned(found: Diagnostic, line: str, is_fault: bool) -> tuple[str, str]:
     start = found.span.column - 1
     end = found.span.end_column - 1 if found.span.end_line == found.span.line else len(line)
     first = max(0, start - _WIDEST_EXCERPT // 2) if is_fault and len(line) > _WIDEST_EXCERPT else 0
-    cut = line[first : first + _WIDEST_EXCERPT]
+    stop = first + _WIDEST_EXCERPT
+    cut = printable(line[first:stop])
+    if is_fault and "\t" in line[start:end]:
+        cut = printable(line[first:start]) + printable(line[start:end].replace("\t", _TAB)) + printable(line[end:stop])
     left = "…" if first else ""
-    text = left + printable(cut) + ("…" if first + len(cut) < len(line) else "")
+    text = left + cut + ("…" if stop < len(line) else "")
     if not is_fault:
         return text, ""
     before = _width(left) + sum(_width(_cell(char)) for char in line[first:start])
-    under = sum(_width(_cell(char)) for char in line[start : min(end, first + _WIDEST_EXCERPT)])
+    under = sum(_width(_cell(char)) for char in line[start : min(end, stop)])
     return text, " " * before + "^" * max(1, under)
 
 

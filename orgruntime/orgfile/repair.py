@@ -187,9 +187,11 @@ def _reason(source: Source, chunk: _Chunk) -> str:
     """Why YAML refuses a value, where that can be said in the author's words."""
     if source.text.startswith("*", chunk.value):
         return " (`*` begins an alias)"
+    if chunk.colon == chunk.value and source.line_end(chunk.value) > chunk.value:
+        return " (a blank is missing behind the colon)"
     for found in chunk.findings or ():
         problem = reading_rules.invalid_yaml.reason(found.message)
-        if problem.startswith(("a second", "a tab", "a quote")):
+        if problem.startswith(("a second", "a tab", "a quote", "the quote")):
             return f" ({problem})"
     return ""
 

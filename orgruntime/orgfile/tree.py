@@ -81,8 +81,16 @@ def compose(source: Source, start: int, end: int, findings: Findings) -> MapNode
         return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = start + min(mark.index if mark else 0, max(0, end - start - 1))
-        findings.put(source.span(at), reading_rules.invalid_yaml.refused(error.problem or ""))
+        # Most front matter is YAML, and a clean check pays for nothing that it does not use.
+        from orgruntime.orgfile.misread import slip  # noqa: PLC0415  # see above
+
+        at = min(mark.index if mark else 0, max(0, end - start - 1))
+        problem = error.problem or ""
+        found = slip(source.text[start:end], at, problem)
+        if found is None:
+            findings.put(source.span(start + at), reading_rules.invalid_yaml.refused(problem))
+        else:
+            findings.put(source.span(start + found.start, start + found.end), found.fault)
     except yaml.reader.ReaderError as error:
         findings.put(source.span(start + error.position), reading_rules.invalid_yaml.bad_character())
     return None

@@ -12,6 +12,11 @@ def empty(path: str) -> Fault:
     return Fault(CODE, f"`{path}` is empty", "give it a value, or delete the key")
 
 
+def curly(path: str, inner: str) -> Fault:
+    message = f"`{path}` stands in curly quotes, which YAML takes for letters"
+    return Fault(CODE, message, f'write `"{inner}"`, with straight ones' if len(inner) <= 80 else "write straight ones")
+
+
 def unclear(path: str, why: str, help: str) -> Fault:
     """`why` completes "`PATH`: …"."""
     return Fault(CODE, f"`{path}`: {why}", help)

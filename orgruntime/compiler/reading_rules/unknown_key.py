@@ -8,18 +8,31 @@ from orgruntime.compiler.keys import BUDGET, RESOURCES, RISK, every_key, homes, 
 from orgruntime.diagnostics.codes import UNKNOWN_KEY
 from orgruntime.diagnostics.diagnostic import Fault
 from orgruntime.diagnostics.nearest import did_you_mean, nearest
+from orgruntime.diagnostics.pattern import pattern
+from orgruntime.orgfile.misread import glued
 
 CODE = UNKNOWN_KEY
+
+_EQUALS = pattern(r"([A-Za-z_]\w*) *= *(\S.*)")
 
 
 def key(name: str, where: str, known: tuple[str, ...], *, helped: bool = True) -> Fault:
     """`where`: the mapping, empty for the top level. `helped`: whether a near key is looked for."""
     place = f" in `{where}`" if where else ""
+    if found := _EQUALS.fullmatch(name):
+        return Fault(CODE, f"`{name}` is one word", f"write `{found[1]}: {found[2]}`")
+    if name.isdigit() and len(name) == 3:
+        return Fault(CODE, f"`{name}` has no key", "a comma parts two entries: write a number without commas in it")
+    if parts := glued(name):
+        return Fault(CODE, f"`{name}` is one word", f"write a blank behind the colon: `{parts[0]}: {parts[1]}`")
     return Fault(CODE, f"unknown key `{name}`{place}", _where_it_belongs(name, known, where) if helped else "")
 
 
 def resource(name: str, path: str, known: Iterable[str]) -> Fault:
-    return Fault(CODE, f"unknown resource `{name}` in `{path}`", did_you_mean(name.casefold(), known))
+    names = tuple(known)
+    other = meant(name.casefold())
+    help = f"did you mean `{other}`?" if other in names else did_you_mean(name.casefold(), names)
+    return Fault(CODE, f"unknown resource `{name}` in `{path}`", help)
 
 
 def bound(name: str, path: str, known: Iterable[str]) -> Fault:

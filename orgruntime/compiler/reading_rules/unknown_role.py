@@ -11,8 +11,10 @@ from orgruntime.diagnostics.nearest import did_you_mean, nearest
 CODE = UNKNOWN_ROLE
 
 
-def no_role_file(href: str) -> Fault:
-    return Fault(CODE, f"`{href}` is not a role file", "link a markdown file such as `roles/researcher.md`")
+def no_role_file(href: str, near: str | None) -> Fault:
+    """`near`: an own role file of nearly this name."""
+    help = f"did you mean `{near}`?" if near else "link a markdown file such as `roles/researcher.md`"
+    return Fault(CODE, f"`{href}` is not a role file", help, instead=near or "")
 
 
 def no_library(href: str) -> Fault:

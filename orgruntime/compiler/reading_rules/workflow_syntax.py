@@ -10,6 +10,11 @@ CODE = WORKFLOW_SYNTAX
 
 _GRAMMAR = "the workflow's grammar is closed: `orgrun explain ORG124` shows it"
 _PAYLOAD = "write a colon and the name of a payload in backticks: ``: `note` ``"
+_CLAUSES = {
+    "if": "when", "where": "when", "on": "when", "unless": "otherwise", "else": "otherwise", "default": "otherwise",
+    "max": "at most", "maximum": "at most", "up": "at most", "limit": "at most", "only": "when",
+}  # fmt: skip
+"""What people write for the word that begins a clause."""
 _ROLE = "write a role as `[Researcher](roles/researcher.md)`"
 
 
@@ -51,7 +56,9 @@ def second_condition(word: str) -> Fault:
 
 
 def no_clause(found: str, word: str) -> Fault:
-    near = nearest(word, ("when", "otherwise", "at most"))
+    if word.casefold() in ("and", "or"):
+        return second_condition(word)
+    near = _CLAUSES.get(word.casefold()) or nearest(word, ("when", "otherwise", "at most"))
     help = "after the payload may come `when …`, `otherwise` and `at most N times`, with commas between"
     return Fault(CODE, f"{found} is not understood here", f"did you mean `{near}`?" if near else help)
 

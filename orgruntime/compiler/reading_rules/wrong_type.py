@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orgruntime.diagnostics.codes import WRONG_TYPE
 from orgruntime.diagnostics.diagnostic import Fault
+from orgruntime.orgfile.misread import glued
 
 CODE = WRONG_TYPE
 
@@ -18,6 +19,15 @@ def shape(path: str, key: str, wanted: str, found: str, example: str) -> Fault:
     """`wanted`: one of the shapes above; `found`: what stands there, in words."""
     help = f"write `{key}: {example}`" if example and wanted != "one value" else _SHAPES[wanted].format(key=key)
     return Fault(CODE, f"`{path}` must be {wanted}, not {found}", help)
+
+
+def no_blank(path: str, wanted: str, text: str) -> Fault | None:
+    """Of a mapping that was written without a blank behind its colon, which makes it one word."""
+    parts = glued(text)
+    if parts is None:
+        return None
+    message = f"`{path}` must be {wanted}, and `{text}` is one word"
+    return Fault(CODE, message, f"write a blank behind the colon: `{parts[0]}: {parts[1]}`")
 
 
 def item(path: str, found: str) -> Fault:

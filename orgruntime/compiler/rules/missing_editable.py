@@ -26,6 +26,10 @@ def check(facts: Facts, findings: Findings) -> None:
             help = f"write `{text}/*` for every file below it" if text != "." else "name its files"
             findings.add(CODE, node.span, f"`{written}` is a folder, and only files are editable", help)
         elif not any(is_editable(path, [text]) for path in facts.workspace_files):
+            parts = [word for part in text.split(",") for word in part.split()]
+            if len(parts) > 1 and any(is_editable(path, parts) for path in facts.workspace_files):
+                findings.add(CODE, node.span, f"`{written}` is read as one path", f"write `[{', '.join(parts)}]`")
+                continue
             near = did_you_mean(text, facts.workspace_files[:_MOST]) if at < _MOST // 100 else ""
             help = near or "check the path; it is relative to the workspace"
             findings.add(CODE, node.span, f"no file of the workspace is `{written}`", help)

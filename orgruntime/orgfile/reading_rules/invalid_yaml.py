@@ -13,7 +13,6 @@ _PREFIX = "front matter is not YAML: "
 _QUOTE = "put the value in quotes"
 _WORDS = (
     (r"mapping values are not allowed", "a second `: ` in one line", _QUOTE),
-    (r"found character '\\t'", "a tab where spaces are wanted", "indent with spaces"),
     (r"found character '(.)'", "a value begins with `{0}`, which means something else in YAML", _QUOTE),
     (r"found unexpected end of stream", "a quote is opened and never closed", "close it, or take it away"),
     (
@@ -32,6 +31,8 @@ _WORDS = (
     (r"expected alphabetic or numeric character", "`*` and `&` begin something else in YAML", _QUOTE),
 )
 """What the parser says → what it means, and the remedy."""
+_LONGEST = 100
+"""Characters of a line that a remedy spells out."""
 _OTHER = "quote values that hold `: `, `#`, brackets, or begin with a sign such as `*`, `&`, `@` or `%`"
 
 
@@ -41,6 +42,50 @@ def refused(problem: str) -> Fault:
         if match := re.match(pattern, problem):
             return Fault(CODE, _PREFIX + words.format(*match.groups()), help.format(*match.groups()))
     return Fault(CODE, _PREFIX + (problem or "it cannot be parsed"), _OTHER)
+
+
+def tab() -> Fault:
+    return Fault(CODE, _PREFIX + "a tab where YAML wants blanks", "write two blanks in its place")
+
+
+def open_quote(key: str, value: str, sign: str) -> Fault:
+    message = f"{_PREFIX}the quote that `{key}` begins with is never closed"
+    return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
+
+
+def open_bracket(key: str, value: str, sign: str) -> Fault:
+    message = f"{_PREFIX}the bracket that `{key}` begins with is not closed"
+    return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
+
+
+def no_blank_behind_dash(item: str) -> Fault:
+    return Fault(CODE, _PREFIX + "a blank is missing behind `-`", _exactly(f"- {item}", "write `- ` before the item"))
+
+
+def no_colon(key: str, value: str) -> Fault:
+    message = _PREFIX + "this line is no `key: value`"
+    return Fault(CODE, message, _exactly(f"{key}: {value}", "write a colon and a blank behind the key"))
+
+
+def no_blank(key: str, value: str) -> Fault:
+    message = f"{_PREFIX}a blank is missing behind `{key}:`"
+    return Fault(CODE, message, _exactly(f"{key}: {value}", f"write a blank behind `{key}:`"))
+
+
+def second_colon(key: str, value: str) -> Fault:
+    quoted = f'"{value}"' if '"' not in value and "\\" not in value else "'" + value.replace("'", "''") + "'"
+    return Fault(CODE, _PREFIX + "a second `: ` in one line", _exactly(f"{key}: {quoted}", _QUOTE))
+
+
+def uneven(indent: int, usual: int) -> Fault:
+    """A line of a block, and the depth of the others."""
+    message = f"{_PREFIX}this line begins with {_blanks(indent)}, and those beside it with {usual}"
+    return Fault(CODE, message, f"begin it with {_blanks(usual)}" + (", or with none" if indent < usual else ""))
+
+
+def below_a_value(key: str, above: str) -> Fault:
+    message = f"{_PREFIX}`{key}` is indented below `{above}`, which has a value already"
+    return Fault(CODE, message, f"begin it in the column of `{above}`")
 
 
 def reason(message: str) -> str:
@@ -58,3 +103,12 @@ def no_mapping() -> Fault:
 
 def no_word() -> Fault:
     return Fault(CODE, "a key must be a word", "write `key: value`; a key that is no plain word goes in quotes")
+
+
+def _exactly(line: str, otherwise: str) -> str:
+    """The line to write, where it is one that can be read in a remedy."""
+    return f"write `{line}`" if len(line) <= _LONGEST and "`" not in line else otherwise
+
+
+def _blanks(count: int) -> str:
+    return f"{count} blank{'s' * (count != 1)}"

@@ -133,3 +133,19 @@ def test_an_org_without_hints_is_told_so(org: Path) -> None:
         (org / "roles" / f"{role}.md").write_text(f"---\nname: {role}\n---\n\nWork.\n")
     made = import_own(org, adopt=True)
     assert made.lines() == [f"{org / 'program.md'}: its roles hint at no handoffs, so there is nothing to add"]
+
+
+def test_a_handoff_that_would_end_a_built_in_one_says_so_and_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "train.py").write_text("print('val_loss: 1')\n")
+    (tmp_path / "roles").mkdir()
+    (tmp_path / "roles" / "lead.md").write_text("---\nname: Lead\n---\n\nYou lead.\n")
+    (tmp_path / "roles" / "coder.md").write_text("---\nname: Coder\nhandoffs: [lead]\n---\n\nYou code.\n")
+    head = PROGRAM.partition("| role |")[0].replace(", tuner: search/tpe", "")
+    workflow = "## Workflow\n\n1. [Lead](roles/lead.md) → [Coder](roles/coder.md): `note`\n"
+    (tmp_path / "program.md").write_text(head.replace("## Roles\n", "") + workflow)
+    found = import_own(tmp_path, adopt=True)
+    assert not found.added
+    (left,) = found.left_out
+    assert "built-in handoff, coder → trainer: `proposal`" in left.why
+    assert "write that one as a line of `## Workflow`" in left.why

@@ -39,6 +39,11 @@ def test_caret_counts_wide_characters_and_tabs() -> None:
     assert caret == "  |        ^"
 
 
+def test_a_tab_that_is_marked_is_seen() -> None:
+    shown = full(found("x", Span("p.md", 1, 2, 1, 3)), {"p.md": "\t\ta\tb\n"})
+    assert "| " + " " * 4 + "→   a    b" in shown
+
+
 def test_control_characters_never_reach_the_terminal() -> None:
     text = "a\x1b[2Jb\u202ec\x07\n"
     diagnostics = found("bad \x1b]0;x\x07", Span("p\x1b.md", 1, 1, 1, 2))
