@@ -104,7 +104,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             r"^  (\w+): (claude|\{model: claude).*$", rf"  \1: {entry}", program.read_text(), flags=re.MULTILINE
         )
         program.write_text(text)
-        words = ("run", program.parent, "--seed", "1", "--run-id", "r1", "--cpus", "2", "--budget", "trials=44")
+        words = ("run", program.parent, "--seed", "1", "--run-id", "r1", "--cpus", "2", "--budget", "trials=40")
         said = orgrun_process(*words, cwd=home, timeout=400)
         yield Lab(request.param, said, home / ".orgrun" / "runs" / "r1")
 

@@ -87,7 +87,7 @@ def test_an_org_runs_on_a_language_model(thought: Thought) -> None:
 
 @pytest.mark.ray
 def test_the_same_folder_runs_on_a_search_algorithm_with_nothing_changed_but_the_model(thought: Thought) -> None:
-    words = ("--seed", "1", "--run-id", "r2", "--cpus", "2", "--model", "thinker=search/tpe")
+    words = ("--seed", "1", "--run-id", "r2", "--cpus", "2", "--model", "thinker=search/tpe", "--budget", "trials=30")
     said = orgrun_process("run", "org", *words, cwd=thought.home)
     assert said.code == 0, said.err
     with Ledger.open_readonly(thought.runs / "r2" / "ledger.db") as ledger:
