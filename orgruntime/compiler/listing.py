@@ -13,7 +13,7 @@ from orgruntime.compiler import reading_rules
 from orgruntime.compiler.filereport import FileReport
 from orgruntime.compiler.library import RoleLinks
 from orgruntime.compiler.model_names import Entry, current
-from orgruntime.compiler.rolefile import RoleFile, keep_found, read_role, report_empty, slug_of
+from orgruntime.compiler.rolefile import RoleFile, is_by_place, keep_found, read_role, report_empty, slug_of
 from orgruntime.compiler.wishes import near_wish
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
@@ -23,6 +23,7 @@ from orgruntime.orgfile.source import Reader, read_source
 
 _DOCUMENTS = ("readme", "contributing", "changelog", "license", "security", "claude", "code_of_conduct")
 """37 of the 76 files beside real roles that are not roles are read-mes, the others of these kinds."""
+_PLACED = "its place makes it one, `subagents/NAME/AGENTS.md`"
 
 
 def list_files(
@@ -79,7 +80,8 @@ def list_roles(
                 continue
             seen.add(shown)
             file = read_role(file_path, shown, slug, read)
-            is_role = file.has_front_matter or file.broken or (is_named and _is_not_document(file_path))
+            placed = is_by_place(file_path)
+            is_role = file.has_front_matter or file.broken or placed or (is_named and _is_not_document(file_path))
             if not is_role:
                 reports.append(_not_a_role(file, findings))
                 continue
@@ -88,7 +90,7 @@ def list_roles(
                 report_empty(file, findings)
             _report_models(file, findings)
             _report_same(file, homes, findings)
-            why = "it has front matter" if file.has_front_matter else "it was named"
+            why = "it has front matter" if file.has_front_matter else _PLACED if placed else "it was named"
             reports.append(FileReport(shown, "role", slug, why))
             roles.append(file)
     return tuple(reports), tuple(roles)

@@ -209,6 +209,13 @@ def slug_of(relative: str) -> str:
     return slug
 
 
+def is_by_place(path: Path) -> bool:
+    """Whether where a file lies makes it a role: deepagents has `subagents/NAME/AGENTS.md`, often without front matter.
+    Any other `AGENTS.md` without front matter may be what a project tells every agent."""
+    home = path.absolute().parent.parent
+    return path.name == "AGENTS.md" and (home.name == "subagents" or home.parts[-2:] == (".deepagents", "agents"))
+
+
 def _hints(front: MapNode, findings: Findings) -> Hints | None:
     """What stands under `org:`, or under `metadata.org` where a format allows no other place."""
     metadata = front.get("metadata")

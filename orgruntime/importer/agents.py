@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from orgruntime.compiler.rolefile import slug_of
+from orgruntime.compiler.rolefile import is_by_place, slug_of
 from orgruntime.importer.diagrams import beside_roles, diagram_hints
 from orgruntime.importer.foreign import Foreign, ForeignRole, Hint
 from orgruntime.importer.gather import Gatherer
@@ -27,7 +27,7 @@ def read_agents(folder: Path) -> Foreign:
     slugs = _slugs((relative, (folder / relative).relative_to(below).as_posix()) for below, relative in files)
     for _, relative in files:
         if relative in slugs:
-            gatherer.role(relative, slugs[relative])
+            gatherer.role(relative, slugs[relative], bare=is_by_place(folder / relative))
         else:
             gatherer.leave(relative, "it is no markdown")
     gatherer.note_links()

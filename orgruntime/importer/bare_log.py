@@ -159,12 +159,20 @@ def _row(file: str, number: int, cells: list[str], where: _Columns) -> PastResul
     commit = _cell(cells, where.commit)
     if word is PastWord.OTHER and meaning(commit) is PastWord.BASELINE:
         word = PastWord.BASELINE
-    if word is PastWord.CRASH or (word not in (PastWord.KEEP, PastWord.BASELINE) and _may_be_none(metric, written)):
+    is_kept = word in (PastWord.KEEP, PastWord.BASELINE)
+    if word is PastWord.CRASH or (not is_kept and _may_be_none(metric, written)) or _is_all_zero(cells, where):
         metric = None
     return PastResult(
         file=file, line=number, commit=_plain(commit)[:80], metric=metric, word=word, status=_plain(status)[:80],
         note=_note(cells, where, is_whole)[:NOTE],
     )  # fmt: skip
+
+
+def _is_all_zero(cells: list[str], where: _Columns) -> bool:
+    """Whether a row has figures besides the metric and all are 0, memory say: then nothing ran, whatever it says."""
+    figures = [_number(cell) for index, cell in enumerate(cells) if index not in (where.commit, *where.status)]
+    found = [figure for figure in figures if figure is not None]
+    return len(found) > 1 and not any(found)
 
 
 def _judged(cells: list[str], where: _Columns) -> tuple[PastWord, str]:

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from orgruntime.compiler.keys import is_ours
+from orgruntime.compiler.rolefile import is_by_place
 
 PROGRAM = "program.md"
 AGENT_FOLDERS = (
@@ -58,7 +59,7 @@ def role_folders(folder: Path) -> tuple[Path, ...]:
     if known or not folder.is_dir():
         return known
     near = (one for pattern in _NEAR for one in folder.glob(pattern))
-    own = any(one.is_file() and has_front_matter(one) for one in islice(near, MOST_LOOKED_AT))
+    own = any(one.is_file() and (is_by_place(one) or has_front_matter(one)) for one in islice(near, MOST_LOOKED_AT))
     return (folder,) if own else ()
 
 

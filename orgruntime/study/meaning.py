@@ -103,8 +103,15 @@ def _where_they_differ(old: str, new: str) -> str:
     fewest = min(len(before), len(after))
     head = next((n for n in range(fewest) if before[n] != after[n]), fewest)
     tail = next((n for n in range(fewest - head) if before[-1 - n] != after[-1 - n]), fewest - head)
+    while tail and not all(_closes(words[head : len(words) - tail]) for words in (before, after)):
+        tail -= 1
     middle = [" ".join(words[head : len(words) - tail]) for words in (before, after)]
     return " ".join(filter(None, [*before[:head], " → ".join(middle), *before[len(before) - tail :]]))
+
+
+def _closes(words: Sequence[str]) -> bool:
+    """Whether a part of a sentence closes the brackets that it opens."""
+    return sum(word.count("(") - word.count(")") for word in words) <= 0
 
 
 def lines_changed(old: str, new: str) -> str:

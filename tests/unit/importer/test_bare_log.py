@@ -78,6 +78,11 @@ WORDS = {
 }
 
 
+def test_a_row_of_zeros_is_none_whatever_it_says(tmp_path: Path) -> None:
+    text = "commit\tval_bpb\tmemory_gb\tstatus\na\t0.000000\t0.0\tkeep\nb\t0.000000\t4.0\tkeep\n"
+    assert [row.metric for row in rows(tmp_path, text)] == [None, 0.0]
+
+
 def test_status_words() -> None:
     said = {word: [one.strip() for one in words.split("|")] for word, words in WORDS.items()}
     assert sum(map(len, said.values())) >= 110

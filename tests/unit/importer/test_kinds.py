@@ -55,3 +55,10 @@ def test_a_file_speaks_for_its_folder(tmp_path: Path) -> None:
 def test_the_known_folders_come_before_the_folder_itself(tmp_path: Path) -> None:
     put(tmp_path, {".claude/agents/a.md": ROLE, ".github/agents/b.agent.md": ROLE, "c.md": ROLE})
     assert role_folders(tmp_path) == (tmp_path / ".claude/agents", tmp_path / ".github/agents")
+
+
+def test_a_role_of_deepagents_is_known_by_its_place(tmp_path: Path) -> None:
+    project = put(tmp_path, {"subagents/scout/AGENTS.md": "# Scout\n\nYou look.\n", "AGENTS.md": "# Memory\n"})
+    assert kind_of(project) is Kind.AGENTS
+    (project / "subagents").rename(project / "docs")
+    assert kind_of(project) is Kind.UNKNOWN
