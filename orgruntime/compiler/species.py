@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from orgruntime.compiler import reading_rules, words
 from orgruntime.compiler.fields import Fields
@@ -114,9 +115,14 @@ def species_behind(name: str, models: tuple[ModelSpec, ...]) -> str:
 
 def near_entry(text: str, known: tuple[str, ...]) -> str | None:
     """The entry of `models:` that the name in a cell nearly is."""
-    near = nearest(text, known[:_MOST_NEAR])
-    is_near = near and "/" not in text and len(text) > 3 and edit_distance(text.casefold(), near.casefold()) <= 2
-    return near if is_near else None
+    return None if "/" in text or len(text) <= 3 else _near(text, known[:_MOST_NEAR])
+
+
+@lru_cache(maxsize=256)
+def _near(text: str, known: tuple[str, ...]) -> str | None:
+    """Remembered, since many cells and entries may hold the same slip."""
+    near = nearest(text, known)
+    return near if near and edit_distance(text.casefold(), near.casefold()) <= 2 else None
 
 
 def _report_near_name(node: ScalarNode, known: tuple[str, ...], findings: Findings) -> None:
