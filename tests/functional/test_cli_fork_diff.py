@@ -341,7 +341,7 @@ class TestDiff:
         assert "~ trials  120 trials → 200 trials  [wider]" in meaning
         assert "~ stake" in meaning
         assert "10 % → 5 %: of what is left; at the start 12 → 10 trials  [narrower]" in meaning
-        assert "= dry spell  of the budget without a new champion (72 → (120 trials): pause and ask" in meaning
+        assert "= dry spell  of the budget without a new champion (72 trials): → (120 trials): pause and ask" in meaning
         assert "-budget: {trials: 120, wall_clock: 10m}\n" in text
         assert "+budget: {trials: 200, wall_clock: 10m}\n" in text
 
