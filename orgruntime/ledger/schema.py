@@ -67,6 +67,9 @@ LATER = (
   role TEXT NOT NULL, proposal TEXT REFERENCES proposals(id), PRIMARY KEY(parent, part)
 ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS verdicts_kept ON verdicts(gain) WHERE word = 'keep'",
+    # While anything deferred is open, SQLite looks for the children of each new parent: without these, in whole tables.
+    "CREATE INDEX IF NOT EXISTS payloads_by_inquiry ON payloads(inquiry)",
+    "CREATE INDEX IF NOT EXISTS inquiries_by_payload ON inquiries(payload) WHERE payload IS NOT NULL",
 )
 """Tables and indices that ledgers of version 0.1 lack: a driver that takes one over makes them."""
 _LATER = "".join(f"\n{statement};\n" for statement in LATER)

@@ -27,7 +27,8 @@ from orgruntime.ledger.store import BudgetExceeded, Ledger, LedgerError
 from orgruntime.ledger.trial_writes import MAX_LOST, MAX_VOID
 from orgruntime.model.amounts import Amounts, Budget
 from orgruntime.model.appetite import Dial
-from orgruntime.model.ids import AttemptId, IdeaId, InquiryId, ProposalId
+from orgruntime.model.ids import AttemptId, IdeaId, InquiryId, PayloadId, ProposalId
+from orgruntime.model.payload import Payload
 from orgruntime.model.research import IdeaState, VerdictWord
 from orgruntime.model.trial import Ending, Purpose, Reading, Score
 
@@ -305,12 +306,15 @@ def costs(ledger: Ledger, n: int) -> dict[str, int]:
 def grow(ledger: Ledger, first: int, proposals: int) -> None:
     for n in range(first, first + proposals):
         with ledger.transaction() as tx:
+            # First, as in a tick: its event comes later, and what is written in between finds a reference open.
+            tx.decide(Dial.EXPLORATION, "start-trial", f"p{n}", "its turn", {})
             tx.set_idea(tx.add_idea("x", "runtime"), IdeaState.CLOSED)
             tx.open_inquiry(InquiryId(f"x{n}"), IdeaId("i1"), RESEARCHER, None)
+            payload = Payload(id=PayloadId(f"x{n}"), type="note", body={}, source=RESEARCHER)
+            tx.add_payload(payload, InquiryId(f"x{n}"))
             tx.close_inquiry(InquiryId(f"x{n}"), "done")
             tx.add_proposal(proposal(n))
             for seed in range(8):
                 run_trial(tx, n, seed=seed)
             tx.set_verdict(verdict(n, VerdictWord.DISCARD))
-            tx.decide(Dial.EXPLORATION, "start-trial", f"p{n}", "its turn", {})
             tx.move_lead(commit(n), metric=2.0, gain=0.0, estimate=0.0, proposal=None, reason="x")
