@@ -1,7 +1,7 @@
 """From an attempt's outcome to the books: read the metric, charge the time, write it down.
 
-Invariants: idempotent; the first settlement of an attempt is the one that counts; what an attempt printed is in its file
-before it is settled.
+Invariants: idempotent; the first settlement of an attempt is the one that counts; what an attempt printed is in its
+file before it is settled.
 """
 
 from __future__ import annotations
