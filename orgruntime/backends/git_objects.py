@@ -34,6 +34,8 @@ READ_KEPT, LARGEST_KEPT = 256, 64 * 1024
 _NAMES = {ObjectType.COMMIT: b"commit", ObjectType.TREE: b"tree", ObjectType.BLOB: b"blob"}
 _KINDS = frozenset(map(int, _NAMES))
 _CHUNK = 4096
+_fdatasync = getattr(os, "fdatasync", os.fsync)
+"""macOS has the second only."""
 
 
 class Entry(NamedTuple):
@@ -115,22 +117,23 @@ class GitObjects:
         return self.add(ObjectType.TREE, b"".join(lines))
 
     def write_down(self) -> None:
-        """One write(2) for what was added."""
+        """One write(2) for what was added. Raises OSError, and may be asked again."""
         if not self._waiting:
             return
-        whole, self._waiting = b"".join(self._waiting), []
         if self._handle is None:
             self._handle = os.open(self._own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             _sync_folder(self._git_dir)
-        while whole:
-            written = os.pwrite(self._handle, whole, self._end)
-            whole, self._end = whole[written:], self._end + written
+        whole, done = b"".join(self._waiting), 0
+        while done < len(whole):
+            done += os.pwrite(self._handle, whole[done:], self._end + done)
+        self._end += done
+        self._waiting.clear()
 
     def sync(self) -> None:
         """Blocks. May be called without the owner's lock."""
         handle = self._handle
         if handle is not None:
-            os.fdatasync(handle)
+            _fdatasync(handle)
 
     def show(self, id: str) -> None:
         """Gives libgit2, and with it git itself, a commit with all that it leads to."""

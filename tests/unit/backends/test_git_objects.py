@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import subprocess
 from pathlib import Path
@@ -156,6 +158,28 @@ def test_a_process_that_was_given_up_and_wakes_spoils_nothing(workspace: GitWork
     successor.close()
     after = GitWorkspace.open(tmp_path / "w.git")
     assert [after.read(one.id, "train.py")[4:6] for one in [*made, *more]] == [b"10", b"11", b"12", b"30"]
+    assert git(tmp_path / "w.git", "fsck", "--strict", "--full") == ""
+
+
+def test_a_disk_that_was_full_costs_nothing_once_it_has_room(
+    workspace: GitWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+
+    def full(handle: int, data: bytes, at: int) -> int:
+        if len(data) > 20:
+            return write(handle, data[:20], at)
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    first = commits(workspace, 1)[0]
+    with monkeypatch.context() as at, pytest.raises(OSError, match="no space"):
+        at.setattr(os, "pwrite", full)
+        commits(workspace, 1, first=1)
+    second = commits(workspace, 1, first=2)[0]
+    workspace.flush()
+    after = GitWorkspace.open(tmp_path / "w.git")
+    assert (after.read(first.id, "train.py"), after.read(second.id, "train.py")) == (b"X = 0\n", b"X = 2\n")
+    workspace.close()
     assert git(tmp_path / "w.git", "fsck", "--strict", "--full") == ""
 
 
