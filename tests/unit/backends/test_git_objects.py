@@ -172,9 +172,10 @@ def test_a_disk_that_was_full_costs_nothing_once_it_has_room(
         raise OSError(errno.ENOSPC, "no space left on device")
 
     first = commits(workspace, 1)[0]
-    with monkeypatch.context() as at, pytest.raises(OSError, match="no space"):
-        at.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="no space"):
         commits(workspace, 1, first=1)
+    monkeypatch.undo()
     second = commits(workspace, 1, first=2)[0]
     workspace.flush()
     after = GitWorkspace.open(tmp_path / "w.git")
