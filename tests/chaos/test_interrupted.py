@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "functional"))
 from cli_cases import orgrun
 
 TWICE = "interrupted twice"
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(120)]
 
 STOPS = [
     ("cluster", signal.SIGINT, "interrupted"),

@@ -27,7 +27,7 @@ from cli_cases import assert_one_sentence, orgrun
 from orgruntime.runtime.ports import Jobs, JobsError, JobState
 from orgruntime.testing.conformance.jobs import JobsConformance, over
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(190)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cluster.md"
@@ -246,15 +246,11 @@ def _wait_for_nodes(nodes: int, last: subprocess.Popen[bytes], place: Path) -> N
         time.sleep(0.2)
 
 
-def test_a_report_comes_back_and_wrong_words_are_one_sentence(
-    cluster: Cluster, lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_comes_back(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    there = ("--address", cluster.address)
-    fetched = json.loads(orgrun("report", "far-1", "--json", *there).out)
+    fetched = json.loads(orgrun("report", "far-1", "--json", "--address", cluster.address).out)
     assert Path(fetched["report.html"]) == Path(".orgrun/fetched/far-1/report/report.html")
     assert Path(fetched["report.html"]).read_text().startswith("<!doctype html>")
-    assert_one_sentence(orgrun("logs", "nope", *there), 2, "there is no run 'nope'", str(cluster.runs), "far-1")
 
 
 def test_without_the_token_nothing_is_let_in(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
