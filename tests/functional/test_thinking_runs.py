@@ -88,7 +88,7 @@ def test_an_org_runs_on_a_language_model(thought: Thought) -> None:
 
 @pytest.mark.ray
 def test_the_same_folder_runs_on_a_search_algorithm_with_nothing_changed_but_the_model(thought: Thought) -> None:
-    words = ("--seed", "1", "--run-id", "r2", "--cpus", "2", "--model", "thinker=search/tpe", "--budget", "trials=20")
+    words = ("--seed", "1", "--run-id", "r2", "--cpus", "2", "--model", "thinker=search/tpe", "--budget", "trials=30")
     said = orgrun_process("run", "org", *words, cwd=thought.home)
     assert said.code == 0, said.err
     with Ledger.open_readonly(thought.runs / "r2" / "ledger.db") as ledger:
@@ -100,7 +100,7 @@ def test_the_same_folder_runs_on_a_search_algorithm_with_nothing_changed_but_the
 def test_the_same_folder_runs_on_claude_with_nothing_changed_but_the_model(thought: Thought) -> None:
     """The client, its prices and its habits are Claude's; what answers is the script, as a proxy between would."""
     words = ("--seed", "1", "--run-id", "r3", "--cpus", "2", "--model", "thinker=claude-haiku-5-5")
-    words = (*words, "--budget", "trials=20", "--budget", "usd=50")
+    words = (*words, "--budget", "trials=30", "--budget", "usd=50")
     assert_one_sentence(orgrun_process("run", "org", *words, cwd=thought.home), 2, "ANTHROPIC_API_KEY")
     with MessagesServer(steadfast, traits=Traits(key=KEY)) as server:
         env = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.url}
