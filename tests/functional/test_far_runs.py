@@ -65,8 +65,8 @@ def started(commands: str, place: Path, ports: dict[str, int], env: dict[str, st
     )
     if "--head" in commands:
         small += (
-            f" --ray-client-server-port={free_port()} --disable-usage-stats --temp-dir={place}/r"
-            ' --system-config=\'{"enable_worker_prestart": false, "prestart_worker_first_driver": false}\''
+            f" --ray-client-server-port={free_port()} --no-monitor --disable-usage-stats --temp-dir={place}/r"
+            ' --system-config=\'{"enable_worker_prestart": false, "prestart_worker_first_driver": false, "enable_metrics_collection": false}\''
         )
     commands = commands.replace("ray start ", f"exec ray start {small} ")
     words = ["bash", "-euo", "pipefail", "-c", commands]
@@ -83,6 +83,9 @@ def cluster() -> Iterator[Cluster]:
     env.pop("RAY_ADDRESS", None)
     # A busy machine starts Ray's many processes late; `ray start` would give up, and the node end itself.
     env |= {"RAY_raylet_start_wait_time_s": "180", "RAY_agent_register_timeout_ms": "300000"}
+    # What a dashboard shows of processes and events is looked up by its eleven processes every second or so.
+    env |= dict.fromkeys(("NODE_STATS_UPDATE_INTERVAL_SECONDS", "SCAN_EVENT_DIR_INTERVAL_SECONDS"), "3600")
+    env |= {"REPORTER_UPDATE_INTERVAL_MS": "3600000"}
     head = started(recipe("On the head"), place, ports, env)
     token = place / "state" / "token"
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
