@@ -33,6 +33,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cluster.md"
 
 
+LEAN = dict.fromkeys(("enable_worker_prestart", "prestart_worker_first_driver", "enable_metrics_collection"), False)
+
+
 class Cluster(NamedTuple):
     address: str
     port: int
@@ -66,7 +69,7 @@ def started(commands: str, place: Path, ports: dict[str, int], env: dict[str, st
     if "--head" in commands:
         small += (
             f" --ray-client-server-port={free_port()} --no-monitor --disable-usage-stats --temp-dir={place}/r"
-            ' --system-config=\'{"enable_worker_prestart": false, "prestart_worker_first_driver": false, "enable_metrics_collection": false}\''
+            f" --system-config='{json.dumps(LEAN)}'"
         )
     commands = commands.replace("ray start ", f"exec ray start {small} ")
     words = ["bash", "-euo", "pipefail", "-c", commands]
