@@ -92,7 +92,7 @@ def temporary(home: Path) -> Path:
 
 
 @pytest.mark.ray
-@pytest.mark.slow(80)
+@pytest.mark.slow(90)
 @pytest.mark.timeout(600)
 def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_tool(tmp_path: Path) -> None:
     with MessagesServer(with_effects) as server:

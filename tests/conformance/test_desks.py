@@ -97,7 +97,7 @@ def actors() -> Iterator[dict[tuple[RoleSlug, int], Any]]:
 
 
 @pytest.mark.ray
-@pytest.mark.slow(100)
+@pytest.mark.slow(120)
 @pytest.mark.usefixtures("cluster")
 class TestRayDesks(DesksConformance):
     @pytest.fixture

@@ -89,7 +89,7 @@ def test_a_proof_that_fails_says_what_was_printed(home: Path) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.slow(35)
+@pytest.mark.slow(40)
 def test_a_bare_program_is_imported_proved_once_and_run(home: Path) -> None:
     before = {path.name: path.read_bytes() for path in (home / "lab").iterdir()}
     said = orgrun_process(

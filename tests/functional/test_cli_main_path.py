@@ -12,7 +12,7 @@ from cli_cases import assert_one_sentence, orgrun, orgrun_process
 from orgruntime.api.patches import apply_patch
 from orgruntime.ledger.audit import audit
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow(40)]
 
 STATUS_KEYS = {
     "run", "org", "state", "reason", "objective", "noise", "baseline", "lead", "champion", "ideas", "trials", "spend",

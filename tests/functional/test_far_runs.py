@@ -27,7 +27,7 @@ from cli_cases import assert_one_sentence, orgrun
 from orgruntime.runtime.ports import Jobs, JobsError, JobState
 from orgruntime.testing.conformance.jobs import JobsConformance, over
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow(190)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(200)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cluster.md"

@@ -30,7 +30,7 @@ from orgruntime.model.trial import Ending, TrialSpec
 from orgruntime.runtime.ports import ExecutorError
 from orgruntime.testing.conformance.executor import SLEEPS, attempt, collect
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow(80)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(85)]
 
 BROKEN = TreeId("b" * 40)
 OTHER = TreeId("d" * 40)
