@@ -41,9 +41,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files with a slow test, then those that start a Ray, then the others; within a file nothing moves."""
-    ranks: dict[Path, int] = {}
+    """The files with a slow test, the slowest first, then those that start a Ray, then the others; within a file
+    nothing moves."""
+    seconds: dict[Path, int] = {}
     for item in items:
-        rank = 0 if item.get_closest_marker("slow") else 1 if item.get_closest_marker("ray") else 2
-        ranks[item.path] = min(rank, ranks.get(item.path, rank))
-    items.sort(key=lambda item: ranks[item.path])
+        slow, ray = (item.get_closest_marker(name) for name in ("slow", "ray"))
+        seconds[item.path] = max(slow.args[0] if slow else 1 if ray else 0, seconds.get(item.path, 0))
+    items.sort(key=lambda item: -seconds[item.path])

@@ -36,10 +36,10 @@ def lean(keys: Iterable[str]) -> Iterator[None]:
     if not ray.__version__.startswith(TRIED):
         yield
         return
-    from ray._private import node, services
+    from ray._private import node, services, utils
 
     blank = dict.fromkeys(key_names(os.environ, keys), "")
-    whole, start = node.Node, services.start_ray_process
+    whole, start, ask = node.Node, services.start_ray_process, utils.get_dashboard_dependency_error
 
     class Head(whole):  # type: ignore[misc, valid-type]  # Ray has no types.
         blanked = frozenset(blank)
@@ -59,10 +59,13 @@ def lean(keys: Iterable[str]) -> Iterator[None]:
         )
 
     node.Node, services.start_ray_process = Head, start_lean
+    # Ray would import 170 modules of the dashboard, half a second of CPU, to know whether it could be started.
+    utils.get_dashboard_dependency_error = lambda: ImportError("no dashboard is started")
     try:
         yield
     finally:
         node.Node, services.start_ray_process = whole, start
+        utils.get_dashboard_dependency_error = ask
 
 
 def to_blank(names: Iterable[str]) -> dict[str, str]:

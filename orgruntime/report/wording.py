@@ -19,6 +19,8 @@ MINUS = "\u2212"
 
 def plain_lines(text: str) -> str:
     """The same line by line: line breaks and indentation stay."""
+    if text.isprintable():
+        return text  # At once: a picture within a page has 100,000 characters and more.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).split("\n")
     return "\n".join("".join(char for char in line if unicodedata.category(char)[0] != "C") for line in lines)
 

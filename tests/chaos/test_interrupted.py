@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -18,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "functional"))
 from cli_cases import orgrun
 
 TWICE = "interrupted twice"
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(120)]
 
 STOPS = [
     ("cluster", signal.SIGINT, "interrupted"),
@@ -77,7 +79,7 @@ def one_that_slept_writes_nothing_once_another_has_taken_over(run: ChaosRun) -> 
     refuse_another_driver(run, sleeper.pid)
     run.reach("working")
     assert sleeper.poll() is None, "the first driver heard of the others"
-    run.kill(signal.SIGSTOP)
+    put_to_sleep(run)
     (run.folder.path / "run.lock").unlink()
     stop(run, *STOPS[-1])
     with run.ledger() as ledger:
@@ -92,6 +94,35 @@ def one_that_slept_writes_nothing_once_another_has_taken_over(run: ChaosRun) -> 
     with Ledger.open_readonly(run.folder.ledger_file) as ledger:
         assert ledger.events(limit=1_000_000) == before
     stopped_cleanly(run, STOPS[-1][2])
+
+
+def put_to_sleep(run: ChaosRun) -> None:
+    """Between two of its writes: one that slept in the middle of one would lock the ledger for everybody."""
+
+    def asleep() -> bool:
+        run.kill(signal.SIGSTOP)
+        assert until(lambda: state(run) == "T", every_s=0.01)
+        if all(may_be_written(path) for path in (run.folder.ledger_file, run.folder.graph_file)):
+            return True
+        run.kill(signal.SIGCONT)
+        return False
+
+    assert until(asleep)
+
+
+def state(run: ChaosRun) -> str:
+    assert run.driver is not None
+    return Path(f"/proc/{run.driver.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def may_be_written(database: Path) -> bool:
+    there = f"{database.as_uri()}?mode=rw"
+    try:
+        with contextlib.closing(sqlite3.connect(there, uri=True, timeout=0, isolation_level=None)) as link:
+            link.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def refuse_another_driver(run: ChaosRun, first: int) -> None:

@@ -13,7 +13,7 @@ from small_cluster import SmallCluster
 
 from orgruntime.model.trial import Ending
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(180)]
 
 
 TOGETHER = """\

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from chaos_run import ChaosRun, unblamed, until
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(70)]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[ChaosRun]:
     """With two desks: one dies while the other lives."""
-    made = ChaosRun(tmp_path, desks=2)
+    made = ChaosRun(tmp_path, desks=2, trials=50)
     yield made
     made.clean_up()
 

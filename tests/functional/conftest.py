@@ -52,6 +52,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
 def _finish(home: Path) -> None:
     home.mkdir()
     assert orgrun_process("init", "lab", cwd=home).code == 0
+    program = home / "lab" / "program.md"
+    assert "trials: 120" in program.read_text()
+    program.write_text(program.read_text().replace("trials: 120", "trials: 60"))
     said = orgrun_process("run", "lab", "--seed", "1", "--run-id", "r1", "--json", "--cpus", "2", cwd=home)
     assert said.code == 0, said.err
     (home / "events.jsonl").write_text(said.out)

@@ -82,19 +82,6 @@ def test_a_run_of_a_bare_program_needs_a_bound(home: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_proof_measures_twice_and_once_only(home: Path) -> None:
-    said = orgrun_process("import", "lab", "--prove", "--cpus", "1", "--json", cwd=home)
-    assert said.code == 0, said.err
-    proof = json.loads(said.out)["proof"]
-    assert len(proof["metrics"]) == 2
-    assert all(1.0 < metric < 1.1 for metric in proof["metrics"])
-    assert "measurement 2 of 2" in said.err
-    again = orgrun_process("import", "lab", "--prove", "--cpus", "1", "--json", cwd=home)
-    assert json.loads(again.out)["proof"] == proof
-    assert "measurement" not in again.err
-
-
-@pytest.mark.ray
 def test_a_proof_that_fails_says_what_was_printed(home: Path) -> None:
     (home / "lab" / "train.py").write_text(TRAIN + "raise RuntimeError('no data')\n")
     said = orgrun_process("import", "lab", "--prove", "--cpus", "1", cwd=home)
@@ -102,7 +89,8 @@ def test_a_proof_that_fails_says_what_was_printed(home: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_bare_program_is_imported_proved_and_run(home: Path) -> None:
+@pytest.mark.slow(40)
+def test_a_bare_program_is_imported_proved_once_and_run(home: Path) -> None:
     before = {path.name: path.read_bytes() for path in (home / "lab").iterdir()}
     said = orgrun_process(
         "run", "lab", "--budget", "trials=12", "--seed", "1", "--run-id", "r", "--cpus", "2", "--json", cwd=home
@@ -115,6 +103,12 @@ def test_a_bare_program_is_imported_proved_and_run(home: Path) -> None:
     assert "2 rows of an earlier log are kept as history" in told
     assert status["objective"] == {"metric": "loss", "direction": "minimize"}
     assert {path.name: path.read_bytes() for path in (home / "lab").iterdir()} == before
+    again = orgrun_process("import", "lab", "--into", ".orgrun/imports/lab", "--prove", "--json", cwd=home)
+    assert again.code == 0, again.err
+    metrics = json.loads(again.out)["proof"]["metrics"]
+    assert len(metrics) == 2
+    assert all(1.0 < metric < 1.1 for metric in metrics)
+    assert "measurement" not in again.err, "what was proved is not measured again"
     folder = home / ".orgrun" / "runs" / "r"
     with Ledger.open_readonly(folder / "ledger.db") as ledger:
         assert [row.metric for row in ledger.history()] == [1.04, None]

@@ -17,7 +17,7 @@ from warm import Orgrun
 
 from orgruntime.ledger.audit import audit
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow(40)]
 
 PATIENCE_S = 120
 

@@ -103,6 +103,7 @@ def rows(survived: Survived, sql: str) -> list[Any]:
 
 
 @pytest.mark.ray
+@pytest.mark.slow(70)
 @pytest.mark.timeout(450)
 def test_two_hundred_steps_come_to_an_end(survived: Survived) -> None:
     assert survived.said.code == 0, survived.said.err

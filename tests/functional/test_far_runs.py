@@ -27,10 +27,13 @@ from cli_cases import assert_one_sentence, orgrun
 from orgruntime.runtime.ports import Jobs, JobsError, JobState
 from orgruntime.testing.conformance.jobs import JobsConformance, over
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(200)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cluster.md"
+
+
+LEAN = dict.fromkeys(("enable_worker_prestart", "prestart_worker_first_driver", "enable_metrics_collection"), False)
 
 
 class Cluster(NamedTuple):
@@ -65,8 +68,8 @@ def started(commands: str, place: Path, ports: dict[str, int], env: dict[str, st
     )
     if "--head" in commands:
         small += (
-            f" --ray-client-server-port={free_port()} --disable-usage-stats --temp-dir={place}/r"
-            ' --system-config=\'{"enable_worker_prestart": false, "prestart_worker_first_driver": false}\''
+            f" --ray-client-server-port={free_port()} --no-monitor --disable-usage-stats --temp-dir={place}/r"
+            f" --system-config='{json.dumps(LEAN)}'"
         )
     commands = commands.replace("ray start ", f"exec ray start {small} ")
     words = ["bash", "-euo", "pipefail", "-c", commands]
@@ -83,6 +86,9 @@ def cluster() -> Iterator[Cluster]:
     env.pop("RAY_ADDRESS", None)
     # A busy machine starts Ray's many processes late; `ray start` would give up, and the node end itself.
     env |= {"RAY_raylet_start_wait_time_s": "180", "RAY_agent_register_timeout_ms": "300000"}
+    # What a dashboard shows of processes and events is looked up by its eleven processes every second or so.
+    env |= dict.fromkeys(("NODE_STATS_UPDATE_INTERVAL_SECONDS", "SCAN_EVENT_DIR_INTERVAL_SECONDS"), "3600")
+    env |= {"REPORTER_UPDATE_INTERVAL_MS": "3600000"}
     head = started(recipe("On the head"), place, ports, env)
     token = place / "state" / "token"
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
@@ -246,15 +252,11 @@ def _wait_for_nodes(nodes: int, last: subprocess.Popen[bytes], place: Path) -> N
         time.sleep(0.2)
 
 
-def test_a_report_comes_back_and_wrong_words_are_one_sentence(
-    cluster: Cluster, lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_comes_back(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    there = ("--address", cluster.address)
-    fetched = json.loads(orgrun("report", "far-1", "--json", *there).out)
+    fetched = json.loads(orgrun("report", "far-1", "--json", "--address", cluster.address).out)
     assert Path(fetched["report.html"]) == Path(".orgrun/fetched/far-1/report/report.html")
     assert Path(fetched["report.html"]).read_text().startswith("<!doctype html>")
-    assert_one_sentence(orgrun("logs", "nope", *there), 2, "there is no run 'nope'", str(cluster.runs), "far-1")
 
 
 def test_without_the_token_nothing_is_let_in(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,7 @@ def results_of(attacked: Attacked, step: str) -> list[str]:
 
 
 @pytest.mark.ray
+@pytest.mark.slow(50)
 def test_the_run_ends_in_good_order(attacked: Attacked) -> None:
     assert "finished" in attacked.out, attacked.out
     assert audit(attacked.run / "ledger.db") == []

@@ -22,7 +22,7 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.model.research import Verdict, VerdictWord
 from orgruntime.model.trial import Score
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(450)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(65), pytest.mark.timeout(450)]
 
 PROGRAM = """\
 ---

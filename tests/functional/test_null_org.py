@@ -33,7 +33,7 @@ def null_org() -> ModuleType:
 
 
 @pytest.mark.ray
-@pytest.mark.slow
+@pytest.mark.slow(65)
 @pytest.mark.timeout(400)
 def test_nothing_is_certified_where_nothing_is_to_be_found(null_org: ModuleType, tmp_path: Path) -> None:
     runs = tmp_path / "runs"

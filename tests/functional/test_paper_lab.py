@@ -22,7 +22,7 @@ from orgruntime.model.ids import InquiryId
 from orgruntime.testing.messages_script import Asked, Says, uses
 from orgruntime.testing.messages_server import MessagesServer
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(450)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(55), pytest.mark.timeout(450)]
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = {

@@ -27,7 +27,7 @@ from orgruntime.testing.messages_bill import Bill
 from orgruntime.testing.messages_script import Asked, Says, text, uses
 from orgruntime.testing.messages_server import MessagesServer
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(450)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(55), pytest.mark.timeout(450)]
 
 SERVER = """\
 import json, sys

@@ -22,7 +22,7 @@ from orgruntime.ledger.store import Ledger
 from orgruntime.testing.messages_script import Asked, Says, uses
 from orgruntime.testing.messages_server import MessagesServer
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(450)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(130), pytest.mark.timeout(450)]
 
 ROOT = Path(__file__).parents[2]
 GAIN, LUCK_SD = 0.1, 0.01

@@ -75,6 +75,7 @@ def follow(run: Path, lines: list[bytes]) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow(90)
 def test_an_org_runs_on_a_language_model(thought: Thought) -> None:
     assert thought.said.code == 0, thought.said.err
     assert audit(thought.run / "ledger.db") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +20,7 @@ from orgruntime.model.manifest import Resources
 from orgruntime.model.trial import Ending
 from orgruntime.testing.conformance.executor import ONE, SLEEPS, attempt, collect
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.ray, pytest.mark.asyncio(loop_scope="module")]
 
 GPU = Resources(cpus=1, gpus=1)
 SYSTEM = {"enable_worker_prestart": False, "prestart_worker_first_driver": False, "health_check_period_ms": 500}
@@ -43,38 +44,11 @@ def available() -> float:
     return float(ray.available_resources().get("CPU", 0.0))
 
 
-async def eventually(true: Callable[[], Any], limit_s: float = 120.0) -> None:
-    deadline = time.monotonic() + limit_s
+async def eventually(true: Callable[[], Any], otherwise: str = "it never became true") -> None:
+    deadline = time.monotonic() + 120
     while not true():
-        assert time.monotonic() < deadline, "it never became true"
+        assert time.monotonic() < deadline, otherwise
         await asyncio.sleep(0.1)
-
-
-async def test_a_cluster_that_grows_is_told_what_the_run_would_hold(cluster: Any) -> None:
-    import json
-
-    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
-    from ray.experimental.internal_kv import _internal_kv_get
-
-    def told() -> list[dict[str, float]]:
-        found = _internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL)
-        return [one.get("resources", one) for one in json.loads(found)] if found else []
-
-    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions())
-    await executor.start()
-    await executor.ask_for([GPU, Resources(cpus=2, memory_mb=1024, accelerator="H100", labels=("zone!=b",))])
-    assert told() == [
-        {"CPU": 1.0, "GPU": 1.0},
-        {"CPU": 2.0, "memory": float(1 << 30), "accelerator_type:H100": 0.001},
-    ]
-    assert executor.free_slots(GPU) == 2, "a wish takes nothing"
-    await executor.ask_for([GPU])
-    assert len(told()) == 1
-    left: list[list[dict[str, float]]] = []
-    leave = executor._cluster.close  # type: ignore[union-attr]  # it has one, being started
-    executor._cluster.close = lambda: (left.append(told()), leave())[1]  # type: ignore[union-attr,method-assign]  # to look before it is gone
-    await executor.close()
-    assert left == [[]], "what stays behind would hold nodes for nobody"
 
 
 @pytest.fixture(scope="module")
@@ -95,21 +69,9 @@ def cluster() -> Iterator[Any]:
         os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
 
-async def test_close_leaves_nothing_on_the_nodes(cluster: Any) -> None:
-    executor = RayExecutor(ClusterOptions(address=cluster.address), pack, TrialOptions(editable=("train.py",)))
-    await executor.start()
-    folder = Path(executor._config["folder"] or f"/tmp/orgrun-{executor._config['run']}")
-    executor.submit([attempt()])
-    await collect(executor, 1)
-    assert folder.exists()
-    await executor.close()
-    await eventually(lambda: not folder.exists())
-    assert not _running(str(folder))
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def executor(cluster: Any) -> AsyncIterator[RayExecutor]:
-    """One for the tests that follow: joining costs an agent on each node."""
+    """One for all tests, the last of which closes it: joining costs a process on each node."""
     options = ClusterOptions(address=cluster.address, lease_idle_s=1.0)
     executor = RayExecutor(options, pack, TrialOptions(editable=("train.py",)))
     await executor.start()
@@ -133,29 +95,11 @@ async def test_shapes_go_where_they_fit_and_see_their_devices(executor: RayExecu
     halves = [attempt(SHOW, resources=Resources(cpus=0.5, gpus=0.5)) for _ in range(4)]
     executor.submit(halves)
     assert sorted(outcome.output.strip() for outcome in await collect(executor, 4)) == ["0", "0", "1", "1"]
-
-
-async def test_an_idle_lease_is_given_back(executor: RayExecutor) -> None:
-    await eventually(lambda: available() == 4)
-    executor.submit([attempt(SHOW, resources=GPU)])
-    await collect(executor, 1)
-    await eventually(lambda: available() == 4)
-    assert executor.free_slots(ONE) == 4
-
-
-async def test_a_lease_is_no_larger_than_what_was_asked_for(executor: RayExecutor) -> None:
-    await eventually(lambda: available() == 4)
-    spec = attempt(SLEEPS)
-    executor.submit([spec])
-    await eventually(lambda: available() == 3)
-    await executor.cancel([spec.attempt])
-    assert (await collect(executor, 1))[0].ending is Ending.CANCELLED
+    await eventually(lambda: available() == 4 and executor.free_slots(ONE) == 4, "an idle lease is not given back")
 
 
 async def test_what_others_hold_is_not_counted_as_free(executor: RayExecutor) -> None:
     import ray
-
-    await eventually(lambda: available() == 4 and executor.free_slots(ONE) == 4)
 
     @ray.remote(num_cpus=2, num_gpus=1)
     class Other:
@@ -204,34 +148,33 @@ async def test_a_gang_has_a_rank_on_each_node_and_they_meet(executor: RayExecuto
     executor.submit(again)
     outcomes = {one.attempt: one for one in await collect(executor, 3)}
     assert [outcomes[one.attempt].ending for one in again] == [Ending.EXITED, Ending.EXITED, Ending.NEVER_STARTED]
-    await eventually(lambda: available() == 4)
 
 
-async def test_a_rank_that_fails_ends_its_gang(executor: RayExecutor) -> None:
-    await eventually(lambda: available() == 4)
+async def test_a_rank_that_fails_ends_its_gang_and_no_other(executor: RayExecutor) -> None:
+    """Begins at once, so that it finds the leases of the test before it."""
     fails = ("sh", "-c", "[ $NODE_RANK = 1 ] && echo no && exit 3; exec sleep 600")
-    executor.submit([attempt(fails, resources=PAIR, env={"MARK": "gang"})])
+    sleeper = attempt(SLEEPS, resources=PAIR, env={"MARK": "gang-sleeps"})
+    executor.submit([sleeper, attempt(fails, resources=PAIR, env={"MARK": "gang-fails"})])
     (outcome,) = await collect(executor, 1)
     assert (outcome.ending, outcome.exit_code, outcome.output) == (Ending.EXITED, 3, "no\n")
     assert outcome.detail.startswith("rank 1 of 2 on ")
-    assert not _running("MARK=gang")
-    sleeper = attempt(SLEEPS, resources=PAIR, env={"MARK": "gang"})
-    executor.submit([sleeper])
+    assert not _running("MARK=gang-fails")
+    await eventually(lambda: len(_running("MARK=gang-sleeps", "sleep")) == 2)
     await executor.cancel([sleeper.attempt])
     assert (await collect(executor, 1))[0].ending is Ending.CANCELLED
-    assert not _running("MARK=gang")
+    assert not _running("MARK=gang-sleeps")
 
 
 async def test_a_lost_node_loses_its_attempts_and_no_others(cluster: Any, executor: RayExecutor) -> None:
-    await eventually(lambda: available() == 4)
     with lean(()):
         doomed = cluster.add_node(num_cpus=1, num_gpus=1, resources={"doomed": 1}, object_store_memory=80 << 20)
-    await eventually(lambda: executor.free_slots(GPU) == 3)
+    await eventually(lambda: available() == 5 and executor.free_slots(GPU) == 3)
     env = {"MARK": "lost-node"}
     gang = attempt(SLEEPS, resources=Resources(nodes=2, cpus=1, gpus=1), env=env)
     specs = [gang, attempt(SLEEPS, resources=GPU, env=env)]
     executor.submit(specs)
     await eventually(lambda: len(_running("MARK=lost-node", "sleep")) == 3)
+    await eventually(lambda: available() == 2, "a lease is larger than what was asked for")
     cluster.remove_node(doomed, allow_graceful=False)
     (outcome,) = await collect(executor, 1)
     assert (outcome.attempt, outcome.ending) == (gang.attempt, Ending.INFRASTRUCTURE), outcome
@@ -242,6 +185,39 @@ async def test_a_lost_node_loses_its_attempts_and_no_others(cluster: Any, execut
     (rest,) = await collect(executor, 1)
     assert (rest.attempt, rest.ending) == (specs[1].attempt, Ending.CANCELLED)
     await eventually(lambda: not _running("MARK=lost-node"))
+
+
+async def test_close_leaves_nothing_on_the_nodes_and_no_wish_with_the_cluster(executor: RayExecutor) -> None:
+    """A wish is what a cluster that grows is told the run would hold. One that stays behind would hold nodes for
+    nobody."""
+    await eventually(lambda: available() == 4 and executor.free_slots(GPU) == 2)
+    await executor.ask_for([GPU, Resources(cpus=2, memory_mb=1024, accelerator="H100", labels=("zone!=b",))])
+    assert wishes() == [
+        {"CPU": 1.0, "GPU": 1.0},
+        {"CPU": 2.0, "memory": float(1 << 30), "accelerator_type:H100": 0.001},
+    ]
+    assert executor.free_slots(GPU) == 2, "a wish takes nothing"
+    await executor.ask_for([GPU])
+    assert len(wishes()) == 1
+    executor.submit([attempt()])
+    await collect(executor, 1)
+    folder = Path(executor._config["folder"] or f"/tmp/orgrun-{executor._config['run']}")
+    assert folder.exists()
+    left: list[list[dict[str, float]]] = []
+    leave = executor._cluster.close  # type: ignore[union-attr]  # it has one, being started
+    executor._cluster.close = lambda: (left.append(wishes()), leave())[1]  # type: ignore[union-attr,method-assign]  # to look before it is gone
+    await executor.close()
+    assert left == [[]]
+    await eventually(lambda: not folder.exists())
+    assert not _running(str(folder))
+
+
+def wishes() -> list[dict[str, float]]:
+    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    found = _internal_kv_get(AUTOSCALER_RESOURCE_REQUEST_CHANNEL)
+    return [one.get("resources", one) for one in json.loads(found)] if found else []
 
 
 def _running(mark: str, program: str = "") -> list[int]:

@@ -30,7 +30,7 @@ from orgruntime.model.trial import Ending, TrialSpec
 from orgruntime.runtime.ports import ExecutorError
 from orgruntime.testing.conformance.executor import SLEEPS, attempt, collect
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow(85)]
 
 BROKEN = TreeId("b" * 40)
 OTHER = TreeId("d" * 40)
@@ -279,19 +279,28 @@ async def test_a_killed_driver_leaves_no_process(tmp_path: Path, sandbox: bool) 
 
 RAYLET = """
 import asyncio, os, signal, sys
+from orgruntime.backends.ray_desks import RayDesks
 from orgruntime.backends.ray_executor import *
 from orgruntime.runtime.ports import ExecutorError
+from orgruntime.testing.conformance.desks import SPECIES, request
 from orgruntime.testing.conformance.executor import attempt, SLEEPS, collect
 sys.path.insert(0, {here!r})
 from test_ray_executor import mine, pack
 async def main():
-    executor = RayExecutor(ClusterOptions(cpus=1), pack)
+    executor, desks = RayExecutor(ClusterOptions(cpus=1), pack), RayDesks(SPECIES)
     await executor.start()
     executor.submit([attempt(SLEEPS)])
+    desk = (await desks.step(request("whereabouts"))).body["pid"]
     while not mine(executor, "sleep"):
         await asyncio.sleep(0.05)
-    for pid in mine(executor, "raylet/raylet"):
+    for pid in (*mine(executor, "raylet/raylet"), desk):
         os.kill(pid, signal.SIGKILL)
+    for _ in range(2):
+        try:
+            await desks.step(request("decline"))
+        except ExecutorError as error:
+            print("desk:", error, flush=True)
+    await desks.close()
     print((await collect(executor, 1))[0].ending, flush=True)
     try:
         await executor.outcomes()
@@ -303,9 +312,11 @@ asyncio.run(main())
 
 
 def test_without_its_raylet_an_embedded_cluster_is_gone_and_says_so() -> None:
+    """A desk that dies with it blames the cluster, each time."""
     code = RAYLET.format(here=str(Path(__file__).parent))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False)
     # Among what Ray itself says of the death.
     assert "infrastructure" in done.stdout.splitlines(), done.stderr
+    assert done.stdout.count("desk: the Ray cluster of this run is gone") == 2, done.stdout[-2000:]
     assert "\nthe local Ray of this run is gone: " in done.stdout
     assert done.returncode == 0, done.stderr

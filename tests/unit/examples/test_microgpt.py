@@ -22,7 +22,7 @@ import pytest
 
 from orgruntime.runtime.constants import Choices, Knob, Range, Value, read_knobs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(50)
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "microgpt"
 SOURCE = (EXAMPLE / "train.py").read_text(encoding="utf-8")
