@@ -6,13 +6,13 @@ is absent or faulty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.keys import MOST_ITEMS, Table, meant
-from orgruntime.compiler.nodes import curly, kind_of, split_commas
+from orgruntime.compiler.nodes import curly, is_thousands, kind_of, split_commas
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.diagnostic import Fault, Findings
 from orgruntime.diagnostics.nearest import nearest
@@ -152,11 +152,20 @@ class Fields:
         self._findings.put(span, fault)
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
-        names = set(known)
+        names, entries = set(known), list(self.node.entries)
         for at, (name, _) in enumerate(self.node.entries):
-            if name.text not in names:
+            if name.text in names:
+                continue
+            if whole := _with_thousands(self.node.entries, at):
+                # The number that was meant stands for its beginning, so that nothing is said of the wrong one.
+                key = entries[at - 1][0]
+                entries[at - 1] = key, whole
+                fault = reading_rules.unknown_key.thousands(name.text, key.text, whole.text)
+            else:
                 fault = reading_rules.unknown_key.key(name.text, self.where, known, helped=at < _MOST_HELPS)
-                self._findings.put(name.span, fault)
+            self._findings.put(name.span, fault)
+        if entries != list(self.node.entries):
+            self.node = MapNode(self.node.span, tuple(entries))
 
     def _report_missing(self, table: Table, at: Span) -> None:
         for key in table.required:
@@ -164,6 +173,17 @@ class Fields:
                 known = table[key]
                 example = known.example or " or ".join(known.choices)
                 self._put(at, reading_rules.missing_key.absent(self.path(key), key, example, known.meaning), key)
+
+
+def _with_thousands(entries: Sequence[tuple[ScalarNode, Node]], at: int) -> ScalarNode | None:
+    """The number of which an entry is the end: in a mapping of one line, `trials: 1,000` is `trials: 1` and a key."""
+    name, value = entries[at]
+    before = entries[at - 1][1] if at else None
+    if not is_thousands(name.text) or not isinstance(value, ScalarNode) or not value.is_null:
+        return None
+    if not isinstance(before, ScalarNode) or not before.text.isdigit():
+        return None
+    return before._replace(text=before.text + name.text, inner=None)
 
 
 def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:

@@ -18,7 +18,11 @@ from orgruntime.compiler import reading_rules
 from orgruntime.compiler.rolefile import slug_of
 from orgruntime.diagnostics.diagnostic import Fault
 from orgruntime.diagnostics.nearest import nearest
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile import disk
+
+_PLAIN = pattern(r"roles/(?:[\w-]+/)*[\w.-]+\.md")
+"""A link of which nothing is to be decoded or resolved, as nearly all are."""
 
 
 class RoleRef(NamedTuple):
@@ -63,6 +67,8 @@ class RoleLinks:
         """Whether that was asked."""
         self._org, self._shown = Path(os.path.abspath(org)), shown
         self.own = self._org / "roles"
+        self._home = f"{self.own}/"
+        self._home_shown = f"{os.path.normpath(os.path.join(shown, 'roles'))}/"
         self.library = library_root(self._org)
         self._imported: dict[str, RoleRef] = {}
         self._resolved: dict[str, RoleRef | Fault] = {}
@@ -97,7 +103,9 @@ class RoleLinks:
         """Where a link leads. Each target is looked up once: in a large program a role is linked many times."""
         found = self._resolved.get(href)
         if found is None:
-            found = self._resolved[href] = self._look_up(href)
+            own = href.removeprefix("roles/") if _PLAIN.fullmatch(href) else ""
+            found = self._own_ref(own) if own and self._listing.get(own) else self._look_up(href)
+            self._resolved[href] = found
         return found
 
     def _look_up(self, href: str) -> RoleRef | Fault:
@@ -108,9 +116,9 @@ class RoleLinks:
             return reading_rules.unknown_role.no_role_file(href, self._near(target))
         if target.startswith("lib/") and not disk.is_there(self._org / target):
             return self._from_library(target.removeprefix("lib/"), href)
-        name, home = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
-        if name.startswith(home):
-            relative = name.removeprefix(home)
+        name = os.path.normpath(os.path.join(self._org, target))
+        if name.startswith(self._home):
+            relative = name.removeprefix(self._home)
             ref = self._own_ref(relative)
             if self._listing.get(relative):
                 return ref
@@ -142,9 +150,10 @@ class RoleLinks:
 
     def _own_ref(self, relative: str) -> RoleRef:
         if relative not in self._refs:
-            shown = os.path.normpath(os.path.join(self._shown, "roles", relative))
-            path = Path(f"{self.own}/{relative}")
-            self._refs[relative] = RoleRef(slug_of(relative), path, shown, f"roles/{relative}")
+            path = disk.path_of(f"{self._home}{relative}")
+            self._refs[relative] = RoleRef(
+                slug_of(relative), path, f"{self._home_shown}{relative}", f"roles/{relative}"
+            )
         return self._refs[relative]
 
     def _existing(self, ref: RoleRef, root: Path, href: str) -> RoleRef | Fault:

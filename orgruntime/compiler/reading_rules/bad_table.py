@@ -32,6 +32,14 @@ def no_column(name: str) -> Fault:
     return Fault(CODE, f"the table has no column `{name}`", "add it as the first column")
 
 
+def too_few_cells(given: int, columns: int, name: str) -> Fault:
+    """`name`: the first column whose cell is missing."""
+    message = (
+        f"the row has {given} cells, and the table {columns} columns: the cell `{name}` is missing before this one"
+    )
+    return Fault(CODE, message, "leave it empty, as `| |`")
+
+
 def too_many_cells() -> Fault:
     message = "the row has more cells than the table has columns"
     return Fault(CODE, message, "write a bar inside of a cell as `\\|`")

@@ -21,11 +21,14 @@ def key(name: str, where: str, known: tuple[str, ...], *, helped: bool = True) -
     place = f" in `{where}`" if where else ""
     if found := _EQUALS.fullmatch(name):
         return Fault(CODE, f"`{name}` is one word", f"write `{found[1]}: {found[2]}`")
-    if name.isdigit() and len(name) == 3:
-        return Fault(CODE, f"`{name}` has no key", "a comma parts two entries: write a number without commas in it")
     if parts := glued(name):
         return Fault(CODE, f"`{name}` is one word", f"write a blank behind the colon: `{parts[0]}: {parts[1]}`")
     return Fault(CODE, f"unknown key `{name}`{place}", _where_it_belongs(name, known, where) if helped else "")
+
+
+def thousands(name: str, key: str, number: str) -> Fault:
+    """`name`: what stands behind the comma in a number that is the value of `key`."""
+    return Fault(CODE, f"`{name}` is an entry of its own: the comma parts it from `{key}`", f"write `{key}: {number}`")
 
 
 def resource(name: str, path: str, known: Iterable[str]) -> Fault:

@@ -53,6 +53,14 @@ def open_quote(key: str, value: str, sign: str) -> Fault:
     return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
 
 
+def closed_below(key: str, value: str, sign: str, other: str) -> Fault:
+    """`other`: the first key that the quote takes in."""
+    message = (
+        f"{_PREFIX}the quote that `{key}` begins with is not closed in its line, so that `{other}` is a part of it"
+    )
+    return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
+
+
 def open_bracket(key: str, value: str, sign: str) -> Fault:
     message = f"{_PREFIX}the bracket that `{key}` begins with is not closed"
     return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
