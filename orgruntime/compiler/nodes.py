@@ -37,7 +37,7 @@ def _commas(text: str) -> list[int]:
 
 def is_thousands(name: str) -> bool:
     """Whether a key is what stands behind the comma of `1,000` in a mapping of one line."""
-    return name.isdigit() and len(name) == 3
+    return name.isdigit() and len(name) % 3 == 0
 
 
 def curly(node: ScalarNode) -> str | None:

@@ -65,9 +65,7 @@ def denied_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
         node = front.get(key)
         if node is not None:
             names = _spaced(_flat(node, key, findings), node)
-            _report_odd(names, key, findings)
-            for name in names:
-                _report_near_tool(name, findings)
+            report_tools(names, key, findings)
             found += names
     for key in (*TOOL_KEYS, HELD_BACK):
         node = front.get(key)
@@ -75,6 +73,13 @@ def denied_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
             _report_table(node, key, findings)
             found += [name for name, value in node.entries if _is_denied(value)]
     return tuple(found)
+
+
+def report_tools(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> None:
+    """Names that are nearly a tool's, or more than one."""
+    _report_odd(names, key, findings)
+    for name in names:
+        _report_near_tool(name, findings)
 
 
 def report_keys(front: MapNode, findings: Findings) -> None:
@@ -127,9 +132,7 @@ def _tools(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...] |
     whole = node.text.strip().casefold() if isinstance(node, ScalarNode) else ""
     if whole in ALL_TOOLS:
         return (ScalarNode(node.span, "*"),)
-    _report_odd(names, key, findings)
-    for name in names:
-        _report_near_tool(name, findings)
+    report_tools(names, key, findings)
     return tuple(ScalarNode(name.span, "*") if name.text.casefold() in ALL_TOOLS else name for name in names)
 
 
@@ -169,11 +172,16 @@ def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> 
     A name may have spaces (`Microsoft Docs` is a tool of an extension), but not around the name of another tool.
     """
     for name in names:
-        text = _GROUP.sub("", name.text) if "(" in name.text else name.text
-        words = text.split() if key != "model" else []
-        is_odd = not text.isalnum() and _ODD.search(text)
-        if is_odd or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
+        if is_odd(name.text, key):
             findings.put(name.span, reading_rules.unread_value.no_name(name.text, key))
+
+
+def is_odd(name: str, key: str) -> bool:
+    """Whether a name holds a sign of a list, or another tool."""
+    text = _GROUP.sub("", name) if "(" in name else name
+    words = text.split() if key != "model" else []
+    has_sign = not text.isalnum() and _ODD.search(text) is not None
+    return has_sign or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words))
 
 
 def _report_table(node: MapNode, key: str, findings: Findings) -> None:

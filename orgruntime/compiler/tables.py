@@ -305,9 +305,10 @@ def _rows(
         if name not in columns:
             span = document.source.span(cell.start, max(cell.end, cell.start + 1))
             findings.put(span, reading_rules.bad_table.unknown_column(name, columns))
-    if first not in names:
+    if first not in names and not any(reading_rules.bad_table.meant_column(name) == first for name in names):
         span = document.source.span(table.start, document.source.line_end(table.start))
         findings.put(span, reading_rules.bad_table.no_column(first))
+    if first not in names:
         return
     for row in table.rows:
         if len(row) > len(names):

@@ -24,7 +24,7 @@ from orgruntime.compiler.model_names import (
 )
 from orgruntime.compiler.naming import former_slugs
 from orgruntime.compiler.rolefile import RoleFile
-from orgruntime.compiler.rolevalues import near_tool
+from orgruntime.compiler.rolevalues import is_odd, near_tool
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance
 from orgruntime.model.tools import ABLATE, BUILT_IN, plain_name, server_of
@@ -145,8 +145,7 @@ def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings:
             continue
         if is_known(here) or here != name:
             findings.put(node.span, reading_rules.tool_not_granted.asked_for(name, here, terms.servers))
-        elif at >= _MOST or not near_tool(plain_name(name)):
-            # What is nearly a tool is told where the file is read.
+        elif at >= _MOST or not _is_told(name):
             short = plain_name(name)
             findings.put(node.part(0, len(short)), reading_rules.unknown_tool.asked_for(short))
 
@@ -159,8 +158,13 @@ def _judge_denied(denied: Iterable[ScalarNode], terms: Terms, findings: Findings
             continue
         if renamed(name, terms.tool_names) != name:
             continue
-        if at >= _MOST or not near_tool(name):
+        if at >= _MOST or not _is_told(name):
             findings.put(node.part(0, len(name)), reading_rules.unknown_tool.held_back(name))
+
+
+def _is_told(name: str) -> bool:
+    """Whether something is said of a name where the file is read: it is nearly a tool, or holds more than one."""
+    return near_tool(plain_name(name)) is not None or is_odd(name, "tools")
 
 
 def _judge_inputs(hints: Hints, places: tuple[str, ...], findings: Findings) -> None:

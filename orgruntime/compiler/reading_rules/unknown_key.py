@@ -13,6 +13,14 @@ from orgruntime.orgfile.misread import glued
 
 CODE = UNKNOWN_KEY
 
+_MEANT_IN = {
+    "budget": {
+        "gpu": "gpu_hours", "gpus": "gpu_hours", "cpu": "cpu_hours", "cpus": "cpu_hours", "time": "wall_clock",
+        "time_limit": "wall_clock", "timeout": "wall_clock", "money": "usd",
+    },
+    "objective": {"goal": "target", "threshold": "target", "name": "metric", "loss": "metric", "score": "metric"},
+}  # fmt: skip
+"""Words that people write for a key of one mapping, and that mean another thing elsewhere."""
 _EQUALS = pattern(r"([A-Za-z_]\w*) *= *(\S.*)")
 
 
@@ -26,9 +34,9 @@ def key(name: str, where: str, known: tuple[str, ...], *, helped: bool = True) -
     return Fault(CODE, f"unknown key `{name}`{place}", _where_it_belongs(name, known, where) if helped else "")
 
 
-def thousands(name: str, key: str, number: str) -> Fault:
-    """`name`: what stands behind the comma in a number that is the value of `key`."""
-    return Fault(CODE, f"`{name}` is an entry of its own: the comma parts it from `{key}`", f"write `{key}: {number}`")
+def thousands(key: str, number: str) -> Fault:
+    """Of a number with commas, in a mapping of one line."""
+    return Fault(CODE, f"the number of `{key}` has commas, which part entries here", f"write `{key}: {number}`")
 
 
 def resource(name: str, path: str, known: Iterable[str]) -> Fault:
@@ -54,7 +62,7 @@ def input(name: str, role: str, known: tuple[str, ...]) -> Fault:
 
 def _where_it_belongs(name: str, known: tuple[str, ...], where: str) -> str:
     """The nearest key here; else the mapping whose key it is; else, where they are few, all keys of this one."""
-    other = meant(name.casefold())
+    other = _MEANT_IN.get(where, {}).get(name.casefold()) or meant(name.casefold())
     if elsewhere := _of_a_role(name, other or name, where):
         return elsewhere
     if other in known:
