@@ -27,6 +27,7 @@ from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import locate
+from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
@@ -92,6 +93,17 @@ class Facts:
     def slips(self) -> Mapping[str, str | None]:
         """Names of payloads that nobody declares, each with the known one that it nearly is."""
         return slips(self.edges, known_payloads(one.payload for one in self.declared))
+
+    @cached_property
+    def slips_of_roles(self) -> Mapping[str, str]:
+        """Payloads that roles say they hand off or take, and that are none, each with the one that it nearly is."""
+        said = (node.text for _, hints in self.asked for node in (*(hints.produces or ()), *(hints.consumes or ())))
+        unknown = dict.fromkeys(name for name in said if name not in self.payloads)
+        return {name: near for name in unknown if (near := nearest(name, self.payloads))}
+
+    def is_sure(self, said: tuple[str, ...] | None) -> bool:
+        """Whether what a role says of its payloads has no slip in it: nothing else is said of one."""
+        return self.slips_of_roles.keys().isdisjoint(said or ())
 
     @property
     def carried(self) -> tuple[PayloadType, ...]:

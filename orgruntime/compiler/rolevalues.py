@@ -162,7 +162,7 @@ def _bare(node: ScalarNode) -> tuple[ScalarNode, ...]:
     return (ScalarNode(node.span, text, node.plain, node.inner if text == node.text else None),) if text else ()
 
 
-_ODD = pattern(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
+_ODD = pattern(r"[\[\]{}\";]|(?:^|\s)-(?:\s|$)|^:|:$")
 _GROUP = pattern(r"\([^)]*\)?")
 
 
@@ -179,9 +179,9 @@ def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> 
 def is_odd(name: str, key: str) -> bool:
     """Whether a name holds a sign of a list, or another tool."""
     text = _GROUP.sub("", name) if "(" in name else name
-    words = text.split() if key != "model" else []
+    words = text.casefold().split() if key != "model" else []
     has_sign = not text.isalnum() and _ODD.search(text) is not None
-    return has_sign or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words))
+    return has_sign or words == ["and"] or (len(words) > 1 and any(word in KNOWN_TOOLS for word in words))
 
 
 def _report_table(node: MapNode, key: str, findings: Findings) -> None:

@@ -18,6 +18,10 @@ _MEANT_IN = {
         "gpu": "gpu_hours", "gpus": "gpu_hours", "cpu": "cpu_hours", "cpus": "cpu_hours", "time": "wall_clock",
         "time_limit": "wall_clock", "timeout": "wall_clock", "money": "usd",
     },
+    "org": {
+        "handoff": "hands_off_to", "handoff_to": "hands_off_to", "next": "hands_off_to", "output": "produces",
+        "input": "inputs",
+    },
     "objective": {"goal": "target", "threshold": "target", "name": "metric", "loss": "metric", "score": "metric"},
 }  # fmt: skip
 """Words that people write for a key of one mapping, and that mean another thing elsewhere."""

@@ -82,7 +82,10 @@ def no_blank(key: str, value: str) -> Fault:
 
 def second_colon(key: str, value: str) -> Fault:
     quoted = f'"{value}"' if '"' not in value and "\\" not in value else "'" + value.replace("'", "''") + "'"
-    return Fault(CODE, _PREFIX + "a second `: ` in one line", _exactly(f"{key}: {quoted}", _QUOTE))
+    help = _exactly(f"{key}: {quoted}", _QUOTE)
+    if re.fullmatch(r"[a-z_]+: [^\s:,`]+", value) and len(value) <= _LONGEST:
+        help = f"write `{key}: {{{value}}}`, if it is a key below `{key}`; else {help.removeprefix('write ')}"
+    return Fault(CODE, _PREFIX + "a second `: ` in one line", help)
 
 
 def uneven(indent: int, usual: int) -> Fault:
