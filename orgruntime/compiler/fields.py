@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from orgruntime.compiler import reading_rules
@@ -216,6 +217,7 @@ def one_of(text: str, kinds: type[E]) -> E:
     raise Unclear(f"`{text}` is not one of {known}", f"did you mean `{near.value}`?" if near else "write one of them")
 
 
+@lru_cache(maxsize=256)
 def near_of(text: str, kinds: type[E]) -> E | None:
     """The member that a word is most likely meant to be."""
     values = [kind.value for kind in kinds]

@@ -25,6 +25,10 @@ _PLAIN = pattern(r"roles/(?:[\w-]+/)*[\w.-]+\.md")
 """A link of which nothing is to be decoded or resolved, as nearly all are."""
 
 
+_MOST_MISSED = 100
+"""Links that lead nowhere for which a near file is looked for."""
+
+
 class RoleRef(NamedTuple):
     """A role file that a link leads to. `source` is its path relative to the org, with `/`."""
 
@@ -70,6 +74,7 @@ class RoleLinks:
         self._home = f"{self.own}/"
         self._home_shown = f"{os.path.normpath(os.path.join(shown, 'roles'))}/"
         self.library = library_root(self._org)
+        self._missed = 0
         self._imported: dict[str, RoleRef] = {}
         self._resolved: dict[str, RoleRef | Fault] = {}
         self._real: dict[str, str] = {}
@@ -131,6 +136,9 @@ class RoleLinks:
 
     def _near(self, target: str) -> str | None:
         """An own role file of nearly the name that a link ends in."""
+        self._missed += 1
+        if self._missed > _MOST_MISSED:
+            return None
         own = {ref.slug: ref.source for ref in self.own_files()}
         near = nearest(slug_of(re.split(r"[/\\]", target)[-1]), own)
         return own[near] if near else None
@@ -172,12 +180,24 @@ class RoleLinks:
             self._real[folder] = disk.real(folder)
         return os.path.join(self._real[folder], name)
 
+    @cached_property
+    def _renamed(self) -> Mapping[str, str]:
+        """Former slug → the first file that says so. Read once, for all links that lead nowhere."""
+        found: dict[str, str] = {}
+        for ref in self.own_files():
+            for name in self._formerly(ref):
+                found.setdefault(name, ref.source)
+        return found
+
     def _missing(self, href: str, slug: str) -> Fault:
         """No such file: the nearest own one, as a link would name it, or the nearest of the library."""
         self.strayed = True
         own = {ref.slug: ref.source for ref in self.own_files()}
-        if now := next((ref.source for ref in self.own_files() if slug in self._formerly(ref)), None):
+        if now := self._renamed.get(slug):
             return reading_rules.unknown_role.renamed(href, now)
+        self._missed += 1
+        if self._missed > _MOST_MISSED:
+            return reading_rules.unknown_role.missing(href, None, None)
         if near := nearest(slug, own):
             return reading_rules.unknown_role.missing(href, own[near], None)
         shared = (

@@ -6,6 +6,7 @@ Invariant: a part of a value that is not read is a finding, so that no tool, mod
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import (
@@ -222,6 +223,7 @@ def _report_near_tool(name: ScalarNode, findings: Findings) -> None:
         findings.put(name.span, reading_rules.likely_typo.tool(text, known))
 
 
+@lru_cache(maxsize=1024)
 def near_tool(text: str) -> str | None:
     """The tool of some program that a name is one slip away from. Other names may be anybody's."""
     if len(text) < 4 or not text.isalpha() or is_known(text):
