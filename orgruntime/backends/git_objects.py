@@ -28,8 +28,10 @@ GROWING = "growing-pack-"
 GROWN = 4096
 GROWN_BYTES = 8 << 20
 """Objects, and their bytes, that wait in memory and in the growing file for a pack."""
-READ_KEPT, LARGEST_KEPT = 256, 64 * 1024
+READ_KEPT, LARGEST_KEPT = 64, 64 * 1024
 """Objects read from disk that are kept in memory, and the bytes of the largest one."""
+NAMES_KEPT = 50_000
+"""Names of the trees that are kept as mappings: some 12 MB."""
 
 _NAMES = {ObjectType.COMMIT: b"commit", ObjectType.TREE: b"tree", ObjectType.BLOB: b"blob"}
 _KINDS = frozenset(map(int, _NAMES))
@@ -68,6 +70,8 @@ class GitObjects:
         """Fresh objects that libgit2 has got as well."""
         self._read: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._trees: OrderedDict[str, dict[bytes, Entry]] = OrderedDict()
+        self._names = 0
+        """In those."""
         self._handle: int | None = None
         self._end = 0
         """Of the own file."""
@@ -93,8 +97,9 @@ class GitObjects:
         entries = self._trees.get(id)
         if entries is None:
             entries = self._trees[id] = dict(_entries(self.read(id, ObjectType.TREE)))
-            if len(self._trees) > READ_KEPT:
-                self._trees.popitem(last=False)
+            self._names += len(entries)
+            while self._names > NAMES_KEPT and len(self._trees) > 1:
+                self._names -= len(self._trees.popitem(last=False)[1])
         self._trees.move_to_end(id)
         return entries
 
@@ -137,15 +142,16 @@ class GitObjects:
 
     def show(self, id: str) -> None:
         """Gives libgit2, and with it git itself, a commit with all that it leads to."""
-        below = [id]
+        below, found = [id], dict[str, _Fresh]()
         while below:
             id = below.pop()
             one = self._fresh.get(id)
-            if one is None or id in self._shown:
-                continue
+            if one is not None and id not in self._shown and id not in found:
+                found[id] = one
+                below += _leads_to(one)
+        for id, one in reversed(found.items()):
             self._repo.write(one.kind, one.body)
             self._shown.add(id)
-            below += _leads_to(one)
 
     def seal(self) -> None:
         """Makes a pack of what is fresh, and begins anew."""

@@ -210,3 +210,14 @@ def test_an_unknown_id_is_a_key_error(workspace: GitWorkspace) -> None:
     for id in ("f" * 40, "zz" * 20, ""):
         with pytest.raises(KeyError):
             workspace.get(CommitId(id))
+
+
+def test_trees_of_many_files_take_no_more_memory_than_a_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_objects, "NAMES_KEPT", 50)
+    objects = GitObjects(bare(tmp_path / "r.git"))
+    blob = objects.add(ObjectType.BLOB, b"x")
+    trees = [objects.add_tree({b"%d-%d" % (n, m): Entry(FileMode.BLOB, blob) for m in range(20)}) for n in range(9)]
+    for _ in range(2):
+        assert [len(objects.tree(tree)) for tree in trees] == [20] * 9
+    assert sum(map(len, objects._trees.values())) == objects._names <= 50
+    assert len(objects.tree(objects.add_tree({b"%d" % n: Entry(FileMode.BLOB, blob) for n in range(80)}))) == 80
