@@ -62,7 +62,7 @@ for number in range(int(sys.argv[2])):
 for number in range(int(sys.argv[2])):
     edit(number, "\\ntools: ", "\\norg: {count: 2}\\ntools: ")
 for number in range(int(sys.argv[2])):
-    edit(number, "count: 2", f"inputs: {{topic: {number}}}")
+    edit(number, "count: 2", f"hands_off_to: [researcher-{number + 1:04}]")
 """
 PROGRAM = """\
 ---
@@ -167,7 +167,7 @@ def main(rounds: int) -> None:
             "edited": edited,
             "wishes": wished,
             "hints": lambda: hinted(997, f"count: {2 + time.time_ns() % 900}, produces: [proposal]"),
-            "compiled": lambda: hinted(996, f"inputs: {{topic: {time.time_ns()}}}"),
+            "compiled": lambda: hinted(996, f"hands_off_to: [researcher-{time.time_ns() // 1000 % 900:04}]"),
         }
         for lane in lanes.values():
             lane()

@@ -279,6 +279,7 @@ async def _open_cluster(lab: Lab, folder: RunFolder, choice: ClusterChoice) -> N
         lab.tell(EventKind.NOTICE, lack)
     _point_branches(lab)
     leftover = await recovered(lab.ledger, folder)
+    lab.logs.write(leftover)
     with lab.ledger.transaction() as tx:
         # Again: a first driver may have died between the ledger and its base.
         tx.set_base(lab.base.id, lab.base.tree)

@@ -161,6 +161,7 @@ async def close_lab(lab: Lab) -> None:
     if lab.transcripts is not None:
         lab.transcripts.close()
     await lab.ports.executor.close()
+    lab.workspace.close()
 
 
 def language_models(manifest: Manifest) -> list[ModelSpec]:

@@ -4,9 +4,9 @@ Works on trees, commits and refs through libgit2, which runs no hooks, no filter
 machine's and the user's git configuration are not read, and no attributes are looked up. No work tree ever exists
 here: a trial gets a tar of its tree. Does not know what a proposal, a trial or an idea is.
 
-Invariant: once `flush` has returned, every object that `commit` or `merge` returned before is reachable from
-`refs/orgrun/kept` (a chain of merges with an empty tree: a reference a commit would be thousands of files); and equal
-content with an equal author and message gives an equal id, because identity and time are constants.
+Invariant: every commit lies in a growing file or is reachable from `refs/orgrun/kept` (a chain of merges with an empty
+tree: a reference a commit would be thousands of files), from `close` on all are; and equal content with an equal author
+and message gives an equal id, because identity and time are constants.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import shutil
 import tarfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import ConfigLevel, DiffOption, FileMode, MergeFlag, ObjectType
 
+from orgruntime.backends.git_objects import Entry, GitObjects
 from orgruntime.backends.workspace_source import Source, read_source
 from orgruntime.model.ids import CommitId, TreeId
 from orgruntime.model.manifest import WorkspaceSpec
@@ -30,6 +32,8 @@ from orgruntime.runtime.ports import Commit, Conflict, Diff, WorkspaceError
 
 BASE_REF = "refs/orgrun/base"
 KEPT_REF = "refs/orgrun/kept"
+COMMITS_KNOWN = 4096
+"""Commits whose tree is kept in memory."""
 MEMBERS_KEPT, LARGEST_KEPT = 256, 64 * 1024
 """Packed files that are kept in memory, and the bytes of the largest one."""
 OBJECTS_CACHED = 1 << 20
@@ -48,8 +52,12 @@ class GitWorkspace:
     def __init__(self, repository: pygit2.Repository, *, notice: str = "") -> None:
         self._repo = repository
         self._lock = threading.RLock()
-        self._unkept: dict[pygit2.Oid, None] = {}
-        self._members: OrderedDict[tuple[str, pygit2.Oid, int], bytes] = OrderedDict()
+        self._flushing = threading.Lock()
+        self._objects = GitObjects(repository)
+        self._is_foreign = True
+        """Whether libgit2 has written something since the last flush."""
+        self._trees: OrderedDict[str, str] = OrderedDict()
+        self._members: OrderedDict[tuple[str, Entry], bytes] = OrderedDict()
         self._base: Commit | None = None
         self.notice = notice
         """What a person should know about the import, one sentence; empty when there is nothing to say."""
@@ -87,63 +95,70 @@ class GitWorkspace:
 
     def get(self, commit: CommitId) -> Commit:
         with self._lock:
-            found = self._commit(commit)
-            return Commit(id=CommitId(str(found.id)), tree=TreeId(str(found.tree_id)))
+            return Commit(id=commit, tree=TreeId(self._tree(commit)))
 
     def paths(self, commit: CommitId) -> list[str]:
         with self._lock:
-            return sorted(path for path, _ in _walk(self._repo, self._commit(commit).tree))
+            return sorted(path for path, _ in self._walk(self._tree(commit)))
 
     def read(self, commit: CommitId, path: str) -> bytes:
+        *folders, name = path.encode("utf-8", "surrogateescape").split(b"/")
         with self._lock:
-            entry = self._commit(commit).tree[path]
-            if not isinstance(entry, pygit2.Blob):
-                raise KeyError(path)
-            return bytes(entry.data)
+            tree = self._tree(commit)
+            for folder in folders:
+                tree = self._objects.tree(tree)[folder].id
+            return self._objects.read(self._objects.tree(tree)[name].id, ObjectType.BLOB)
 
     def commit(self, base: CommitId, files: Mapping[str, bytes], *, message: str, author: str) -> Commit:
         for path in files:
             check_path(path)
         with self._lock:
-            parent = self._commit(base)
-            blobs = {path: self._repo.create_blob(data) for path, data in files.items()}
-            tree = _with_files(self._repo, parent.tree, {tuple(path.split("/")): blob for path, blob in blobs.items()})
-            return self._record(tree, [parent.id], message, author)
+            blobs = {
+                tuple(path.split("/")): (self._objects.add(ObjectType.BLOB, data), None) for path, data in files.items()
+            }
+            tree = _with_files(self._objects, self._tree(base), blobs)
+            return self._record(tree, [base], message, author)
 
     def flush(self) -> None:
-        with self._lock:
-            self._keep()
-        handle = os.open(self._repo.path, os.O_RDONLY)
-        try:
-            _sync_filesystem(handle)
-        finally:
-            os.close(handle)
+        with self._flushing:
+            with self._lock:
+                is_foreign, self._is_foreign = self._is_foreign, False
+                if self._objects.is_grown:
+                    self._seal()
+            self._objects.sync()
+            if is_foreign:
+                _sync_filesystem(Path(self._repo.path))
+
+    def close(self) -> None:
+        with self._flushing, self._lock:
+            self._seal()
+            self._objects.close()
+        _sync_filesystem(Path(self._repo.path))
 
     def diff(self, old: CommitId, new: CommitId) -> Diff:
         """A file that cannot be text counts by its lines all the same, so that a NUL byte hides no change."""
         with self._lock:
-            changes = self._repo.diff(
-                self._commit(old).tree, self._commit(new).tree, flags=DiffOption.FORCE_TEXT, context_lines=3
-            )
             files: dict[str, tuple[int, int]] = {}
             text, size = [], 0
-            for patch in changes:
+            for path, before, after in sorted(self._changes(self._tree(old), self._tree(new)), key=itemgetter(0)):
+                patch = self._patch(path, before, after)
                 _, added, removed = patch.line_stats
-                files[patch.delta.new_file.path] = (added, removed)
+                files[path] = (added, removed)
                 if size <= LARGEST_DIFF:
-                    text.append(patch.data)
+                    is_program = FileMode.BLOB_EXECUTABLE in {side.mode for side in (before, after) if side}
+                    text.append(patch.data.replace(b" 100644\n", b" 100755\n", 1) if is_program else patch.data)
                     size += len(text[-1])
         return Diff(files=files, text=_capped(b"".join(text)))
 
     def merge(self, base: CommitId, ours: CommitId, theirs: CommitId, *, message: str) -> Commit | Conflict:
         with self._lock:
-            commits = [self._commit(commit) for commit in (base, ours, theirs)]
+            trees = [self._shown(self._tree(commit)) for commit in (base, ours, theirs)]
             # Renames are not followed: which file a change lands in must not depend on a similarity score.
-            index = self._repo.merge_trees(*(commit.tree for commit in commits), flags=MergeFlag(0))
+            index = self._repo.merge_trees(*trees, flags=MergeFlag(0))
             if index.conflicts:
                 sides = (side.path for sides in index.conflicts for side in sides if side is not None)
                 return Conflict(paths=tuple(sorted(set(sides))))
-            return self._record(index.write_tree(self._repo), [commits[1].id, commits[2].id], message, _IDENTITY)
+            return self._record(str(index.write_tree(self._repo)), [ours, theirs], message, _IDENTITY)
 
     def branch(self, name: str) -> CommitId | None:
         with self._lock:
@@ -152,42 +167,73 @@ class GitWorkspace:
 
     def move_branch(self, name: str, commit: CommitId) -> None:
         with self._lock:
-            target = self._commit(commit).id
+            self._tree(commit)
             try:
-                self._repo.references.create(f"refs/heads/{name}", target, force=True)
+                self._repo.references.create(f"refs/heads/{name}", self._shown(commit), force=True)
             except (ValueError, pygit2.GitError) as error:
                 raise WorkspaceError(f"'{name}' is not a name for a branch") from error
 
     def pack(self, tree: TreeId) -> bytes:
         """Raises KeyError for an unknown tree."""
         with self._lock:
-            root = self._object(tree, pygit2.Tree)
-            files = sorted(_walk(self._repo, root), key=lambda file: file[0])
+            files = sorted(self._walk(tree), key=lambda file: file[0])
             whole = b"".join(self._member(path, entry) for path, entry in files) + bytes(2 * tarfile.BLOCKSIZE)
             return whole + bytes(-len(whole) % tarfile.RECORDSIZE)
 
-    def _commit(self, commit: CommitId) -> pygit2.Commit:
-        return self._object(commit, pygit2.Commit)
+    def _tree(self, commit: str) -> str:
+        """Raises KeyError."""
+        tree = self._trees.get(commit)
+        if tree is None:
+            tree = self._trees[commit] = self._objects.read(commit, ObjectType.COMMIT)[5:45].decode()
+            if len(self._trees) > COMMITS_KNOWN:
+                self._trees.popitem(last=False)
+        return tree
 
-    def _object(self, oid: str, kind: type) -> pygit2.Object:
-        try:
-            found = self._repo[pygit2.Oid(hex=oid)] if len(oid) == 40 else None
-        except ValueError:
-            found = None
-        if not isinstance(found, kind):
-            raise KeyError(oid)
-        return found
+    def _walk(self, tree: str, prefix: str = "") -> Iterator[tuple[str, Entry]]:
+        for name, entry in self._objects.tree(tree).items():
+            path = prefix + name.decode("utf-8", "surrogateescape")
+            if entry.mode == FileMode.TREE:
+                yield from self._walk(entry.id, f"{path}/")
+            else:
+                yield path, entry
 
-    def _member(self, path: str, entry: pygit2.Blob) -> bytes:
+    def _changes(self, old: str, new: str, prefix: str = "") -> Iterator[tuple[str, Entry | None, Entry | None]]:
+        """Files that differ. Folders that are equal are not looked into."""
+        before, after = (self._objects.tree(tree) if tree else {} for tree in (old, new))
+        for name in before.keys() | after.keys():
+            sides = before.get(name), after.get(name)
+            if sides[0] == sides[1]:
+                continue
+            path = prefix + name.decode("utf-8", "surrogateescape")
+            folders = ["" if side is None or side.mode != FileMode.TREE else side.id for side in sides]
+            if any(folders):
+                yield from self._changes(folders[0], folders[1], f"{path}/")
+            one, other = (None if folder else side for side, folder in zip(sides, folders, strict=True))
+            if one or other:
+                yield path, one, other
+
+    def _shown(self, id: str) -> pygit2.Oid:
+        """As libgit2 knows it, which has it from now on."""
+        self._objects.show(id)
+        self._is_foreign = True
+        return pygit2.Oid(hex=id)
+
+    def _patch(self, path: str, old: Entry | None, new: Entry | None) -> pygit2.Patch:
+        sides = (self._objects.read(side.id, ObjectType.BLOB) if side is not None else None for side in (old, new))
+        return pygit2.Patch.create_from(
+            *sides, old_as_path=path, new_as_path=path, flag=DiffOption.FORCE_TEXT, context_lines=3
+        )
+
+    def _member(self, path: str, entry: Entry) -> bytes:
         """A file as it stands in a tar. Most files of a tree are those of the tree before."""
-        key = (path, entry.id, entry.filemode)
+        key = (path, entry)
         member = self._members.get(key)
         if member is None:
+            data = self._objects.read(entry.id, ObjectType.BLOB)
             info = tarfile.TarInfo(path)
-            info.size = entry.size
-            info.mode = 0o755 if entry.filemode == FileMode.BLOB_EXECUTABLE else 0o644
-            head = info.tobuf(tarfile.GNU_FORMAT)
-            member = head + entry.data + bytes(-entry.size % tarfile.BLOCKSIZE)
+            info.size = len(data)
+            info.mode = 0o755 if entry.mode == FileMode.BLOB_EXECUTABLE else 0o644
+            member = info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
         if len(member) <= LARGEST_KEPT:
             self._members[key] = member
             self._members.move_to_end(key)
@@ -195,21 +241,23 @@ class GitWorkspace:
                 self._members.popitem(last=False)
         return member
 
-    def _keep(self) -> None:
-        commits = list(self._unkept)
+    def _seal(self) -> None:
+        commits = self._objects.fresh_commits()
         if not commits:
             return
         before = self._repo.references.get(KEPT_REF)
-        parents = commits if before is None else [before.target, *commits]
-        empty = self._repo.TreeBuilder().write()
-        kept = _write_commit(self._repo, empty, parents, "Kept\n", _IDENTITY)
-        self._repo.references.create(KEPT_REF, kept, force=True)
-        self._unkept.clear()
+        parents = commits if before is None else [str(before.target), *commits]
+        kept = self._objects.add(
+            ObjectType.COMMIT, _commit_body(self._objects.add_tree({}), parents, "Kept\n", _IDENTITY)
+        )
+        self._objects.write_down()
+        self._objects.seal()
+        self._repo.references.create(KEPT_REF, pygit2.Oid(hex=kept), force=True)
 
-    def _record(self, tree: pygit2.Oid, parents: list[pygit2.Oid], message: str, author: str) -> Commit:
-        commit = _write_commit(self._repo, tree, parents, message, author)
-        self._unkept[commit] = None
-        return Commit(id=CommitId(str(commit)), tree=TreeId(str(tree)))
+    def _record(self, tree: str, parents: Sequence[str], message: str, author: str) -> Commit:
+        commit = self._objects.add(ObjectType.COMMIT, _commit_body(tree, parents, message, author))
+        self._objects.write_down()
+        return Commit(id=CommitId(commit), tree=TreeId(tree))
 
 
 def check_path(path: str) -> None:
@@ -236,13 +284,18 @@ def _quiet_libgit2() -> None:
     pygit2.settings.cache_max_size(OBJECTS_CACHED)
 
 
-def _sync_filesystem(handle: int) -> None:
-    """syncfs(2): one call for all the small files of a batch of commits. Elsewhere than on Linux, all filesystems."""
+def _sync_filesystem(folder: Path) -> None:
+    """syncfs(2): one call for all the small files that libgit2 makes. Elsewhere than on Linux, all filesystems."""
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()
-    elif syncfs(handle) != 0:
-        raise OSError(ctypes.get_errno(), "syncfs failed")
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if syncfs(handle) != 0:
+            raise OSError(ctypes.get_errno(), "syncfs failed")
+    finally:
+        os.close(handle)
 
 
 def _opened(git_dir: Path) -> pygit2.Repository:
@@ -258,22 +311,23 @@ def _opened(git_dir: Path) -> pygit2.Repository:
 
 def _initial_import(git_dir: Path, source: Source) -> None:
     repository = pygit2.init_repository(str(git_dir), bare=True, initial_head="lead")
-    files: dict[tuple[str, ...], tuple[pygit2.Oid, int]] = {}
+    objects = GitObjects(repository)
+    files: dict[tuple[str, ...], tuple[str, int | None]] = {}
     for file in source.files():
         mode = FileMode.BLOB_EXECUTABLE if file.executable else FileMode.BLOB
-        files[tuple(file.path.split("/"))] = (repository.create_blob(file.data), mode)
-    tree = _with_modes(repository, None, files)
-    commit = _write_commit(repository, tree, [], f"Imported from {source.name}\n", _IDENTITY)
-    repository.references.create(BASE_REF, commit)
+        files[tuple(file.path.split("/"))] = (str(repository.create_blob(file.data)), mode)
+    tree = _with_files(objects, None, files)
+    commit = objects.add(ObjectType.COMMIT, _commit_body(tree, [], f"Imported from {source.name}\n", _IDENTITY))
+    objects.write_down()
+    objects.close()
+    repository.references.create(BASE_REF, pygit2.Oid(hex=commit))
 
 
-def _write_commit(
-    repository: pygit2.Repository, tree: pygit2.Oid, parents: list[pygit2.Oid], message: str, author: str
-) -> pygit2.Oid:
-    signature = pygit2.Signature(_plain(author) or _IDENTITY, _MAIL, 0, 0)
-    committer = pygit2.Signature(_IDENTITY, _MAIL, 0, 0)
-    text = message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    return repository.create_commit(None, signature, committer, text, tree, parents)
+def _commit_body(tree: str, parents: Sequence[str], message: str, author: str) -> bytes:
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    lines += [f"author {_plain(author) or _IDENTITY} <{_MAIL}> 0 +0000", f"committer {_IDENTITY} <{_MAIL}> 0 +0000"]
+    text = message.replace("\0", "\ufffd").lstrip("\n")
+    return "\n".join([*lines, "", text]).encode("utf-8", "replace")
 
 
 def _plain(author: str) -> str:
@@ -282,54 +336,27 @@ def _plain(author: str) -> str:
     return kept.strip(" .,:;\"'\\")
 
 
-def _walk(repository: pygit2.Repository, tree: pygit2.Tree, prefix: str = "") -> Iterable[tuple[str, pygit2.Object]]:
-    for entry in tree:
-        if entry.type == ObjectType.TREE:
-            yield from _walk(repository, entry, f"{prefix}{entry.name}/")
-        else:
-            yield prefix + entry.name, entry
-
-
-def _with_files(
-    repository: pygit2.Repository, tree: pygit2.Tree, blobs: Mapping[tuple[str, ...], pygit2.Oid]
-) -> pygit2.Oid:
-    """`tree` with blobs replaced or added; a replaced file keeps its executable bit."""
-    files: dict[tuple[str, ...], tuple[pygit2.Oid, int]] = {}
-    for path, blob in blobs.items():
-        files[path] = (blob, _mode_at(tree, path))
-    return _with_modes(repository, tree, files)
-
-
-def _mode_at(tree: pygit2.Tree, path: tuple[str, ...]) -> int:
-    try:
-        mode: int = tree["/".join(path)].filemode
-    except KeyError:
-        mode = FileMode.BLOB
-    return mode
-
-
-def _with_modes(
-    repository: pygit2.Repository, tree: pygit2.Tree | None, files: Mapping[tuple[str, ...], tuple[pygit2.Oid, int]]
-) -> pygit2.Oid:
-    """Writes the tree objects above the given files, and only those. Raises WorkspaceError where a file and a
-    folder would have the same name."""
-    builder = repository.TreeBuilder(tree) if tree is not None else repository.TreeBuilder()
-    below: dict[str, dict[tuple[str, ...], tuple[pygit2.Oid, int]]] = {}
+def _with_files(objects: GitObjects, tree: str | None, files: Mapping[tuple[str, ...], tuple[str, int | None]]) -> str:
+    """The tree with blobs replaced or added, of which only what differs is written. A file without a mode keeps that of
+    the one in its place. Raises WorkspaceError where a file and a folder would have the same name."""
+    entries = dict(objects.tree(tree)) if tree is not None else {}
+    below: dict[bytes, dict[tuple[str, ...], tuple[str, int | None]]] = {}
     for path, (blob, mode) in files.items():
-        old = builder.get(path[0])
-        is_folder = old is not None and old.type == ObjectType.TREE
-        if (old is not None and is_folder != (len(path) > 1)) or (len(path) == 1 and path[0] in below):
+        name = path[0].encode()
+        old = entries.get(name)
+        is_folder = old is not None and old.mode == FileMode.TREE
+        if (old is not None and is_folder != (len(path) > 1)) or (len(path) == 1 and name in below):
             raise WorkspaceError(f"{'/'.join(path)!r}: {path[0]!r} cannot be a file and a folder; choose another path")
         if len(path) == 1:
-            builder.insert(path[0], blob, mode)
+            entries[name] = Entry(mode or (old.mode if old is not None else FileMode.BLOB), blob)
         else:
-            below.setdefault(path[0], {})[path[1:]] = (blob, mode)
+            below.setdefault(name, {})[path[1:]] = (blob, mode)
     for name, inner in below.items():
-        old = builder.get(name)
-        if old is not None and old.type != ObjectType.TREE:
-            raise WorkspaceError(f"{name!r} cannot be a file and a folder; choose another path")
-        builder.insert(name, _with_modes(repository, old, inner), FileMode.TREE)
-    return builder.write()
+        old = entries.get(name)
+        if old is not None and old.mode != FileMode.TREE:
+            raise WorkspaceError(f"{name.decode()!r} cannot be a file and a folder; choose another path")
+        entries[name] = Entry(FileMode.TREE, _with_files(objects, old.id if old is not None else None, inner))
+    return objects.add_tree(entries)
 
 
 def _capped(data: bytes) -> str:

@@ -45,8 +45,10 @@ def named_roles(
     """Every role of the program, rows first, each once. Two files with one slug are an error."""
     found: dict[str, Named] = {row.ref.slug: Named(row.ref, row.span, row) for row in rows}
     for ref, span in linked:
-        known = found.setdefault(ref.slug, Named(ref, span))
-        if known.ref.path != ref.path:
+        known = found.get(ref.slug)
+        if known is None:
+            found[ref.slug] = Named(ref, span)
+        elif known.ref.path != ref.path:
             fault = reading_rules.duplicate_role.two_files(ref.source, known.ref.source, ref.slug)
             findings.put(span, fault)
     return tuple(found.values())

@@ -6,7 +6,7 @@ Invariant: a role gets no tool that `program.md` does not name; absent `tools` m
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
+from functools import lru_cache, partial
 
 from orgruntime.compiler.dialects import Renamed, called_here, canonical_tool, grant_for, renamed
 from orgruntime.compiler.fields import Fields
@@ -67,9 +67,15 @@ def granted_to(kind: RoleKind, asked: tuple[ScalarNode, ...] | None, grants: tup
 
 def granted(asked: tuple[ScalarNode, ...] | None, grants: tuple[str, ...]) -> tuple[str, ...]:
     """The tools of a role: what it asks for and is granted. `*` asks for all that is granted."""
-    if asked is None or any(node.text.strip() == "*" for node in asked):
+    return grants if asked is None else _granted(tuple(node.text.strip() for node in asked), grants)
+
+
+@lru_cache(maxsize=256)
+def _granted(asked: tuple[str, ...], grants: tuple[str, ...]) -> tuple[str, ...]:
+    """Remembered, since many roles of an org ask for the same tools."""
+    if "*" in asked:
         return grants
-    given = (grant_for(node.text.strip(), grants) for node in asked)
+    given = (grant_for(name, grants) for name in asked)
     return tuple(dict.fromkeys(name for name in given if name is not None))
 
 

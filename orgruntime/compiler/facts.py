@@ -6,7 +6,7 @@ could not be read is absent, never guessed; but a kind that is nearly one of our
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +21,13 @@ from orgruntime.compiler.hints import Hints
 from orgruntime.compiler.limits import trial_seconds
 from orgruntime.compiler.naming import slug_named
 from orgruntime.compiler.nodes import curly
-from orgruntime.compiler.payloads import is_sound, kind_gives_other, known_payloads, slips, undeclared
+from orgruntime.compiler.payloads import has_condition, is_typed, kind_gives_other, known_payloads, slips, undeclared
 from orgruntime.compiler.program import Program
 from orgruntime.compiler.rolefile import RoleFile
 from orgruntime.compiler.sections import Parts
 from orgruntime.compiler.workflow import Edge
 from orgruntime.compiler.workspace import locate
+from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.amounts import Budget
 from orgruntime.model.ids import RoleSlug
@@ -93,6 +94,17 @@ class Facts:
         """Names of payloads that nobody declares, each with the known one that it nearly is."""
         return slips(self.edges, known_payloads(one.payload for one in self.declared))
 
+    @cached_property
+    def slips_of_roles(self) -> Mapping[str, str]:
+        """Payloads that roles say they hand off or take, and that are none, each with the one that it nearly is."""
+        said = (node.text for _, hints in self.asked for node in (*(hints.produces or ()), *(hints.consumes or ())))
+        unknown = dict.fromkeys(name for name in said if name not in self.payloads)
+        return {name: near for name in unknown if (near := nearest(name, self.payloads))}
+
+    def is_sure(self, said: tuple[str, ...] | None) -> bool:
+        """Whether what a role says of its payloads has no slip in it: nothing else is said of one."""
+        return self.slips_of_roles.keys().isdisjoint(said or ())
+
     @property
     def carried(self) -> tuple[PayloadType, ...]:
         """The payloads of the manifest: the standard ones as far as a handoff carries them."""
@@ -102,14 +114,12 @@ class Facts:
     @cached_property
     def sound(self) -> tuple[Edge, ...]:
         """The edges that are well typed: what rules over the whole graph may lean on."""
-        return tuple(e for e in self.edges if is_sound(e, self.by_slug, self.payloads, self.program.models))
+        return tuple(edge for edge in self.typed if has_condition(edge, self.payloads))
 
     @cached_property
     def typed(self) -> tuple[Edge, ...]:
         """The same with those whose condition alone is at fault."""
-        return tuple(
-            e for e in self.edges if is_sound(e._replace(when=None), self.by_slug, self.payloads, self.program.models)
-        )
+        return tuple(e for e in self.edges if is_typed(e, self.by_slug, self.payloads, self.program.models))
 
     @cached_property
     def unsure(self) -> frozenset[str]:
@@ -128,7 +138,7 @@ class Facts:
         """Each named role with what its row asks for, and its file where the row does not."""
         return tuple((self.by_slug[one.ref.slug], settled(one, self.files[one.ref.slug])) for one in self.named)
 
-    @property
+    @cached_property
     def measuring(self) -> tuple[Role, ...]:
         """The roles that run trials."""
         return tuple(role for role in self.roles if role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER))
@@ -145,7 +155,10 @@ class Facts:
 
     def models(self, role: Role) -> tuple[ModelSpec, ...]:
         """All that serves a role, key-free species too, each once."""
-        return tuple(dict.fromkeys(serving(self._entries, role)))
+        panel = role.species, role.fallback
+        if panel not in self._served:
+            self._served[panel] = tuple(dict.fromkeys(serving(self._entries, role)))
+        return self._served[panel]
 
     def fallbacks(self) -> Iterator[tuple[Role, ScalarNode]]:
         """The roles that name a fallback of their own, each with the place."""
@@ -153,6 +166,11 @@ class Facts:
             node = wished_fallback(named, file)
             if node is not None:
                 yield role, node
+
+    @cached_property
+    def _served(self) -> dict[tuple[tuple[str, ...], str | None], tuple[ModelSpec, ...]]:
+        """By panel and fallback: the roles of a large org have few of them."""
+        return {}
 
     @cached_property
     def _entries(self) -> Mapping[str, ModelSpec]:
@@ -193,7 +211,7 @@ class Facts:
             for name, node in ((model.name, self.node_at("models", model.name)), (model.fallback, fallback)):
                 if name is not None and node is not None:
                     found.setdefault(name, node.span)
-        for word in self.species():
+        for word in self.species:
             found.setdefault(word.text.strip(), word.span)
         return found
 
@@ -248,8 +266,12 @@ class Facts:
         ends = tuple(f"/{path}" for path in target.paths) if target.module else ()
         return next((name for name in self.workspace_files if name.endswith(ends)), None) if ends else None
 
-    def species(self) -> Iterator[ScalarNode]:
+    @cached_property
+    def species(self) -> tuple[ScalarNode, ...]:
         """Every species that the program names, models of its own servers left out."""
+        return tuple(self._species())
+
+    def _species(self) -> Iterator[ScalarNode]:
         models = self.node("models")
         for _, value in models.entries if isinstance(models, MapNode) else ():
             inner = value.get("model") if isinstance(value, MapNode) and value.get("base_url") is None else value
@@ -289,7 +311,7 @@ class Facts:
             if row and row.values:
                 cells = (*cells, "inputs")
             is_sure = row is None or row.kind is not None or "kind" not in row.hints.places
-            graph = (tuple(sorted(found.get(role.slug, ()))) for found in (gives, takes, targets))
+            graph = (_sorted(found.get(role.slug, ())) for found in (gives, takes, targets))
             standing = Standing(role.kind, role.species, row is not None, has_models, is_sure, cells, *graph)
             yield self.files[named.ref.slug], standing
 
@@ -321,6 +343,10 @@ class Facts:
     def workspace_files(self) -> tuple[str, ...]:
         """Paths below the root, with `/`, sorted; empty where they cannot be looked at."""
         return disk.files(self.root) if self.root else ()
+
+
+def _sorted(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(names) if len(names) < 2 else tuple(sorted(names))
 
 
 def _is_read(node: ScalarNode) -> bool:

@@ -6,18 +6,19 @@ is absent or faulty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.keys import MOST_ITEMS, Table, meant
-from orgruntime.compiler.nodes import curly, kind_of, split_commas
+from orgruntime.compiler.nodes import curly, is_thousands, kind_of, split_commas
 from orgruntime.compiler.words import OutOfRange, Unclear
 from orgruntime.diagnostics.diagnostic import Fault, Findings
 from orgruntime.diagnostics.nearest import nearest
 from orgruntime.diagnostics.span import Span
-from orgruntime.orgfile.tree import MapNode, Node, ScalarNode
+from orgruntime.orgfile.tree import ListNode, MapNode, Node, ScalarNode
 
 _MOST_HELPS = 50
 """Unknown keys of one mapping for which a near one is looked for."""
@@ -139,7 +140,11 @@ class Fields:
 
     def _wrong(self, span: Span, key: str, wanted: str, found: Node) -> None:
         example = self._known[key].example if isinstance(self._known, Table) and key in self._known else ""
-        fault = reading_rules.wrong_type.shape(self.path(key), key, wanted, kind_of(found), example)
+        words = (
+            [item.text for item in found.items if isinstance(item, ScalarNode)] if isinstance(found, ListNode) else []
+        )
+        words = [found.text] if isinstance(found, ScalarNode) else words
+        fault = reading_rules.wrong_type.shape(self.path(key), wanted, kind_of(found), example, words)
         if isinstance(found, ScalarNode) and wanted == "a mapping":
             fault = reading_rules.wrong_type.no_blank(self.path(key), wanted, found.text) or fault
         self._put(span, fault, key)
@@ -152,11 +157,20 @@ class Fields:
         self._findings.put(span, fault)
 
     def _report_unknown(self, known: tuple[str, ...]) -> None:
-        names = set(known)
+        names, whole = set(known), _with_thousands(self.node.entries)
         for at, (name, _) in enumerate(self.node.entries):
-            if name.text not in names:
+            if name.text not in names and at not in whole:
                 fault = reading_rules.unknown_key.key(name.text, self.where, known, helped=at < _MOST_HELPS)
                 self._findings.put(name.span, fault)
+        if not whole:
+            return
+        # The number that was meant stands for its beginning, so that nothing is said of the wrong one.
+        entries = list(self.node.entries)
+        for at, number in {whole[at][0]: whole[at][1] for at in whole}.items():
+            key = entries[at][0]
+            self._findings.put(number.span, reading_rules.unknown_key.thousands(key.text, number.text))
+            entries[at] = key, number
+        self.node = MapNode(self.node.span, tuple(entries))
 
     def _report_missing(self, table: Table, at: Span) -> None:
         for key in table.required:
@@ -164,6 +178,21 @@ class Fields:
                 known = table[key]
                 example = known.example or " or ".join(known.choices)
                 self._put(at, reading_rules.missing_key.absent(self.path(key), key, example, known.meaning), key)
+
+
+def _with_thousands(entries: Sequence[tuple[ScalarNode, Node]]) -> dict[int, tuple[int, ScalarNode]]:
+    """Entries that are the end of a number, each with the entry where that begins, and the number: in a mapping of one
+    line, `trials: 1,000` is `trials: 1` and a key `000`."""
+    found: dict[int, tuple[int, ScalarNode]] = {}
+    for at, (name, value) in enumerate(entries):
+        if not at or not is_thousands(name.text) or not isinstance(value, ScalarNode) or not value.is_null:
+            continue
+        first, before = found.get(at - 1, (at - 1, entries[at - 1][1]))
+        if isinstance(before, ScalarNode) and before.text.isdigit():
+            end = name.span
+            span = before.span._replace(end_line=end.end_line, end_column=end.end_column)
+            found[at] = first, ScalarNode(span, before.text + name.text)
+    return found
 
 
 def convert(text: str, span: Span, path: str, reader: Callable[[str], T], findings: Findings) -> T | None:
@@ -188,8 +217,10 @@ def one_of(text: str, kinds: type[E]) -> E:
     raise Unclear(f"`{text}` is not one of {known}", f"did you mean `{near.value}`?" if near else "write one of them")
 
 
+@lru_cache(maxsize=256)
 def near_of(text: str, kinds: type[E]) -> E | None:
     """The member that a word is most likely meant to be."""
     values = [kind.value for kind in kinds]
-    near = meant(text.casefold()) if meant(text.casefold()) in values else nearest(text, values)
+    words = (text.casefold(), *text.casefold().split()[:1])
+    near = next((other for word in words if (other := meant(word)) in values), None) or nearest(text, values)
     return next((kind for kind in kinds if kind.value == near), None)

@@ -18,6 +18,7 @@ from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.needs import Needs, bind_needs, desks, read_needs
 from orgruntime.compiler.panel import Panel, read_panel
 from orgruntime.compiler.risk import RadiusWish, bind_role_risk
+from orgruntime.compiler.rolevalues import report_tools
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.span import Span
 from orgruntime.model.vocabulary import Memory, RoleKind
@@ -86,7 +87,7 @@ def bind_hints(fields: Fields, findings: Findings) -> Hints:
         kind=_kind(fields, findings),
         count=fields.read("count", desks),
         panel=read_panel(fields.words("model", comma_string=True) or (), findings),
-        tools=fields.words("tools", comma_string=True),
+        tools=_tools(fields, findings),
         needs=_needs(fields, findings),
         title=fields.text("title") or "",
         produces=names_of(fields.words("produces", comma_string=True)),
@@ -130,6 +131,12 @@ def _kind(fields: Fields, findings: Findings) -> RoleKind | None:
         findings.put(fields.span("human"), reading_rules.bad_value.contradicts_kind(fields.path("human"), human, kind))
         return kind
     return RoleKind.HUMAN if human else kind
+
+
+def _tools(fields: Fields, findings: Findings) -> Names | None:
+    names = fields.words("tools", comma_string=True)
+    report_tools(names or (), fields.path("tools"), findings)
+    return names
 
 
 def _needs(fields: Fields, findings: Findings) -> Needs:

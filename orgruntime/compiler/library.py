@@ -18,7 +18,15 @@ from orgruntime.compiler import reading_rules
 from orgruntime.compiler.rolefile import slug_of
 from orgruntime.diagnostics.diagnostic import Fault
 from orgruntime.diagnostics.nearest import nearest
+from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile import disk
+
+_PLAIN = pattern(r"roles/(?:[\w-]+/)*[\w.-]+\.md")
+"""A link of which nothing is to be decoded or resolved, as nearly all are."""
+
+
+_MOST_MISSED = 100
+"""Links that lead nowhere for which a near file is looked for."""
 
 
 class RoleRef(NamedTuple):
@@ -63,7 +71,10 @@ class RoleLinks:
         """Whether that was asked."""
         self._org, self._shown = Path(os.path.abspath(org)), shown
         self.own = self._org / "roles"
+        self._home = f"{self.own}/"
+        self._home_shown = f"{os.path.normpath(os.path.join(shown, 'roles'))}/"
         self.library = library_root(self._org)
+        self._missed = 0
         self._imported: dict[str, RoleRef] = {}
         self._resolved: dict[str, RoleRef | Fault] = {}
         self._real: dict[str, str] = {}
@@ -97,7 +108,9 @@ class RoleLinks:
         """Where a link leads. Each target is looked up once: in a large program a role is linked many times."""
         found = self._resolved.get(href)
         if found is None:
-            found = self._resolved[href] = self._look_up(href)
+            own = href.removeprefix("roles/") if _PLAIN.fullmatch(href) else ""
+            found = self._own_ref(own) if own and self._listing.get(own) else self._look_up(href)
+            self._resolved[href] = found
         return found
 
     def _look_up(self, href: str) -> RoleRef | Fault:
@@ -108,9 +121,9 @@ class RoleLinks:
             return reading_rules.unknown_role.no_role_file(href, self._near(target))
         if target.startswith("lib/") and not disk.is_there(self._org / target):
             return self._from_library(target.removeprefix("lib/"), href)
-        name, home = os.path.normpath(os.path.join(self._org, target)), f"{self.own}/"
-        if name.startswith(home):
-            relative = name.removeprefix(home)
+        name = os.path.normpath(os.path.join(self._org, target))
+        if name.startswith(self._home):
+            relative = name.removeprefix(self._home)
             ref = self._own_ref(relative)
             if self._listing.get(relative):
                 return ref
@@ -123,6 +136,9 @@ class RoleLinks:
 
     def _near(self, target: str) -> str | None:
         """An own role file of nearly the name that a link ends in."""
+        self._missed += 1
+        if self._missed > _MOST_MISSED:
+            return None
         own = {ref.slug: ref.source for ref in self.own_files()}
         near = nearest(slug_of(re.split(r"[/\\]", target)[-1]), own)
         return own[near] if near else None
@@ -142,9 +158,10 @@ class RoleLinks:
 
     def _own_ref(self, relative: str) -> RoleRef:
         if relative not in self._refs:
-            shown = os.path.normpath(os.path.join(self._shown, "roles", relative))
-            path = Path(f"{self.own}/{relative}")
-            self._refs[relative] = RoleRef(slug_of(relative), path, shown, f"roles/{relative}")
+            path = disk.path_of(f"{self._home}{relative}")
+            self._refs[relative] = RoleRef(
+                slug_of(relative), path, f"{self._home_shown}{relative}", f"roles/{relative}"
+            )
         return self._refs[relative]
 
     def _existing(self, ref: RoleRef, root: Path, href: str) -> RoleRef | Fault:
@@ -163,12 +180,24 @@ class RoleLinks:
             self._real[folder] = disk.real(folder)
         return os.path.join(self._real[folder], name)
 
+    @cached_property
+    def _renamed(self) -> Mapping[str, str]:
+        """Former slug → the first file that says so. Read once, for all links that lead nowhere."""
+        found: dict[str, str] = {}
+        for ref in self.own_files():
+            for name in self._formerly(ref):
+                found.setdefault(name, ref.source)
+        return found
+
     def _missing(self, href: str, slug: str) -> Fault:
         """No such file: the nearest own one, as a link would name it, or the nearest of the library."""
         self.strayed = True
         own = {ref.slug: ref.source for ref in self.own_files()}
-        if now := next((ref.source for ref in self.own_files() if slug in self._formerly(ref)), None):
+        if now := self._renamed.get(slug):
             return reading_rules.unknown_role.renamed(href, now)
+        self._missed += 1
+        if self._missed > _MOST_MISSED:
+            return reading_rules.unknown_role.missing(href, None, None)
         if near := nearest(slug, own):
             return reading_rules.unknown_role.missing(href, own[near], None)
         shared = (

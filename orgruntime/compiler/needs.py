@@ -6,6 +6,7 @@ Invariant: an amount that cannot be read is a finding and counts as absent.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orgruntime.compiler import reading_rules, words
@@ -33,10 +34,7 @@ class Needs(NamedTuple):
 
     @property
     def resources(self) -> Resources:
-        # A file that is looked at again after an edit is judged without the nouns: see `RoleFile.hints`.
-        from orgruntime.model.manifest import Resources  # noqa: PLC0415  # see above
-
-        return Resources(**dict(self.amounts))
+        return _resources(self.amounts)
 
 
 def read_needs(node: ScalarNode, path: str, findings: Findings) -> Needs:
@@ -78,6 +76,14 @@ def bind_needs(values: dict[str, ScalarNode], path: str, findings: Findings, spa
     )
     limit = convert(minutes.text, minutes.span, f"{path}.minutes", words.positive, findings) if minutes else None
     return Needs(amounts, limit, span, given=bool(values))
+
+
+@lru_cache(maxsize=256)
+def _resources(amounts: tuple[tuple[str, Any], ...]) -> Resources:
+    # A file that is looked at again after an edit is judged without the nouns: see `RoleFile.hints`.
+    from orgruntime.model.manifest import Resources  # noqa: PLC0415  # see above
+
+    return Resources(**dict(amounts))
 
 
 def _amount(values: dict[str, ScalarNode], name: str, path: str, findings: Findings) -> float | None:

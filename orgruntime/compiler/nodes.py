@@ -35,6 +35,11 @@ def _commas(text: str) -> list[int]:
     return [*found, len(text)]
 
 
+def is_thousands(name: str) -> bool:
+    """Whether a key is what stands behind the comma of `1,000` in a mapping of one line."""
+    return name.isdigit() and len(name) % 3 == 0
+
+
 def curly(node: ScalarNode) -> str | None:
     """What stands between the quotes of a plain value that a word processor put there."""
     found = _CURLY.fullmatch(node.text) if node.plain else None

@@ -1,7 +1,7 @@
 """Type-checking of handoffs: what a role can hand off, what it can take, and which words select an edge.
 
-Pure: knows roles and payload types, nothing of the shape of the graph, and reports nothing. Invariant: a sound edge can
-be taken at run time.
+Pure: knows roles and payload types, nothing of the shape of the graph, and reports nothing. Invariant: a typed edge
+whose condition is known can be taken at run time.
 """
 
 from __future__ import annotations
@@ -48,16 +48,18 @@ def undeclared(slips: Mapping[str, str | None]) -> dict[str, PayloadType]:
     return {name: note_called(name) for name, near in slips.items() if near is None and NAME.fullmatch(name)}
 
 
-def is_sound(
+def is_typed(
     edge: Edge, roles: Mapping[str, Role], payloads: Mapping[str, PayloadType], models: tuple[ModelSpec, ...]
 ) -> bool:
-    """Whether the payload exists, the source makes it, the target takes it, and the condition is one of its words."""
-    payload = payloads.get(edge.payload)
-    if payload is None or cannot_give(roles[edge.source.slug], edge.payload, models) is not None:
+    """Whether the payload exists, the source makes it and the target takes it."""
+    if edge.payload not in payloads or cannot_give(roles[edge.source.slug], edge.payload, models) is not None:
         return False
-    if edge.target and cannot_take(roles[edge.target.slug], edge.payload) is not None:
-        return False
-    return edge.when is None or edge.when in conditions(payload)
+    return edge.target is None or cannot_take(roles[edge.target.slug], edge.payload) is None
+
+
+def has_condition(edge: Edge, payloads: Mapping[str, PayloadType]) -> bool:
+    """Whether its condition, if it has one, is a word of its payload."""
+    return edge.when is None or edge.when in conditions(payloads[edge.payload])
 
 
 def can_propose(role: Role, models: tuple[ModelSpec, ...]) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from orgruntime.compiler.filereport import FileReport, Part, Terms, Wished
@@ -86,14 +85,13 @@ def _with_parts_of_now(known: Known, read: Reader, texts: dict[str, str]) -> Kno
     parts: dict[Question, Part] = {}
     wished: dict[tuple[str, str], Wished] = {}
     for question, part in known.parts.items():
-        file = _changed(question, part, read, texts)
-        if file is None:
+        changed = _changed(question, part, read, texts)
+        if changed is None:
             continue
-        # Imported late: most of the time no file has changed.
-        from orgruntime.compiler.rolefile import part_of  # noqa: PLC0415  # see above
-        from orgruntime.compiler.wishes import judge_wishes  # noqa: PLC0415  # see above
+        from orgruntime.compiler.wishes import judge_wishes  # noqa: PLC0415  # most of the time no file has changed
 
-        parts[question] = held = part_of(file)
+        file, parts[question] = changed
+        held = parts[question]
         if _is_seen(part, held, known.terms):
             return None
         own = (file.shown, file.slug)
@@ -146,16 +144,16 @@ def _findings(known: Known) -> tuple[Diagnostic, ...]:
 def _read_again(question: Question, read: Reader, texts: dict[str, str]) -> str:
     _, path, shown = question
     own = Findings()
-    source = read(Path(path), shown, own)
+    source = read(disk.path_of(path), shown, own)
     texts[shown] = source.text if source else ""
     return disk.digest(disk.of_reading(source, own))
 
 
-def _changed(question: Question, part: Part, read: Reader, texts: dict[str, str]) -> RoleFile | None:
+def _changed(question: Question, part: Part, read: Reader, texts: dict[str, str]) -> tuple[RoleFile, Part] | None:
     """None where the file holds the same bytes. What follows from those is known, decoding included."""
     _, path, shown, slug = question
     own = Findings()
-    source = read(Path(path), shown, own)
+    source = read(disk.path_of(path), shown, own)
     texts[shown] = source.text if source else ""
     if source is not None and source.sha256 and source.sha256 == part.sha256:
         return None

@@ -73,16 +73,12 @@ def bind_role_risk(parent: Fields, findings: Findings) -> RadiusWish | None:
     return RadiusWish(value.span, preset, _radius_numbers(fields))
 
 
-def is_within(wish: RadiusWish, org: tuple[float, ...]) -> bool:
-    """Whether a role asks for no more than the org has; `org`: the numbers of its radius."""
+def beyond(wish: RadiusWish, org: tuple[float, ...]) -> list[tuple[str, float, float]]:
+    """(number, asked, allowed) of which a role asks for more than the org has; `org`: the numbers of its radius."""
     kind = type(_meaning(Setting.BALANCED).blast_radius)
-    base = kind(**dict(zip(kind.model_fields, org, strict=True)))
-    return not wider(wish.of(base), base)
-
-
-def wider(one: BlastRadius, other: BlastRadius) -> list[str]:
-    """The numbers of which the one allows more."""
-    return [name for name in type(one).model_fields if getattr(one, name) > getattr(other, name)]
+    allowed = dict(zip(kind.model_fields, org, strict=True))
+    asked = wish.of(kind(**allowed))
+    return [(name, getattr(asked, name), most) for name, most in allowed.items() if getattr(asked, name) > most]
 
 
 def narrower(one: BlastRadius, other: BlastRadius) -> BlastRadius:

@@ -5,7 +5,7 @@ Invariant: the slug comes from the path and exists however broken the file is, s
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,7 @@ from orgruntime.compiler.text_rules import judge_text
 from orgruntime.diagnostics.diagnostic import Diagnostic, Findings, Severity
 from orgruntime.diagnostics.pattern import pattern
 from orgruntime.diagnostics.span import Span
-from orgruntime.orgfile.disk import digest, noted, takes_notes
+from orgruntime.orgfile.disk import digest, noted
 from orgruntime.orgfile.document import Document, parse_document
 from orgruntime.orgfile.frontmatter import missed
 from orgruntime.orgfile.recall import recall
@@ -72,10 +72,7 @@ class RoleFile(NamedTuple):
 
     @property
     def hints(self) -> Hints:
-        # Most files hint at nothing, and what hints are made of takes longer to import than a file to read.
-        from orgruntime.compiler.hints import NONE  # noqa: PLC0415  # see above
-
-        return NONE if self.hinted is None else self.hinted
+        return _no_hints() if self.hinted is None else self.hinted
 
     @property
     def document(self) -> Document | None:
@@ -119,19 +116,21 @@ class RoleFile(NamedTuple):
 def read_role(path: Path, shown: str, slug: str, read: Reader = read_source) -> RoleFile:
     """The role in a file. Where it cannot be read, the role is still there. Nothing is reported yet: `keep_found`."""
     own = Findings()
-    source = read(path, shown, own)
-    file = role_in(source, shown, slug, own)
-    if takes_notes():
-        noted(("role", str(path), shown, slug), part_of(file))
+    file, part = role_in(read(path, shown, own), shown, slug, own)
+    noted(("role", str(path), shown, slug), part)
     return file
 
 
-def role_in(source: Source | None, shown: str, slug: str, own: Findings) -> RoleFile:
-    """The role in what was read; `own`: what was found while it was decoded."""
+def role_in(source: Source | None, shown: str, slug: str, own: Findings) -> tuple[RoleFile, Part]:
+    """The role in what was read, and what is kept of it; `own`: what was found while it was decoded."""
     if source is None:
-        return RoleFile(slug, shown, slug, broken=True, found=tuple(own))
-    file = recall(f"role {slug}", source, Findings(), lambda _: _role_with_findings(source, slug))
-    return file._replace(found=(*own, *file.found))
+        file = RoleFile(slug, shown, slug, broken=True, found=tuple(own))
+        return file, _part_of(file)
+    file, part = recall(f"role {slug}", source, Findings(), lambda _: _read(source, slug))
+    if decoding := tuple(own):
+        file = file._replace(found=(*decoding, *file.found))
+        part = _part_of(file)
+    return file, part
 
 
 def keep_found(file: RoleFile, findings: Findings) -> None:
@@ -141,8 +140,17 @@ def keep_found(file: RoleFile, findings: Findings) -> None:
     noted(("kept", file.shown, file.slug), "")
 
 
-def part_of(file: RoleFile) -> Part:
-    """What is kept of a file, so that it can be seen whether another one in its place changes anything else."""
+def _read(source: Source, slug: str) -> tuple[RoleFile, Part]:
+    own = Findings()
+    file = role_of(source, slug, own)._replace(found=tuple(own))
+    return file, _part_of(file)
+
+
+def _part_of(file: RoleFile) -> Part:
+    """What is kept of a file, so that it can be seen whether another one in its place changes anything else.
+
+    It is remembered with the file: to make it takes longer than to recall both.
+    """
     tools, models = digest((file.tools, file.asked, file.denied)), digest((file.model, file.wished_models))
     hints = digest((file.hinted, file.places)) if file.hinted else ""
     leading = digest((file.hinted.leading, file.places)) if file.hinted and file.hinted.leading else ""
@@ -150,10 +158,12 @@ def part_of(file: RoleFile) -> Part:
     return Part(file.sha256, file.outline, drawn, tools, models, hints, leading, file.found)
 
 
-def _role_with_findings(source: Source, slug: str) -> RoleFile:
-    own = Findings()
-    file = role_of(source, slug, own)
-    return file._replace(found=tuple(own))
+@cache
+def _no_hints() -> Hints:
+    # Most files hint at nothing, and what hints are made of takes longer to import than a file to read.
+    from orgruntime.compiler.hints import NONE  # noqa: PLC0415  # see above
+
+    return NONE
 
 
 def role_of(source: Source, slug: str, findings: Findings) -> RoleFile:

@@ -6,6 +6,7 @@ Invariant: a part of a value that is not read is a finding, so that no tool, mod
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from orgruntime.compiler import reading_rules
 from orgruntime.compiler.dialects import (
@@ -65,9 +66,7 @@ def denied_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
         node = front.get(key)
         if node is not None:
             names = _spaced(_flat(node, key, findings), node)
-            _report_odd(names, key, findings)
-            for name in names:
-                _report_near_tool(name, findings)
+            report_tools(names, key, findings)
             found += names
     for key in (*TOOL_KEYS, HELD_BACK):
         node = front.get(key)
@@ -75,6 +74,13 @@ def denied_of(front: MapNode, findings: Findings) -> tuple[ScalarNode, ...]:
             _report_table(node, key, findings)
             found += [name for name, value in node.entries if _is_denied(value)]
     return tuple(found)
+
+
+def report_tools(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> None:
+    """Names that are nearly a tool's, or more than one."""
+    _report_odd(names, key, findings)
+    for name in names:
+        _report_near_tool(name, findings)
 
 
 def report_keys(front: MapNode, findings: Findings) -> None:
@@ -127,9 +133,7 @@ def _tools(node: Node, key: str, findings: Findings) -> tuple[ScalarNode, ...] |
     whole = node.text.strip().casefold() if isinstance(node, ScalarNode) else ""
     if whole in ALL_TOOLS:
         return (ScalarNode(node.span, "*"),)
-    _report_odd(names, key, findings)
-    for name in names:
-        _report_near_tool(name, findings)
+    report_tools(names, key, findings)
     return tuple(ScalarNode(name.span, "*") if name.text.casefold() in ALL_TOOLS else name for name in names)
 
 
@@ -159,7 +163,7 @@ def _bare(node: ScalarNode) -> tuple[ScalarNode, ...]:
     return (ScalarNode(node.span, text, node.plain, node.inner if text == node.text else None),) if text else ()
 
 
-_ODD = pattern(r"[\[\]{}\"]|(?:^|\s)-(?:\s|$)|^:|:$")
+_ODD = pattern(r"[\[\]{}\";]|(?:^|\s)-(?:\s|$)|^:|:$")
 _GROUP = pattern(r"\([^)]*\)?")
 
 
@@ -169,11 +173,16 @@ def _report_odd(names: tuple[ScalarNode, ...], key: str, findings: Findings) -> 
     A name may have spaces (`Microsoft Docs` is a tool of an extension), but not around the name of another tool.
     """
     for name in names:
-        text = _GROUP.sub("", name.text) if "(" in name.text else name.text
-        words = text.split() if key != "model" else []
-        is_odd = not text.isalnum() and _ODD.search(text)
-        if is_odd or (len(words) > 1 and any(word.casefold() in KNOWN_TOOLS for word in words)):
+        if is_odd(name.text, key):
             findings.put(name.span, reading_rules.unread_value.no_name(name.text, key))
+
+
+def is_odd(name: str, key: str) -> bool:
+    """Whether a name holds a sign of a list, or another tool."""
+    text = _GROUP.sub("", name) if "(" in name else name
+    words = text.casefold().split() if key != "model" else []
+    has_sign = not text.isalnum() and _ODD.search(text) is not None
+    return has_sign or words == ["and"] or (len(words) > 1 and any(word in KNOWN_TOOLS for word in words))
 
 
 def _report_table(node: MapNode, key: str, findings: Findings) -> None:
@@ -214,6 +223,7 @@ def _report_near_tool(name: ScalarNode, findings: Findings) -> None:
         findings.put(name.span, reading_rules.likely_typo.tool(text, known))
 
 
+@lru_cache(maxsize=1024)
 def near_tool(text: str) -> str | None:
     """The tool of some program that a name is one slip away from. Other names may be anybody's."""
     if len(text) < 4 or not text.isalpha() or is_known(text):

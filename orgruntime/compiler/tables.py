@@ -13,6 +13,7 @@ from orgruntime.compiler import reading_rules
 from orgruntime.compiler.declared import Declared
 from orgruntime.compiler.fields import Fields, convert, near_of, one_of
 from orgruntime.compiler.hints import Hints, memory_of, names_of
+from orgruntime.compiler.keys import RESOURCES
 from orgruntime.compiler.library import RoleLinks, RoleRef
 from orgruntime.compiler.needs import Needs, desks, pairs, read_budget, read_needs
 from orgruntime.compiler.nodes import split_commas
@@ -34,6 +35,8 @@ ROLE_COLUMNS = (
     "memory", "was",
 )  # fmt: skip
 PAYLOAD_COLUMNS = ("payload", "field", "type", "required", "meaning")
+_MOST_GUESSED, _MOST_GAPS = 100, 14
+"""Rows of which a missing cell is looked for, and places in one: it takes 0.1 ms a place."""
 T = TypeVar("T")
 
 
@@ -57,6 +60,22 @@ class RoleRow(NamedTuple):
     @property
     def needs(self) -> Needs:
         return self.hints.needs
+
+
+class _Row(NamedTuple):
+    """The cells of a row. `names`: of all columns of its table; those of `known` are read."""
+
+    names: tuple[str, ...]
+    known: tuple[str, ...]
+    given: tuple[Cell, ...]
+
+    def cells(self, gap: int | None = None) -> dict[str, Cell]:
+        """By column. The missing ones of a row that ends early are its last, or those before the cell `gap`."""
+        at = len(self.given) if gap is None else gap
+        end = self.given[at - 1].end
+        missing = [Cell("", end, end)] * (len(self.names) - len(self.given))
+        padded = (*self.given[:at], *missing, *self.given[at:])
+        return {name: cell for name, cell in zip(self.names, padded, strict=False) if name in self.known}
 
 
 class _Written(NamedTuple):
@@ -101,7 +120,7 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
     places: dict[str, Span] = {}
     refs: dict[str, dict[str, Span]] = {}
     current = ""
-    for row in _rows(document, section, PAYLOAD_COLUMNS, "payload", findings):
+    for row in (one.cells() for one in _rows(document, section, PAYLOAD_COLUMNS, "payload", findings)):
         current = _plain(row, "payload") or current
         span = _cell_span(document, row["payload"], row)
         if not NAME.fullmatch(current) or current in BUILTIN_PAYLOADS:
@@ -125,20 +144,49 @@ def read_payloads(document: Document, section: Section, findings: Findings) -> t
 
 def _written_rows(document: Document, section: Section, findings: Findings) -> tuple[_Written, ...]:
     """A function of the text alone, so that it can be remembered."""
-    return tuple(_written(document, row) for row in _rows(document, section, ROLE_COLUMNS, "role", findings))
+    rows = enumerate(_rows(document, section, ROLE_COLUMNS, "role", findings))
+    return tuple(_written(document, row, _MOST_GAPS if number < _MOST_GUESSED else 0) for number, row in rows)
 
 
-def _written(document: Document, row: dict[str, Cell]) -> _Written:
-    cell = row["role"]
-    found = links(document.source.text, cell.start, cell.end)
+def _written(document: Document, row: _Row, gaps: int) -> _Written:
+    """`gaps`: places at which a missing cell is looked for."""
+    cells = row.cells()
+    found = links(document.source.text, cells["role"].start, cells["role"].end)
     if len(found) != 1:
-        return _Written(None, _cell_span(document, cell, row))
+        return _Written(None, _cell_span(document, cells["role"], cells))
+    made = _read_cells(document, cells)
+    if len(row.given) < len(row.names) and not _makes_sense(made):
+        made = _with_gap(document, row, gaps) or made
+    return made._replace(link=found[0], span=document.source.span(found[0].start, found[0].end))
+
+
+def _read_cells(document: Document, row: dict[str, Cell]) -> _Written:
+    """All but the link."""
     own = Findings()
     cells = {name: node for name in ROLE_COLUMNS[1:] if (node := _scalar(document, row, name)) is not None}
     inputs = cells.get("inputs")
     values = pairs(inputs, "inputs", own) if inputs else ()
     hints = _hints(cells, own)
-    return _Written(found[0], document.source.span(found[0].start, found[0].end), hints, values, tuple(own))
+    return _Written(None, _cell_span(document, row["role"], row), hints, values, tuple(own))
+
+
+def _makes_sense(made: _Written) -> bool:
+    """Whether nothing is to be said of any cell, and no amount stands where models do."""
+    models = (node.text.partition(":") for node in made.hints.model)
+    return not made.found and not any(colon and name.strip() in RESOURCES for name, colon, _ in models)
+
+
+def _with_gap(document: Document, row: _Row, gaps: int) -> _Written | None:
+    """A row that ends early and makes no sense, read as if the missing cells were before another one, where it does."""
+    role = row.names.index("role")
+    for gap in reversed(range(role + 1, min(len(row.given), role + 1 + gaps))):
+        made = _read_cells(document, row.cells(gap))
+        if _makes_sense(made):
+            own, at = Findings(), row.given[gap]
+            fault = reading_rules.bad_table.too_few_cells(len(row.given), len(row.names), row.names[gap])
+            own.put(document.source.span(at.start, max(at.end, at.start + 1)), fault)
+            return made._replace(found=tuple(own))
+    return None
 
 
 def _resolved(document: Document, row: _Written, role_links: RoleLinks, findings: Findings) -> RoleRow | None:
@@ -245,8 +293,8 @@ def _field_type(document: Document, row: dict[str, Cell], findings: Findings) ->
 
 def _rows(
     document: Document, section: Section, columns: tuple[str, ...], first: str, findings: Findings
-) -> Iterator[dict[str, Cell]]:
-    """Each row as column → cell. The header is checked against the closed set of columns."""
+) -> Iterator[_Row]:
+    """The header is checked against the closed set of columns."""
     block = next((block for block in section.blocks if block.kind == "table"), None)
     if block is None:
         findings.put(document.heading_span(section), reading_rules.bad_table.none(section.title, columns))
@@ -257,16 +305,16 @@ def _rows(
         if name not in columns:
             span = document.source.span(cell.start, max(cell.end, cell.start + 1))
             findings.put(span, reading_rules.bad_table.unknown_column(name, columns))
-    if first not in names:
+    if first not in names and not any(reading_rules.bad_table.meant_column(name) == first for name in names):
         span = document.source.span(table.start, document.source.line_end(table.start))
         findings.put(span, reading_rules.bad_table.no_column(first))
+    if first not in names:
         return
     for row in table.rows:
         if len(row) > len(names):
             span = document.source.span(row[len(names)].start, max(row[-1].end, row[len(names)].start + 1))
             findings.put(span, reading_rules.bad_table.too_many_cells())
-        padded = (*row, *[Cell("", row[-1].end, row[-1].end)] * (len(names) - len(row)))
-        yield {name: cell for name, cell in zip(names, padded, strict=False) if name in columns}
+        yield _Row(tuple(names), columns, row)
 
 
 def _is_readable(document: Document, section: Section, first: str) -> bool:

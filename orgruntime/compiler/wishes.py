@@ -1,4 +1,4 @@
-"""The tools and models that a role file asks for, judged by what the program says. Knows names, and grants nothing.
+"""What a role file asks for, tools, models and risk, judged by what the program says. Knows names, and grants nothing.
 
 Works on plain values, so that one file is judged again without anything else of the org. Invariant: what is said of the
 wishes of a file follows from it, the role's `Standing` and the program's `Terms` alone, whatever other files ask for;
@@ -24,7 +24,7 @@ from orgruntime.compiler.model_names import (
 )
 from orgruntime.compiler.naming import former_slugs
 from orgruntime.compiler.rolefile import RoleFile
-from orgruntime.compiler.rolevalues import near_tool
+from orgruntime.compiler.rolevalues import is_odd, near_tool
 from orgruntime.diagnostics.diagnostic import Findings
 from orgruntime.diagnostics.nearest import edit_distance
 from orgruntime.model.tools import ABLATE, BUILT_IN, plain_name, server_of
@@ -46,6 +46,9 @@ def judge_wishes(file: RoleFile, standing: Standing, terms: Terms) -> Wished:
         _judge_denied(file.denied, terms, findings)
     if standing.kind == "agent" and file.wished_models:
         _judge_models(file, standing, terms, findings)
+    if file.hinted:
+        _judge_inputs(file.hinted, file.places, findings)
+        _judge_risk(file.hinted, standing, terms, findings)
     former = former_slugs(file) if file.hinted else ()
     return Wished(standing, _model(file, terms), _are_quiet(file, standing, terms), former, tuple(findings))
 
@@ -100,26 +103,21 @@ def _model(file: RoleFile, terms: Terms) -> str:
 
 
 def _are_quiet(file: RoleFile, standing: Standing, terms: Terms) -> bool:
-    """Whether the other hints of a file say of an agent what the program says too, or what nobody is judged by: how
-    many desks it has, what it remembers. Where this is so, they change nothing for others, and no rule finds anything
-    in them. Sure where it says so; where it does not, the rules decide.
+    """Whether the other hints of a file say of an agent what the program says too, or what nobody else is judged by:
+    how many desks it has, what it remembers, its inputs, its risk. Where this is so, they change nothing for others,
+    and no rule of the whole org finds anything in them. Sure where it says so; where it does not, the rules decide.
     """
     hints = file.hinted
     if hints is None:
         return True
     if standing.kind != "agent" or hints.needs.given or hints.needs.span or (hints.was and terms.are_called):
         return False
-    if not _is_agent_anyway(hints, standing) or not _are_filled_in(file, hints, standing):
+    if not _is_agent_anyway(hints, standing) or not _are_filled_in(hints, standing):
         return False
     said = {"produces": (hints.produces, standing.gives), "consumes": (hints.consumes, standing.takes)}
     for key, (names, others) in said.items():
         told = None if names is None else {node.text for node in names}
         if key not in standing.cells and told is not None and (not told or told != set(others)):
-            return False
-    if hints.risk and "risk" not in standing.cells:
-        from orgruntime.compiler.risk import is_within  # noqa: PLC0415  # few files have one, and it is loaded with it
-
-        if not is_within(hints.risk, terms.radius):
             return False
     return {node.text for node in hints.hands_off_to} <= set(standing.targets)
 
@@ -132,23 +130,22 @@ def _is_agent_anyway(hints: Hints, standing: Standing) -> bool:
     return not is_faulty and hints.kind in (None, "agent")
 
 
-def _are_filled_in(file: RoleFile, hints: Hints, standing: Standing) -> bool:
-    """Whether every input has a value and a place, and the row none for any."""
-    filled = (one.default is not None and one.name.text in file.places for one in hints.inputs)
-    return "inputs" not in standing.cells and all(filled)
+def _are_filled_in(hints: Hints, standing: Standing) -> bool:
+    """Whether every input has a value, and the row none for any."""
+    return "inputs" not in standing.cells and all(one.default is not None for one in hints.inputs)
 
 
 def _judge_tools(asked: Iterable[ScalarNode], kind: str, terms: Terms, findings: Findings) -> None:
-    for at, node in enumerate(asked):
+    for at, node in enumerate(asked if kind in ("agent", "verifier") else ()):
         name = node.text.strip()
-        here = renamed(name, terms.tool_names)
-        usable = kind == "agent" or (kind == "verifier" and here == ABLATE)
-        if not usable or plain_name(name) in ("", "*") or grant_for(here, terms.grants) is not None:
+        here = renamed(name, terms.tool_names) if terms.tool_names else name
+        if grant_for(here, terms.grants) is not None or plain_name(name) in ("", "*"):
+            continue
+        if kind == "verifier" and here != ABLATE:
             continue
         if is_known(here) or here != name:
             findings.put(node.span, reading_rules.tool_not_granted.asked_for(name, here, terms.servers))
-        elif at >= _MOST or not near_tool(plain_name(name)):
-            # What is nearly a tool is told where the file is read.
+        elif at >= _MOST or not _is_told(name):
             short = plain_name(name)
             findings.put(node.part(0, len(short)), reading_rules.unknown_tool.asked_for(short))
 
@@ -161,8 +158,28 @@ def _judge_denied(denied: Iterable[ScalarNode], terms: Terms, findings: Findings
             continue
         if renamed(name, terms.tool_names) != name:
             continue
-        if at >= _MOST or not near_tool(name):
+        if at >= _MOST or not _is_told(name):
             findings.put(node.part(0, len(name)), reading_rules.unknown_tool.held_back(name))
+
+
+def _is_told(name: str) -> bool:
+    """Whether something is said of a name where the file is read: it is nearly a tool, or holds more than one."""
+    return near_tool(plain_name(name)) is not None or is_odd(name, "tools")
+
+
+def _judge_inputs(hints: Hints, places: tuple[str, ...], findings: Findings) -> None:
+    for one in hints.inputs:
+        if one.name.text not in places:
+            findings.put(one.name.span, reading_rules.unused_input.nowhere(one.name.text, places))
+
+
+def _judge_risk(hints: Hints, standing: Standing, terms: Terms, findings: Findings) -> None:
+    if hints.risk is None or "risk" in standing.cells:
+        return
+    from orgruntime.compiler.risk import beyond  # noqa: PLC0415  # few files have one, and it is loaded with it
+
+    if found := beyond(hints.risk, terms.radius):
+        findings.put(hints.risk.span, reading_rules.risk_not_granted.too_wide(found))
 
 
 def _judge_models(file: RoleFile, standing: Standing, terms: Terms, findings: Findings) -> None:

@@ -40,6 +40,11 @@ class Release(NamedTuple):
 
 NUMBER = r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _PLAIN = pattern(NUMBER)
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NAMED = pattern(
+    r"\s*(?:dollars?|usd|eur|euros?|trials?|tokens?|gpus?|cpus?|cores?|files?|lines?|desks?)$", re.IGNORECASE
+)
+"""What is counted, in words of its own."""
 _THOUSANDS = pattern(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _MULTIPLES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9}
 _SECONDS = {
@@ -234,7 +239,8 @@ def _is_not_finite(text: str) -> bool:
 
 def _in_figures(text: str, help: str) -> str:
     """What was most likely meant: a point for a decimal comma, thousands without commas, no sign of a currency."""
-    bare = text.strip("$€£ ")
+    bare = _NAMED.sub("", text.strip("$€£ "))
+    bare = str(_WORDS.index(bare.casefold())) if bare.casefold() in _WORDS else bare
     bare = bare.replace(",", "") if _THOUSANDS.fullmatch(bare) else bare.replace(",", ".")
     return f"write `{bare}`" if bare != text and _PLAIN.fullmatch(bare) else help
 

@@ -305,7 +305,7 @@ class _Reader:
         try:
             return words.duration(text)
         except words.Unclear as error:
-            raise self._stop(token, reading_rules.workflow_syntax.no_period(error.fault)) from error
+            raise self._stop(token, reading_rules.workflow_syntax.no_period(text, error.fault)) from error
 
     def _more(self) -> bool:
         if self._peek().kind == "punct" and self._peek().text in ",;":

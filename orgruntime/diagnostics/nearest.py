@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 _CLOSE = 0.7
 """Similarity from which a candidate is offered: one slip in four letters passes, a different word does not."""
+_ROUNDING = 1e-9
 _MOST_LISTED = 16
 """Candidates that are listed where none is near: all hints of a role."""
 
@@ -49,9 +50,11 @@ def edit_distance(left: str, right: str) -> int:
 
 
 def _similarity(left: str, right: str) -> float:
-    """1 for equal words; at least 0.75 within two edits of a word of 8 letters or one of 4."""
+    """1 for equal words; at least 0.75 within two edits of a word of 8 letters or one of 4; 0 for one far away."""
     if left == right:
         return 1.0
+    if _most(left, right) < _CLOSE - _ROUNDING:
+        return 0.0
     from difflib import SequenceMatcher  # noqa: PLC0415  # most runs have no slip to mend, and pay 2 ms less
 
     longest = max(len(left), len(right))
@@ -60,3 +63,11 @@ def _similarity(left: str, right: str) -> float:
     by_edits = 1.0 - edit_distance(left, right) / longest
     by_blocks = SequenceMatcher(None, left, right, autojunk=False).ratio() if longest > 3 else 0.0
     return max(by_edits, by_blocks - 0.05)
+
+
+def _most(left: str, right: str) -> float:
+    """What `_similarity` is at most, at a tenth of its time: only letters that both have can stay where they are."""
+    common = min(len(left), len(right))
+    if common > _CLOSE * max(len(left), len(right)) / 2:
+        common = sum(min(left.count(letter), right.count(letter)) for letter in set(left))
+    return max(common / max(len(left), len(right)), 2 * common / (len(left) + len(right)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from lsprotocol.types import CompletionItem, CompletionItemKind
 
 from orgruntime.compiler.library import RoleRef
-from orgruntime.compiler.payloads import conditions, is_sound
+from orgruntime.compiler.payloads import conditions, is_typed
 from orgruntime.compiler.workflow import Edge
 from orgruntime.lsp.program import ProgramView
 from orgruntime.lsp.proposal import Slot
@@ -99,7 +99,7 @@ def _payloads(view: ProgramView, before: str, slot: Slot, opening: str, closing:
     blank = slot.typed if slot.typed.isspace() else ""
     source, target = _ends(view, before)
     for name, payload in view.payloads.items():
-        if source is None or _is_sound(view, source, target, name):
+        if source is None or _is_typed(view, source, target, name):
             text = f"{opening}{name}{closing}"
             yield slot.offer(name, fields_of(payload), CompletionItemKind.Struct, text=text, match=blank + name)
 
@@ -112,8 +112,8 @@ def _ends(view: ProgramView, before: str) -> tuple[RoleRef | None, RoleRef | Non
     return source, target
 
 
-def _is_sound(view: ProgramView, source: RoleRef, target: RoleRef | None, payload: str) -> bool:
+def _is_typed(view: ProgramView, source: RoleRef, target: RoleRef | None, payload: str) -> bool:
     """Whether the compiler would take the payload between the two."""
     here = view.document.source.span(0)
     edge = Edge(0, here, source, here, payload, here, target)
-    return is_sound(edge, view.people, view.payloads, view.models)
+    return is_typed(edge, view.people, view.payloads, view.models)

@@ -7,6 +7,7 @@ for a language model, misspelt members included; a price is never lower than wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from orgruntime.model.claude import price_of
 from orgruntime.model.manifest import Choice, ModelSpec, Price, Role
@@ -45,6 +46,7 @@ def nature(species: str) -> RiskClass | None:
     return _NATURE.get(species)
 
 
+@lru_cache(maxsize=256)
 def reference_to(model: ModelSpec) -> str:
     """How a role that is served by an entry of `models:` calls it: the species itself, where the entry adds nothing."""
     bare = ModelSpec(name=model.name, species=model.species)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ Note = Callable[[Question, object], None]
 _MOST_FILES = 20_000
 """Files of a workspace that are looked at to match patterns and offer near names."""
 _START_BYTES = 1 << 18
+
+
+@lru_cache(maxsize=1 << 14)
+def path_of(name: str) -> Path:
+    """The same path for the same name: to part a name takes longer than to ask the disk about it."""
+    return Path(name)
 
 
 def exists(path: str | Path) -> bool:
@@ -109,10 +116,6 @@ def noting(note: Note | None) -> Iterator[None]:
         yield
     finally:
         _NOTE.reset(token)
-
-
-def takes_notes() -> bool:
-    return _NOTE.get() is not None
 
 
 def noted(question: Question, answer: object) -> None:

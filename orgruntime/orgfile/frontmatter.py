@@ -15,7 +15,7 @@ from orgruntime.diagnostics.pattern import pattern
 from orgruntime.orgfile import reading_rules
 from orgruntime.orgfile.repair import Tolerance, misparted, read_by_keys
 from orgruntime.orgfile.source import Source
-from orgruntime.orgfile.tree import MapNode, compose
+from orgruntime.orgfile.tree import ListNode, MapNode, Node, compose
 
 
 class FrontMatter(NamedTuple):
@@ -81,7 +81,26 @@ def _strict(source: Source, findings: Findings) -> FrontMatter:
     if closing is None:
         return _unterminated(source, 0, findings)
     tree = compose(source, first.end(), closing.start(), findings)
+    if tree is not None and _is_swallowed(source, tree, findings):
+        tree = None
     return FrontMatter(tree, min(len(text), closing.end() + 1), len(text), broken=tree is None)
+
+
+def _is_swallowed(source: Source, node: Node, findings: Findings) -> bool:
+    """Whether keys stand inside of a quoted value above them, which is said."""
+    if isinstance(node, MapNode):
+        return any(_is_swallowed(source, value, findings) for _, value in node.entries)
+    if isinstance(node, ListNode):
+        return any(_is_swallowed(source, item, findings) for item in node.items)
+    span = node.span
+    if node.plain or span.end_line == span.line:
+        return False
+    from orgruntime.orgfile.misread import swallowing  # noqa: PLC0415  # few values have two lines: see `compose`
+
+    found = swallowing(source.text, *(source.offset(*at) for at in (span[1:3], span[3:5])))
+    if found:
+        findings.put(source.span(found.start, found.end), found.fault)
+    return found is not None
 
 
 def _unterminated(source: Source, opening: int, findings: Findings) -> FrontMatter:

@@ -51,6 +51,24 @@ def slip(text: str, at: int, problem: str) -> Slip | None:
     return next((found for look in looks if (found := look(text, at)) is not None), None)
 
 
+def swallowing(text: str, start: int, end: int) -> Slip | None:
+    """The quoted value text[start:end] goes on over lines that are keys beside its own: some quote below closes it.
+
+    A parser takes that, although YAML wants the lines of a value indented.
+    """
+    line = _line(text, text.rfind("\n", 0, start) + 1)
+    if line is None or line.at != start:
+        return None
+    begin = text.find("\n", start, end) + 1
+    while begin:
+        below = _line(text, begin)
+        if below is not None and below.indent <= line.indent:
+            fault = invalid_yaml.closed_below(line.key, line.value, text[start], below.key)
+            return Slip(start, start + 1, fault)
+        begin = text.find("\n", begin, end) + 1
+    return None
+
+
 def glued(value: str) -> tuple[str, str] | None:
     """(key, value) of `key:value`, which YAML takes for one word."""
     match = _GLUED.fullmatch(value)
@@ -174,13 +192,18 @@ def _lines(text: str, at: int) -> Iterator[_Line]:
     for _ in range(2 * _MOST):
         end = text.find("\n", begin)
         end = len(text) if end < 0 else end
-        match = _LINE.fullmatch(text, begin, _stop(text, begin))
-        if match:
-            value = match["value"] or ""
-            yield _Line(begin, len(match["indent"]), match["key"], value, match.start("value"))
+        if line := _line(text, begin):
+            yield line
         if end == len(text):
             return
         begin = end + 1
+
+
+def _line(text: str, begin: int) -> _Line | None:
+    match = _LINE.fullmatch(text, begin, _stop(text, begin))
+    if match is None:
+        return None
+    return _Line(begin, len(match["indent"]), match["key"], match["value"] or "", match.start("value"))
 
 
 def _stop(text: str, begin: int) -> int:

@@ -147,6 +147,12 @@ class _Composer:
         if key.text == "<<" and key.plain:
             self._findings.put(key.span, reading_rules.yaml_feature.merge_key())
             return
+        if _is_figures(key, value) and key.text == next(reversed(entries), None):
+            # `1,000,000` in a mapping of one line: two entries, and no key that somebody gave twice.
+            first_key = entries[key.text][0]
+            span = first_key.span._replace(end_line=key.span.end_line, end_column=key.span.end_column)
+            entries[key.text] = (ScalarNode(span, first_key.text + key.text), value)
+            return
         if key.text in entries:
             first = entries[key.text][0].span.line
             self._findings.put(key.span, reading_rules.duplicate_key.again(key.text, first))
@@ -180,6 +186,10 @@ class _Composer:
 
     def _span(self, start: int, end: int) -> Span:
         return self._source.span(self._offset + start, self._offset + max(start, end))
+
+
+def _is_figures(key: ScalarNode, value: Node) -> bool:
+    return isinstance(value, ScalarNode) and value.is_null and len(key.text) == 3 and key.text.isdigit()
 
 
 def _begin(event: yaml.Event) -> int:

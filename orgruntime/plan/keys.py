@@ -30,7 +30,8 @@ class Key(NamedTuple):
 
 def needed_keys(manifest: Manifest) -> list[Key]:
     """The key of every role and model (fallbacks too) or tool server that needs one, by role, each once."""
-    found = [key for role in manifest.roles for key in (*_of_models(manifest, role), *_of_servers(manifest, role))]
+    entries = by_name(manifest.models)
+    found = [key for role in manifest.roles for key in (*_of_models(entries, role), *_of_servers(manifest, role))]
     return list(dict.fromkeys(found))
 
 
@@ -39,8 +40,8 @@ def missing_keys(manifest: Manifest, environ: Mapping[str, str]) -> list[Key]:
     return [key for key in needed_keys(manifest) if not environ.get(key.env, "").strip()]
 
 
-def _of_models(manifest: Manifest, role: Role) -> Iterator[Key]:
-    for model in serving(by_name(manifest.models), role):
+def _of_models(entries: Mapping[str, ModelSpec], role: Role) -> Iterator[Key]:
+    for model in serving(entries, role):
         env = _key_env(model)
         if env is not None:
             yield Key(role.slug, model.name, env)

@@ -5,6 +5,7 @@ Knows a folder. The text is untrusted: it is stored as it came (capped by the ex
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from orgruntime.model.ids import AttemptId
@@ -21,10 +22,12 @@ class TrialLogs:
     def path(self, attempt: AttemptId) -> Path:
         return self._folder / f"{attempt}.log"
 
-    def write(self, outcome: TrialOutcome) -> None:
+    def write(self, outcomes: Iterable[TrialOutcome]) -> None:
+        """May be called from any thread."""
         if not self._made:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._made = True
-        head = f"# {outcome.attempt}: {outcome.ending.value}, exit {outcome.exit_code}, {outcome.wall_s:.2f} s\n"
-        with open(f"{self._folder}/{outcome.attempt}.log", "wb") as file:
-            file.write((head + outcome.output).encode("utf-8", "replace"))
+        for one in outcomes:
+            head = f"# {one.attempt}: {one.ending.value}, exit {one.exit_code}, {one.wall_s:.2f} s\n"
+            with open(f"{self._folder}/{one.attempt}.log", "wb") as file:
+                file.write((head + one.output).encode("utf-8", "replace"))

@@ -225,9 +225,9 @@ class WorkspaceError(Exception):
 class Workspace(Protocol):
     """The repository under research: a bare git directory in the run's folder, that no trial ever sees.
 
-    Commits are never lost: a ref below `refs/orgrun/` reaches each of them from the next `flush` on. Author and time of
-    a commit are given, never read from the machine's configuration, so equal content gives equal ids. A commit survives
-    the process at once, and a power cut after the next `flush`.
+    Commits are never lost: a ref below `refs/orgrun/` reaches each of them from `close` on. Author and time of a commit
+    are given, never read from the machine's configuration, so equal content gives equal ids. A commit survives the
+    process at once, and a power cut after the next `flush`.
     """
 
     def base(self) -> Commit:
@@ -252,8 +252,11 @@ class Workspace(Protocol):
         ...
 
     def flush(self) -> None:
-        """Blocks until every commit and branch so far is on disk, and every commit reachable for ever. May be called
-        from any thread."""
+        """Blocks until every commit and branch so far is on disk. May be called from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Leaves every commit where git itself finds it. Idempotent; what is called afterwards works all the same."""
         ...
 
     def diff(self, old: CommitId, new: CommitId) -> Diff: ...

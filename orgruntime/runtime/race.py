@@ -81,7 +81,7 @@ class Race:
         self.ended[attempt] = reason
         return attempt
 
-    def leave(self, attempt: AttemptId) -> str:
-        """It is settled. Why it was ended, where it was."""
+    def leave(self, attempt: AttemptId) -> None:
+        """It is settled."""
         self._runners.pop(self._keys.pop(attempt, TrialKey("")), None)
-        return self.ended.pop(attempt, "")
+        self.ended.pop(attempt, None)

@@ -1,10 +1,13 @@
 """From an attempt's outcome to the books: read the metric, charge the time, write it down.
 
-Invariant: idempotent; the first settlement of an attempt is the one that counts.
+Invariants: idempotent; the first settlement of an attempt is the one that counts; what an attempt printed is in its
+file before it is settled.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orgruntime.ledger.rows import TrialRow
@@ -26,11 +29,22 @@ class Settled:
     data: dict[str, object] = field(default_factory=dict)
 
 
+def named(lab: Lab, outcome: TrialOutcome) -> TrialOutcome:
+    """As it is to be settled: what the policy has ended is called so."""
+    reason = lab.race.ended.get(outcome.attempt)
+    if not reason or outcome.ending is not Ending.CANCELLED:
+        return outcome
+    return outcome.model_copy(update={"ending": Ending.ENDED_EARLY, "detail": reason})
+
+
+async def write_logs(lab: Lab, outcomes: Sequence[TrialOutcome]) -> None:
+    """Beside the loop, which a file costs as much as the rest of a settlement. Those that are settled have theirs."""
+    await asyncio.to_thread(lab.logs.write, [one for one in outcomes if _key(one) in lab.board.started])
+
+
 def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
-    key = TrialKey(outcome.attempt.rsplit(".", 1)[0])
-    reason = lab.race.leave(outcome.attempt)
-    if reason and outcome.ending is Ending.CANCELLED:
-        outcome = outcome.model_copy(update={"ending": Ending.ENDED_EARLY, "detail": reason})
+    key = _key(outcome)
+    lab.race.leave(outcome.attempt)
     reading = None
     if not outcome.ending.is_retried and outcome.ending is not Ending.CANCELLED:
         reading = read_outcome(outcome, lab.manifest.objective.metric)
@@ -39,10 +53,13 @@ def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
         return Settled(None)
     if order is not None:
         lab.sleeves.settle(order, used)
-    lab.logs.write(outcome)
     row = lab.ledger.trial(key, order.identity if order is not None else None)
     assert row is not None
     return Settled(row, _text(lab, row, outcome), _data(row, outcome))
+
+
+def _key(outcome: TrialOutcome) -> TrialKey:
+    return TrialKey(outcome.attempt.rsplit(".", 1)[0])
 
 
 def _used(lab: Lab, key: TrialKey, outcome: TrialOutcome) -> Amounts:

@@ -25,7 +25,7 @@ from orgruntime.runtime.intents import Applied, write_intents
 from orgruntime.runtime.lab import Lab
 from orgruntime.runtime.noise_step import measure_noise
 from orgruntime.runtime.ports import ExecutorError
-from orgruntime.runtime.settlement import Settled, settle
+from orgruntime.runtime.settlement import Settled, named, settle, write_logs
 from orgruntime.runtime.snapshots import Hands, snapshot
 from orgruntime.runtime.verifier_step import Certifications
 from orgruntime.scheduler.decide import Verb
@@ -134,9 +134,12 @@ class Supervisor:
 
     async def _listen(self) -> None:
         while True:
-            # Two statements: `+=` would read the list before the wait, and a tick swaps it meanwhile.
-            arrived = await self._lab.ports.executor.outcomes()
-            self._arrived.extend(arrived)
+            arrived = [named(self._lab, one) for one in await self._lab.ports.executor.outcomes()]
+            try:
+                await write_logs(self._lab, arrived)
+            finally:
+                # Also when the loop ends meanwhile: nobody else has them.
+                self._arrived.extend(arrived)
             self._wake.set()
 
     async def _follow(self) -> None:
@@ -305,8 +308,11 @@ class Supervisor:
         if running:
             await lab.ports.executor.cancel(sorted(running))
         while running:
-            arrived = self._arrived or await asyncio.wait_for(lab.ports.executor.outcomes(), timeout=10)
-            self._arrived = []
+            arrived, self._arrived = self._arrived, []
+            if not arrived:
+                outcomes = await asyncio.wait_for(lab.ports.executor.outcomes(), timeout=10)
+                arrived = [named(lab, one) for one in outcomes]
+                await write_logs(lab, arrived)
             with lab.ledger.transaction() as tx:
                 for outcome in arrived:
                     settle(lab, tx, outcome)

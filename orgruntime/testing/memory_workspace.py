@@ -67,6 +67,9 @@ class MemoryWorkspace:
     def flush(self) -> None:
         return None
 
+    def close(self) -> None:
+        return None
+
     def diff(self, old: CommitId, new: CommitId) -> Diff:
         before, after = self._tree(old), self._tree(new)
         files: dict[str, tuple[int, int]] = {}

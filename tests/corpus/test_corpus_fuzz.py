@@ -123,3 +123,39 @@ def test_a_megabyte_of_program_is_answered_in_time(kind: str, tmp_path: Path) ->
     start = time.process_time()
     assert compile_org(tmp_path).diagnostics
     assert time.process_time() - start < LIMIT_S * SLACK
+
+
+_HEAD = """---
+format: orgruntime/1
+objective: {metric: val_loss, direction: minimize}
+workspace: {source: lab, editable: [train.py], run: "python train.py --seed {seed}", time_limit: 60s}
+budget: {trials: 100}
+models: {default: search/tpe}
+---
+
+# Much
+
+"""
+_ROLES = "## Roles\n\n| role | kind | count | model | resources |\n|---|---|---|---|---|\n"
+MANY = {
+    "rows that lead nowhere": _ROLES + "".join(f"| [R](roles/r{i}.md) | k{i} x | cpus: 1 |\n" for i in range(30_000)),
+    "rows without an ending": _ROLES + "".join(f"| [R](roles/r{i}) | agent | | | |\n" for i in range(30_000)),
+    "faulty rows of one role": _ROLES + "| [One](roles/one.md) | zz | gpu |\n" * 30_000,
+    "handoffs that lead nowhere": "## Workflow\n\n"
+    + "".join(f"1. [A](roles/a{i}.md) → [B](b{i}.md): `x{i}`\n" for i in range(25_000)),
+    "handoffs of anything": "## Workflow\n\n"
+    + "".join(f"1. [One](roles/one.md) → [Two](roles/two.md): `x{i}`, when y{i}\n" for i in range(20_000)),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_a_megabyte_of_an_org_is_answered_in_time(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "program.md").write_bytes((_HEAD + MANY[kind]).encode()[:1_000_000])
+    (tmp_path / "roles").mkdir()
+    for name in ("one", "two", "three"):
+        (tmp_path / "roles" / f"{name}.md").write_text(
+            f"---\nname: {name}\norg: {{was: [old-{name}]}}\n---\n\nWords.\n"
+        )
+    start = time.process_time()
+    assert len(compile_org(tmp_path).diagnostics) > 1_000
+    assert time.process_time() - start < LIMIT_S * SLACK

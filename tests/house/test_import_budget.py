@@ -100,7 +100,7 @@ def test_a_role_file_is_read_and_judged_without_the_nouns():
         "from orgruntime.compiler import rolefile, wishes\n"
         "from orgruntime.orgfile.source import Source\n"
         "text = '---\\nname: A\\nmodel: opus\\norg: {count: 2, produces: [idea]}\\n---\\nWords.\\n'\n"
-        "file = rolefile.role_in(Source('a.md', text, 'x'), 'a.md', 'a', [])\n"
+        "file, _ = rolefile.role_in(Source('a.md', text, 'x'), 'a.md', 'a', [])\n"
         "assert file.body and file.model and file.hinted.count == 2\n"
         "print(*{'pydantic', 'click'} & set(sys.modules))\n"
     )

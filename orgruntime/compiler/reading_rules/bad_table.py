@@ -25,11 +25,36 @@ def no_link() -> Fault:
 def unknown_column(name: str, known: Iterable[str]) -> Fault:
     known = tuple(known)
     words = ", ".join(f"`{one}`" for one in known)
-    return Fault(CODE, f"unknown column `{name}`", did_you_mean(name, known) or f"the columns are {words}")
+    meant = meant_column(name)
+    near = f"did you mean `{meant}`?" if meant in known else did_you_mean(name, known)
+    return Fault(CODE, f"unknown column `{name}`", near or f"the columns are {words}")
+
+
+def meant_column(name: str) -> str:
+    """The column that another word for it means; empty for a word that is none."""
+    return _MEANT.get(name, "")
+
+
+_MEANT = {
+    "name": "role", "agent": "role", "agents": "role", "who": "role", "type": "kind", "number": "count", "#": "count",
+    "n": "count", "desks": "count", "instances": "count", "replicas": "count", "llm": "model", "models": "model",
+    "species": "model", "hardware": "resources", "compute": "resources", "needs": "resources", "gpu": "resources",
+    "gpus": "resources", "cost": "budget", "limit": "budget", "key": "field", "fields": "field", "optional": "required",
+    "description": "meaning",
+}  # fmt: skip
+"""Words that people write for a column."""
 
 
 def no_column(name: str) -> Fault:
     return Fault(CODE, f"the table has no column `{name}`", "add it as the first column")
+
+
+def too_few_cells(given: int, columns: int, name: str) -> Fault:
+    """`name`: the first column whose cell is missing."""
+    message = (
+        f"the row has {given} cells, and the table {columns} columns: the cell `{name}` is missing before this one"
+    )
+    return Fault(CODE, message, "leave it empty, as `| |`")
 
 
 def too_many_cells() -> Fault:

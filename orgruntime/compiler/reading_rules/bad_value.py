@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orgruntime.diagnostics.codes import BAD_VALUE
 from orgruntime.diagnostics.diagnostic import Fault
+from orgruntime.diagnostics.pattern import pattern
 
 CODE = BAD_VALUE
 
@@ -40,7 +41,42 @@ def part_again(path: str, name: str) -> Fault:
 
 
 def part_empty(path: str, name: str) -> Fault:
+    """`name`: what stands before the colon, or alone."""
+    if meant := _amount(name):
+        return Fault(CODE, f"`{name}` in `{path}` is no `name: value`", f"write `{meant}`")
     return Fault(CODE, f"`{path}.{name}` has no value", f"write `{name}: VALUE`")
+
+
+def _amount(text: str) -> str:
+    """`gpus: 2, accelerator: H100` of `2x H100`."""
+    if equal := _EQUALS.fullmatch(text):
+        return f"{equal[1]}: {equal[2]}"
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        return ""
+    number, word = found["number"] or found["after"], (found["word"] or found["before"]).casefold()
+    if _ACCELERATOR.fullmatch(word):
+        return f"gpus: {number}, accelerator: {word.upper()}"
+    name = _NAMES.get(word, "")
+    return (
+        f"memory: {number} {'MiB' if word.startswith('m') else 'GiB'}"
+        if name == "memory"
+        else f"{name}: {number}" * bool(name)
+    )
+
+
+_EQUALS = pattern(r"([A-Za-z_]+) *= *([^=]+)")
+_AMOUNT = pattern(
+    r"(?:(?P<number>\d+(?:\.\d+)?) *[x×]? *(?P<word>[A-Za-z][\w-]*)|(?P<before>[A-Za-z]+) +(?P<after>\d+(?:\.\d+)?))"
+)
+_ACCELERATOR = pattern(r"[abhlvtp]\d{1,3}[a-z]?")
+_NAMES = {
+    "gpu": "gpus", "gpus": "gpus", "cpu": "cpus", "cpus": "cpus", "core": "cpus", "cores": "cpus", "vcpu": "cpus",
+    "vcpus": "cpus", "node": "nodes", "nodes": "nodes", "gb": "memory", "gib": "memory", "g": "memory", "mb": "memory",
+    "mib": "memory", "min": "minutes", "minute": "minutes", "minutes": "minutes", "usd": "usd", "dollar": "usd",
+    "dollars": "usd", "tokens": "tokens", "files": "files", "lines": "lines",
+}  # fmt: skip
+"""Words beside a number, and the name of what is meant."""
 
 
 def contradicts_kind(path: str, human: bool, kind: str) -> Fault:

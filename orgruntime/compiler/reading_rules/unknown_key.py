@@ -13,6 +13,18 @@ from orgruntime.orgfile.misread import glued
 
 CODE = UNKNOWN_KEY
 
+_MEANT_IN = {
+    "budget": {
+        "gpu": "gpu_hours", "gpus": "gpu_hours", "cpu": "cpu_hours", "cpus": "cpu_hours", "time": "wall_clock",
+        "time_limit": "wall_clock", "timeout": "wall_clock", "money": "usd",
+    },
+    "org": {
+        "handoff": "hands_off_to", "handoff_to": "hands_off_to", "next": "hands_off_to", "output": "produces",
+        "input": "inputs",
+    },
+    "objective": {"goal": "target", "threshold": "target", "name": "metric", "loss": "metric", "score": "metric"},
+}  # fmt: skip
+"""Words that people write for a key of one mapping, and that mean another thing elsewhere."""
 _EQUALS = pattern(r"([A-Za-z_]\w*) *= *(\S.*)")
 
 
@@ -21,11 +33,14 @@ def key(name: str, where: str, known: tuple[str, ...], *, helped: bool = True) -
     place = f" in `{where}`" if where else ""
     if found := _EQUALS.fullmatch(name):
         return Fault(CODE, f"`{name}` is one word", f"write `{found[1]}: {found[2]}`")
-    if name.isdigit() and len(name) == 3:
-        return Fault(CODE, f"`{name}` has no key", "a comma parts two entries: write a number without commas in it")
     if parts := glued(name):
         return Fault(CODE, f"`{name}` is one word", f"write a blank behind the colon: `{parts[0]}: {parts[1]}`")
     return Fault(CODE, f"unknown key `{name}`{place}", _where_it_belongs(name, known, where) if helped else "")
+
+
+def thousands(key: str, number: str) -> Fault:
+    """Of a number with commas, in a mapping of one line."""
+    return Fault(CODE, f"the number of `{key}` has commas, which part entries here", f"write `{key}: {number}`")
 
 
 def resource(name: str, path: str, known: Iterable[str]) -> Fault:
@@ -51,7 +66,7 @@ def input(name: str, role: str, known: tuple[str, ...]) -> Fault:
 
 def _where_it_belongs(name: str, known: tuple[str, ...], where: str) -> str:
     """The nearest key here; else the mapping whose key it is; else, where they are few, all keys of this one."""
-    other = meant(name.casefold())
+    other = _MEANT_IN.get(where, {}).get(name.casefold()) or meant(name.casefold())
     if elsewhere := _of_a_role(name, other or name, where):
         return elsewhere
     if other in known:

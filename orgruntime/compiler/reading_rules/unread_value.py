@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from orgruntime.diagnostics.codes import UNREAD_VALUE
 from orgruntime.diagnostics.diagnostic import Fault
+from orgruntime.diagnostics.pattern import pattern
 
 CODE = UNREAD_VALUE
+
+_NAME = pattern(r"[A-Za-z_*][\w*./-]*(?:\([^)]*\))?")
+_LONGEST = 60
+"""Characters of a name that is parted in a remedy."""
 
 
 def no_text(key: str, kind: str) -> Fault:
@@ -18,8 +23,11 @@ def part(key: str) -> Fault:
 
 
 def no_name(text: str, key: str) -> Fault:
-    message = f"`{text[:40]}` is not a name in `{key}`: a comma, a bracket, a quote or a dash is missing"
-    return Fault(CODE, message, f"write a list such as `{_example(key)}`")
+    message = f"`{text[:40]}` is not a name in `{key}`: a comma, a bracket, a quote or a dash is missing or astray"
+    names = _NAME.findall(text) if len(text) <= _LONGEST else []
+    named = f"{key.rpartition('.')[2]}: [{', '.join(names)}]"
+    meant = f"`{named}`, if these are meant" if len(names) > 1 else f"a list such as `{_example(key)}`"
+    return Fault(CODE, message, f"write {meant}")
 
 
 def _example(key: str) -> str:

@@ -15,6 +15,15 @@ _CLAUSES = {
     "max": "at most", "maximum": "at most", "up": "at most", "limit": "at most", "only": "when",
 }  # fmt: skip
 """What people write for the word that begins a clause."""
+_PERIODS = {
+    "minute": "1m", "hour": "1h", "day": "1d", "night": "1d", "week": "7d", "month": "30d",
+}  # fmt: skip
+_ARROWS = ("→", "⟶", "⇒", "->", "-->", "=>")
+_BACKWARDS = ("←", "⟵", "⇐", "<-", "<--", "<=", "↔", "<->")
+_TURNED = "write the role that hands off first, then `→`, then the one that takes"
+_ONE_EACH = (
+    "write an item for each handoff, with what it carries: one from the first role to the second, one from there on"
+)
 _ROLE = "write a role as `[Researcher](roles/researcher.md)`"
 
 
@@ -28,6 +37,8 @@ def no_source(found: str) -> Fault:
 
 
 def no_verb(found: str, word: str) -> Fault:
+    if found.strip("`") in _BACKWARDS:
+        return Fault(CODE, f"a handoff leads from left to right, and {found} points the other way", _TURNED)
     near = nearest(word, ("every", "asks"))
     help = "write `→` to hand work on, `asks` to call a role and wait for its answer, `every` for a schedule"
     message = f"after the first role comes `→`, `asks` or `every`, not {found}"
@@ -43,6 +54,8 @@ def no_payload(found: str, word: str) -> Fault:
     if word.isidentifier():
         message = f"what is handed off (the payload) stands in backticks, and `{word}` does not"
         return Fault(CODE, message, f"write ``: `{word}` ``")
+    if found.strip("`") in _ARROWS:
+        return Fault(CODE, "an item leads from one role to one other, and here follows a third", _ONE_EACH)
     return Fault(CODE, f"what is handed off (the payload) is missing: here stands {found}", _PAYLOAD)
 
 
@@ -88,5 +101,6 @@ def too_large(text: str, most: int) -> Fault:
     return Fault(CODE, f"`{text}` is more than {most:,}, the most that may stand here", "write a smaller number")
 
 
-def no_period(why: str) -> Fault:
-    return Fault(CODE, why, "write `every 20 trials` or `every 2h`")
+def no_period(text: str, why: str) -> Fault:
+    period = _PERIODS.get(text.casefold())
+    return Fault(CODE, why, f"write `every {period}`" if period else "write `every 20 trials` or `every 2h`")

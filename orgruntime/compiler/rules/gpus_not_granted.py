@@ -15,9 +15,10 @@ def check(facts: Facts, findings: Findings) -> None:
         return
     for named in facts.named:
         role, needs = facts.by_slug[named.ref.slug], facts.files[named.ref.slug].hints.needs
-        gpus = f"{needs.resources.gpus:g}"
-        asks = needs.resources.gpus and not (named.row and named.row.needs.given)
-        if asks and needs.span and role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER):
+        if not needs.resources.gpus or (named.row and named.row.needs.given):
+            continue
+        if needs.span and role.kind in (RoleKind.EXPERIMENT, RoleKind.VERIFIER):
+            gpus = f"{needs.resources.gpus:g}"
             message = f"the file of `{role.slug}` asks for `gpus: {gpus}`, and the program grants no GPU"
             help = f"write `gpus: {gpus}` in the cell `resources` of its row, or bound `gpu_hours` in `budget:`"
             findings.add(CODE, needs.span, message, help)

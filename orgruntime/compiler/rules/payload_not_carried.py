@@ -16,6 +16,8 @@ def check(facts: Facts, findings: Findings) -> None:
     carried = {(edge.source.slug, edge.payload) for edge in facts.edges}
     for role, hints in facts.asked:
         for node in hints.produces or ():
+            if node.text in facts.slips_of_roles:
+                continue
             if (role.slug, node.text) not in carried and kind_gives_other(role, node.text) is None:
                 message = f"`{role.slug}` says that it produces `{node.text}`, and none of its handoffs carries that"
                 findings.add(CODE, node.span, message, "add a handoff to `## Workflow` if it is wanted")

@@ -19,10 +19,12 @@ def check(facts: Facts, findings: Findings) -> None:
     for edge in facts.edges:
         if edge.payload in facts.payloads and edge.source.slug not in facts.unsure:
             own.setdefault(edge.source.slug, []).append(edge)
-            reason = cannot_give(facts.by_slug[edge.source.slug], edge.payload, facts.program.models)
+            source = facts.by_slug[edge.source.slug]
+            reason = cannot_give(source, edge.payload, facts.program.models)
             if reason is not None:
-                faulty.add(edge.source.slug)
-                findings.add(CODE, edge.payload_span, reason[0], reason[1])
+                faulty.add(source.slug)
+                if facts.is_sure(source.produces) or kind_gives_other(source, edge.payload) is not None:
+                    findings.add(CODE, edge.payload_span, *reason)
     for role in facts.roles:
         if role.kind is RoleKind.AGENT and role.slug not in faulty:
             _check_panel(role, own.get(role.slug, []), facts.program.models, findings)

@@ -14,7 +14,7 @@ _OLD = pattern(r"claude-(?:instant|[12](?:[.-]|$))|gpt-3|text-davinci")
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    for node in facts.species():
+    for node in facts.species:
         text = node.text.strip()
         kind, now = doubt(text) or (None, "")
         if kind is Doubt.OLD or _OLD.match(text):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from orgruntime.compiler.facts import Facts
 from orgruntime.diagnostics.codes import UNKNOWN_PAYLOAD
 from orgruntime.diagnostics.diagnostic import Findings
-from orgruntime.diagnostics.nearest import nearest
 
 CODE = UNKNOWN_PAYLOAD
 _NAME = "a payload is called by small letters, digits and `_`, such as `gap_report`"
@@ -19,6 +18,5 @@ def check(facts: Facts, findings: Findings) -> None:
             findings.add(CODE, edge.payload_span, f"unknown payload `{edge.payload}`", help)
     for _, hints in facts.asked:
         for node in (*(hints.produces or ()), *(hints.consumes or ())):
-            near = nearest(node.text, facts.payloads) if node.text not in facts.payloads else None
-            if near:
+            if near := facts.slips_of_roles.get(node.text):
                 findings.add(CODE, node.span, f"unknown payload `{node.text}`", f"did you mean `{near}`?")

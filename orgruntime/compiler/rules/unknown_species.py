@@ -16,9 +16,8 @@ CODE = UNKNOWN_SPECIES
 
 
 def check(facts: Facts, findings: Findings) -> None:
-    granted = tuple(facts.species())
     hinted = (node for _, _, file in facts.agents() for node in file.hints.model)
-    for node in (*granted, *hinted):
+    for node in (*facts.species, *hinted):
         text = node.text.strip()
         bare = _bare(text)
         if (_is_key_free(text) and text not in KEY_FREE) or bare:
@@ -26,7 +25,7 @@ def check(facts: Facts, findings: Findings) -> None:
             help = f"did you mean `{near}`?" if near else did_you_mean(text, KEY_FREE)
             findings.add(CODE, node.span, f"no model or search algorithm is called `{text}`", help)
     entries = tuple(model.name for model in facts.program.models)
-    for node in granted:
+    for node in facts.species:
         text = node.text.strip()
         # What is nearly an entry of `models:` is told where the cell is read.
         if not _is_key_free(text) and not _bare(text) and not near_entry(text, entries):

@@ -53,6 +53,14 @@ def open_quote(key: str, value: str, sign: str) -> Fault:
     return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
 
 
+def closed_below(key: str, value: str, sign: str, other: str) -> Fault:
+    """`other`: the first key that the quote takes in."""
+    message = (
+        f"{_PREFIX}the quote that `{key}` begins with is not closed in its line, so that `{other}` is a part of it"
+    )
+    return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
+
+
 def open_bracket(key: str, value: str, sign: str) -> Fault:
     message = f"{_PREFIX}the bracket that `{key}` begins with is not closed"
     return Fault(CODE, message, _exactly(f"{key}: {value}{sign}", f"close it with `{sign}` at the end of the line"))
@@ -74,7 +82,10 @@ def no_blank(key: str, value: str) -> Fault:
 
 def second_colon(key: str, value: str) -> Fault:
     quoted = f'"{value}"' if '"' not in value and "\\" not in value else "'" + value.replace("'", "''") + "'"
-    return Fault(CODE, _PREFIX + "a second `: ` in one line", _exactly(f"{key}: {quoted}", _QUOTE))
+    help = _exactly(f"{key}: {quoted}", _QUOTE)
+    if re.fullmatch(r"[a-z_]+: [^\s:,`]+", value) and len(value) <= _LONGEST:
+        help = f"write `{key}: {{{value}}}`, if it is a key below `{key}`; else {help.removeprefix('write ')}"
+    return Fault(CODE, _PREFIX + "a second `: ` in one line", help)
 
 
 def uneven(indent: int, usual: int) -> Fault:

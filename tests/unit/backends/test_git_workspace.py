@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orgruntime.backends import workspace_source
+from orgruntime.backends.git_objects import GROWING
 from orgruntime.backends.git_workspace import GitWorkspace
 from orgruntime.model.manifest import WorkspaceSpec
 from orgruntime.runtime.ports import Commit, WorkspaceError
@@ -73,9 +74,11 @@ def test_git_itself_reads_the_workspace(source: Path) -> None:
         "0",
         "merge",
     ]
-    workspace.flush()
+    workspace.close()
     late = workspace.commit(merged.id, {"train.py": b"late\n"}, message="late", author="tuner")
-    workspace.flush()
+    workspace.close()
+    assert not list(bare.glob(f"{GROWING}*"))
+    assert git(bare, "fsck", "--strict", "--full") == ""
     kept = git(bare, "rev-list", "refs/orgrun/kept").split()
     assert set(kept) >= {commit.id for commit in [*commits, merged, late]}
     assert len(kept) == len(commits) + 4

@@ -74,6 +74,19 @@ def test_rows_with_too_few_cells_are_rows(org: Path) -> None:
     assert codes(org) == []
 
 
+def test_the_missing_cell_of_a_row_is_named_where_the_others_make_sense_with_it(org: Path) -> None:
+    program = org / "program.md"
+    text = program.read_text().replace(
+        "| role | kind |\n|---|---|", "| role | kind | count | model |\n|---|---|---|---|"
+    )
+    row = "(roles/researcher.md) | agent |"
+    for cells, column in ((" agent | search/tpe |", "count"), (" 2 | search/tpe |", "kind"), (" agnt | x |", None)):
+        program.write_text(text.replace(row, f"(roles/researcher.md) |{cells}"))
+        said = [found.message for found in compile_org(org).diagnostics if found.code == "ORG123"]
+        assert [column for one in said if f"the cell `{column}` is missing" in one] == [column] * len(said)
+        assert bool(said) is (column is not None)
+
+
 def test_rows_with_too_many_cells_are_told(org: Path) -> None:
     program = org / "program.md"
     program.write_text(

@@ -281,6 +281,8 @@ def test_words_of_a_role_compile_nothing_and_all_else_does(tmp_path: Path, monke
     assert look() == 0
     assert more("roles/two.md", "{{other}}\n") == 0
     (org / "roles" / "two.md").write_text("---\nname: Two\norg: {inputs: {topic: x}}\n---\n\nNo place.\n")
+    assert look() == 0
+    (org / "roles" / "two.md").write_text("---\nname: Two\norg: {inputs: {topic: {meaning: x}}}\n---\n\n{{topic}}.\n")
     assert look() == 1
 
 
@@ -349,15 +351,16 @@ def test_hints_that_agree_with_the_program_compile_nothing(
         "title: First", "memory: own", "title: x, memory: none, risk: cautious", "produces: [proposal]",
         "produces: [proposal], consumes: [idea]", "hands_off_to: [trainer]", "tools: [Read]", "kind: agent",
         "kind: verifier", "inputs: {topic: x}", "was: [older]", "was: [oldest, older]",
-        "kind: agent, was: [older], inputs: {topic: {type: number, default: 1}}", "",
+        "kind: agent, was: [older], inputs: {topic: {type: number, default: 1}}", "inputs: {topic: x, other: y}",
+        "risk: bold, memory: own", "risk: {blast_radius: {files: 900}}, inputs: {tpic: x}", "",
     )  # fmt: skip
     for hints in quiet:
         assert not look(hints), hints
     assert look("count: 2") is (kind == "drawn")
     look("")
     loud = (
-        "produces: [idea]", "risk: bold, memory: own", "hands_off_to: [two]", "inputs: {topic: {type: string}}",
-        "inputs: {topic: x, other: y}", "was: [two]", "was: [spare]", "resources: {cpus: 2}",
+        "produces: [idea]", "hands_off_to: [two]", "inputs: {topic: {type: string}}", "was: [two]", "was: [spare]",
+        "resources: {cpus: 2}",
     )  # fmt: skip
     for hints in loud:
         assert look(hints), hints

@@ -73,7 +73,9 @@ def test_what_has_left_is_not_heard_any_more() -> None:
     assert race.end(TrialKey("a"), "others were better") == "a.1"
     said(race, "a", (0.25, 1.0))
     assert race.due() == ()
-    assert race.leave(AttemptId("a.1")) == "others were better"
+    assert race.ended == {AttemptId("a.1"): "others were better"}
+    race.leave(AttemptId("a.1"))
+    assert race.ended == {}
     said(race, "a", (0.5, 1.0))
     assert race.due() == ()
 
