@@ -5,7 +5,8 @@ Knows a folder. The text is untrusted: it is stored as it came (capped by the ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from orgruntime.model.ids import AttemptId
@@ -21,6 +22,10 @@ class TrialLogs:
 
     def path(self, attempt: AttemptId) -> Path:
         return self._folder / f"{attempt}.log"
+
+    async def write_beside(self, outcomes: Sequence[TrialOutcome]) -> None:
+        """In a thread: a file costs the loop as much as the rest of a settlement."""
+        await asyncio.to_thread(self.write, outcomes)
 
     def write(self, outcomes: Iterable[TrialOutcome]) -> None:
         """May be called from any thread."""

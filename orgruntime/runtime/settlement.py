@@ -6,7 +6,6 @@ file before it is settled.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,8 +37,8 @@ def named(lab: Lab, outcome: TrialOutcome) -> TrialOutcome:
 
 
 async def write_logs(lab: Lab, outcomes: Sequence[TrialOutcome]) -> None:
-    """Beside the loop, which a file costs as much as the rest of a settlement. Those that are settled have theirs."""
-    await asyncio.to_thread(lab.logs.write, [one for one in outcomes if _key(one) in lab.board.started])
+    """Those that are settled have theirs."""
+    await lab.logs.write_beside([one for one in outcomes if _key(one) in lab.board.started])
 
 
 def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:

@@ -96,7 +96,7 @@ def temporary(home: Path) -> Path:
 @pytest.mark.timeout(600)
 def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_tool(tmp_path: Path) -> None:
     with MessagesServer(with_effects) as server:
-        org = write_org(tmp_path, server.url, count=DESKS, budget="trials: 34, usd: 50")
+        org = write_org(tmp_path, server.url, count=DESKS, budget="trials: 44, usd: 50")
         run = tmp_path / ".orgrun" / "runs" / "r1"
         driver = drive(tmp_path, "run", org, "--seed", "1", "--run-id", "r1", "--cpus", "2")
         cut: list[set[str]] = []
