@@ -110,6 +110,19 @@ def hold(room: Room, shapes: Sequence[Resources]) -> bool:
     return all(room.take(shape) for shape in shapes)
 
 
+def topped_up(shapes: Sequence[Resources], free: Room) -> list[Resources]:
+    """With as many more of the parts of a GPU among them as their whole GPUs hold anyway and the node has the rest for:
+    a half without CPUs would stand idle for as long as its other half is leased. Takes from the node's free room."""
+    found = list(shapes)
+    if not hold(free, shapes):
+        return found
+    for shape in dict.fromkeys(shape for shape in shapes if 0 < shape.gpus < 1):
+        devices = len(room_for(found).devices)
+        while len(room_for([*found, shape]).devices) == devices and free.take(shape):
+            found.append(shape)
+    return found
+
+
 def room_for(shapes: Sequence[Resources]) -> Room:
     """The smallest room with whole GPUs that holds all of these at once."""
     whole = sum(int(shape.gpus) for shape in shapes if shape.gpus >= 1)

@@ -292,7 +292,8 @@ class RayExecutor:
 
     def _lease(self, node: Node, specs: list[TrialSpec], berth: ray_agents.Berth | None = None) -> None:
         assert self._cluster is not None
-        room = leases.room_for([spec.resources for spec in specs])
+        shapes = [spec.resources for spec in specs]
+        room = leases.room_for(shapes if berth else leases.topped_up(shapes, self._unleased(node)))
         if self._cluster.embedded:
             # Nobody else wants the rest, and a second agent would cost a second to start.
             room = self._unleased(node)
