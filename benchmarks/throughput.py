@@ -107,7 +107,7 @@ def bare_ray(trials: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "noop.sh"
         script.write_text(NOOP)
-        ray.init(num_cpus=IN_FLIGHT, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init("local", num_cpus=IN_FLIGHT, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 
         @ray.remote(num_cpus=1)
         def task() -> str:
@@ -139,7 +139,7 @@ def ray_tune(trials: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "noop.sh"
         script.write_text(NOOP)
-        ray.init(num_cpus=IN_FLIGHT, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init("local", num_cpus=IN_FLIGHT, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 
         def noop(config: dict[str, object]) -> None:
             out = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True).stdout

@@ -190,7 +190,7 @@ class _LateDesks:
         self._desks: Desks | None = None
 
     def open(self, folder: Path | None) -> None:
-        """Starts every desk's actor without waiting for it: a second of work each that overlaps the baseline."""
+        """Starts the desks' actors without waiting for them: a second of work each that overlaps the baseline."""
         from orgruntime.backends.desk_trees import Products
         from orgruntime.backends.office import DeskOptions
         from orgruntime.backends.ray_desks import RayDesks

@@ -1,27 +1,24 @@
-"""Desks on a Ray cluster: one actor for each instance of a role, started on first use or ahead of it; for language
-models, which wait most of the time, an office for many (`ray_offices`).
+"""Desks on a Ray cluster: actors that serve many, started on first use or ahead of it. Species that answer in one go
+share a few (`ray_pool`); language models, which wait most of the time, an office of 32 seats (`ray_offices`).
 
 Works on a cluster that the caller has joined. Does not know what a species does, and gives it nothing but the request:
 no handle of the cluster, no key. An actor reserves no CPU: desks think while trials hold the machine.
 
-Invariants: only bytes of JSON cross the wire, in both directions; a step is asked at most twice, the second time of a
-fresh actor, because a species keeps no state between steps; a desk that is lost together with its cluster is never a
-fault of the species.
+Invariants: only bytes of JSON cross the wire, in both directions; a desk has one step at a time; a desk that is lost
+together with its cluster is never a fault of the species.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
 
 import ray
-from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, served, unpacked
+from orgruntime.backends.desk_wire import BUILTIN_SPECIES, packed, resolved, unpacked
 from orgruntime.backends.office import DeskOptions
 from orgruntime.backends.ray_offices import RayOffices
+from orgruntime.backends.ray_pool import RayPool
 from orgruntime.backends.species import is_key_free
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.step import StepReply, StepRequest
@@ -29,23 +26,6 @@ from orgruntime.runtime.ports import ExecutorError, PackTree, Serve, StepError
 
 STEP_LIMIT_S = 600.0
 """A step of a key-free species takes milliseconds; one that takes longer than this hangs, and its actor is replaced."""
-
-
-class Desk:
-    """The actor. Ray calls one method at a time."""
-
-    def __init__(self, species: str) -> None:
-        self._lookup = resolved(species)
-
-    def step(self, request: bytes) -> bytes:
-        return served(self._lookup, request)
-
-    def warm(self, species: str) -> None:
-        """Imports what the species needs."""
-        try:
-            self._lookup(species)
-        except StepError:
-            return
 
 
 class RayDesks:
@@ -60,61 +40,31 @@ class RayDesks:
         """Language models need `pack`, which gives the trees that they work on. It is called in the loop."""
         resolved(species)
         self._offices = RayOffices(pack, options or DeskOptions(), _insist_on_cluster)
-        self._species = species
-        self._limit_s = limit_s
-        self._desks: dict[tuple[RoleSlug, int], Any] = {}
+        self._pool = RayPool(species, limit_s, _insist_on_cluster)
+        self._builtin = species == BUILTIN_SPECIES
         self._turns: dict[tuple[RoleSlug, int], asyncio.Lock] = {}
         self._closed = False
 
     def warm(self, role: RoleSlug, desk: int, species: str) -> None:
         """Starts the actor (about a second of work) without waiting for it."""
-        if self._species == BUILTIN_SPECIES and not is_key_free(species):
+        if self._closed:
+            raise StepError("the desks are closed")
+        if self._builtin and not is_key_free(species):
             self._offices.warm(role, desk)
-            return
-        self._desk(role, desk).warm.remote(species)
+        else:
+            self._pool.warm()
 
     async def step(self, request: StepRequest, serve: Serve | None = None) -> StepReply:
         if request.bench is not None:
             return await self._offices.step(request, serve)
         data = packed(request)
-        # Waiting here and not in the actor's queue: a death fails one step only, and no limit counts others' time.
         async with self._turns.setdefault((request.role, request.desk), asyncio.Lock()):
-            for _ in range(2):
-                desk = self._desk(request.role, request.desk)
-                try:
-                    async with asyncio.timeout(self._limit_s):
-                        answer: bytes = await desk.step.remote(data)
-                    return unpacked(answer)
-                except TimeoutError as error:
-                    self._bury(request.role, request.desk, desk)
-                    message = f"{request.species} gave no answer within {self._limit_s:g} s"
-                    raise StepError(message, retry=True) from error
-                except RayError as error:
-                    self._bury(request.role, request.desk, desk)
-                    _insist_on_cluster(error)
-        raise StepError(f"the desk {request.role} {request.desk + 1} died twice at one step", retry=True)
+            return unpacked(await self._pool.ask(data, f"the desk {request.role} {request.desk + 1}"))
 
     async def close(self) -> None:
         self._closed = True
-        for role, desk in list(self._desks):
-            self._bury(role, desk, self._desks[role, desk])
+        await self._pool.close()
         await self._offices.close()
-
-    def _desk(self, role: RoleSlug, desk: int) -> Any:
-        if self._closed:
-            raise StepError("the desks are closed")
-        if (role, desk) not in self._desks:
-            # Ray would start a cluster of its own where there is none, and wait for ever for a node that is dead.
-            _insist_on_cluster(None)
-            self._desks[role, desk] = _actor().remote(self._species)
-        return self._desks[role, desk]
-
-    def _bury(self, role: RoleSlug, desk: int, handle: Any) -> None:
-        """Ends an actor, unless another step has replaced it already."""
-        if self._desks.get((role, desk)) is handle:
-            del self._desks[role, desk]
-        if ray.is_initialized():
-            ray.kill(handle)
 
 
 def _insist_on_cluster(cause: Exception | None) -> None:
@@ -133,10 +83,3 @@ def _answers(path: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def _actor() -> Any:
-    """On the driver's node: a desk imports this package, which other nodes need not have, and needs no resources."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": here}
-    return ray.remote(**options)(Desk)

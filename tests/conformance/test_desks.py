@@ -86,14 +86,14 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def actors() -> Iterator[dict[tuple[RoleSlug, int], Any]]:
-    """A desk costs more than a second of work to start, so that tests pass on those that are alive."""
+def workers() -> Iterator[list[Any]]:
+    """An actor costs more than a second of work to start, so that tests pass on those that are alive."""
     import ray
 
-    alive: dict[tuple[RoleSlug, int], Any] = {}
+    alive: list[Any] = []
     yield alive
-    for actor in alive.values():
-        ray.kill(actor)
+    for worker in alive:
+        ray.kill(worker.actor)
 
 
 @pytest.mark.ray
@@ -101,16 +101,16 @@ def actors() -> Iterator[dict[tuple[RoleSlug, int], Any]]:
 @pytest.mark.usefixtures("cluster")
 class TestRayDesks(DesksConformance):
     @pytest.fixture
-    async def desks(self, actors: dict[tuple[RoleSlug, int], Any]) -> Desks:
+    async def desks(self, workers: list[Any]) -> Desks:
         desks = RayDesks(SPECIES)
-        desks._desks = actors
+        desks._pool._workers = workers
         return desks
 
-    async def test_a_desk_is_a_process_of_its_own_and_keeps_it(self, desks: Desks) -> None:
-        steps = [request("whereabouts", desk=desk) for desk in (0, 1, 0)]
-        pids = [(await desks.step(step)).body["pid"] for step in steps]
-        assert pids[0] == pids[2]
-        assert len({*pids, os.getpid()}) == 3
+    async def test_desks_share_a_process_that_is_not_the_drivers(self, desks: Desks) -> None:
+        steps = [request("whereabouts", desk=desk) for desk in range(8)]
+        pids = {(await desks.step(step)).body["pid"] for step in steps}
+        assert len(pids) == 1
+        assert os.getpid() not in pids
 
     async def test_a_step_survives_the_death_of_its_desk(self, desks: Desks, tmp_path: Path) -> None:
         reply = await desks.step(request("die once", idea=str(tmp_path / "died")))
@@ -124,15 +124,15 @@ class TestRayDesks(DesksConformance):
         assert (tmp_path / "deaths").read_text().count("died") == 2
         assert (await desks.step(request("decline"))).declined == "not today"
 
-    async def test_a_desk_that_hangs_is_replaced(self, actors: dict[tuple[RoleSlug, int], Any], tmp_path: Path) -> None:
+    async def test_a_desk_that_hangs_is_replaced(self, workers: list[Any], tmp_path: Path) -> None:
         desks = RayDesks(SPECIES, limit_s=120)
-        desks._desks = actors
+        desks._pool._workers = workers
         first = (await desks.step(request("whereabouts"))).body["pid"]
-        desks._limit_s = 0.5
+        desks._pool.limit_s = 0.5
         with pytest.raises(StepError, match=r"no answer within 0\.5 s") as caught:
             await desks.step(request("wait for", idea=str(tmp_path / "never")))
         assert caught.value.retry
-        desks._limit_s = 120
+        desks._pool.limit_s = 120
         assert (await desks.step(request("whereabouts"))).body["pid"] != first
 
     async def test_warming_starts_a_desk_without_waiting(self) -> None:
