@@ -21,7 +21,6 @@ from collections.abc import Callable, Coroutine, MutableSequence, Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orgruntime.backends.desk_wire import resolved, served
@@ -32,6 +31,8 @@ PATIENCE_S = 1.0
 SLICE_S = 0.02
 """An actor that has worked for so long on what it was sent gives back what it has not begun. What has waited so long
 goes to any idle actor; before, to none but the first, where most steps take less and others can go along."""
+SILENCE_S = 60.0
+"""An actor that does not even say what it has begun, because a step keeps its interpreter, goes after so long."""
 MOST = 16
 """Steps in one call."""
 
@@ -197,7 +198,7 @@ class RayPool:
             async with asyncio.timeout(self.limit_s):
                 await worker.actor.open.remote()
             worker.ready = True
-        except (TimeoutError, RayError) as error:
+        except Exception as error:
             self._bury(worker)
             if not self._workers:
                 # Nobody else can serve what waits: it has died with this one.
@@ -209,15 +210,18 @@ class RayPool:
     async def _served(self, worker: _Worker) -> None:
         """Sends an actor what it was given, and takes its answers."""
         try:
-            async with asyncio.timeout(self.limit_s):
+            alone = len(worker.asked) == 1
+            async with asyncio.timeout(self.limit_s if alone else min(self.limit_s, SILENCE_S)):
                 answers, begun = await worker.actor.serve.remote([asked.request for asked in worker.asked])
-                self._answered(worker, answers)
-                self._waiting.extendleft(reversed(worker.asked[int(begun) :]))
-                del worker.asked[int(begun) :]
-                if begun:
-                    self._dispatch()
+            self._answered(worker, answers)
+            self._waiting.extendleft(reversed(worker.asked[int(begun) :]))
+            del worker.asked[int(begun) :]
+            if begun:
+                self._dispatch()
+                async with asyncio.timeout(self.limit_s):
                     self._answered(worker, [await worker.actor.rest.remote()])
-        except (TimeoutError, RayError) as error:
+        except Exception as error:
+            # Whatever it was: a step without an answer would be waited for for ever.
             self._bury(worker)
             self._lost(worker, error)
         self._dispatch()
