@@ -84,7 +84,7 @@ class Trees:
                 del self._trees[key]
                 if not any(other == key[0] for other, _ in self._trees):
                     remove_tree(self._place(key[0]))
-                    self._drop_blobs()
+                    trial_layout.drop_blobs(os.path.join(self._folder, "blobs"))
 
     def _unpacked(self, id: TreeId, editable: tuple[str, ...], pack: bytes | None) -> Tree:
         base = self._place(id)
@@ -117,10 +117,3 @@ class Trees:
         if not id.isalnum():
             raise ValueError(f"{id!r} is no id of a tree")
         return os.path.join(self._folder, id)
-
-    def _drop_blobs(self) -> None:
-        """Those that no tree holds any more."""
-        with os.scandir(os.path.join(self._folder, "blobs")) as blobs:
-            for blob in blobs:
-                if blob.stat(follow_symlinks=False).st_nlink == 1:
-                    os.unlink(blob.path)

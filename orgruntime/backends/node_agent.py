@@ -30,6 +30,10 @@ from orgruntime.backends import bubblewrap, trial_layout
 
 PROCESSES = 512
 """Processes and no more, a trial."""
+TREES = 512
+"""Trees that an agent keeps laid out; it removes what is more once it has twice as many."""
+KNOWN = 10_000
+"""Attempts of which a launch that is sent twice is known to be one: it comes within seconds."""
 
 Order = dict[str, Any]
 
@@ -43,9 +47,12 @@ class NodeAgent:
         self.config = config
         self.outbox: dict[int, bytes] = {}
         self.last = 0
-        self.known: set[str] = set()
+        self.known: dict[str, None] = {}
+        self.users: dict[str, str] = {}
+        """Attempt → tree, until its outcome is here."""
         self.cancelled: set[str] = set()
         self.trees: dict[str, asyncio.Future[None]] = {}
+        """The last that was asked for is the last here."""
         self.setups: dict[str, asyncio.Task[Order]] = {}
         self.waiting: dict[str, asyncio.Future[Order]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -59,8 +66,8 @@ class NodeAgent:
         self.folder = node_folder(self.config)
         self.own = os.path.join(self.folder, "agents", uuid.uuid4().hex[:8])
         os.makedirs(self.own, mode=0o700)
-        for name in ("trees", "setup"):
-            os.makedirs(os.path.join(self.folder, name), exist_ok=True)
+        os.mkdir(os.path.join(self.own, "trees"))
+        os.makedirs(os.path.join(self.folder, "setup"), exist_ok=True)
         level, detail = ("none", "not asked for")
         if self.config["sandbox"]:
             level, detail = await asyncio.to_thread(bubblewrap.probe, self.own)
@@ -81,8 +88,11 @@ class NodeAgent:
             order = json.loads(data)
             if order["attempt"] in self.known:
                 continue
-            self.known.add(order["attempt"])
-            task = self.trees.get(order["tree"])
+            self.known[order["attempt"]] = None
+            self.users[order["attempt"]] = order["tree"]
+            task = self.trees.pop(order["tree"], None)
+            if task is not None:
+                self.trees[order["tree"]] = task
             if task is not None and task.done() and task.exception() is None:
                 self._launch(order)
                 continue
@@ -94,6 +104,9 @@ class NodeAgent:
             waiter = self.loop.create_task(self._launch_after(task, order))
             self.tasks.add(waiter)
             waiter.add_done_callback(self.tasks.discard)
+        if len(self.trees) > 2 * TREES:
+            self._forget_trees()
+        self._forget_attempts()
 
     async def poll(self, after: int) -> tuple[int, list[bytes]]:
         """Waits for outcomes past number `after`; those up to it are forgotten. Returns the last number and the
@@ -117,7 +130,7 @@ class NodeAgent:
             return port
 
     async def close(self, keep: bool) -> None:
-        """Ends every trial and the zygote; `keep` leaves trees and products on the node for a next lease."""
+        """Ends every trial and the zygote; `keep` leaves files and products on the node for a next lease."""
         self.closing = True
         self._order({"op": "heard"})
         if keep:
@@ -156,10 +169,34 @@ class NodeAgent:
             end_below(os.path.join(self.own, "work"))
             os._exit(1)
 
+    def _forget_trees(self) -> None:
+        """Removes the trees that were asked for longest ago, but for those that a trial works in."""
+        busy = set(self.users.values())
+        idle = [tree for tree, laid_out in self.trees.items() if laid_out.done() and tree not in busy]
+        gone = idle[: len(self.trees) - TREES]
+        trash = os.path.join(self.own, f"trash-{uuid.uuid4().hex}")
+        os.mkdir(trash)
+        for tree in gone:
+            del self.trees[tree]
+            with contextlib.suppress(OSError):  # It was never laid out.
+                os.rename(self._place(tree), os.path.join(trash, tree))
+        self._order({"op": "forget", "trees": gone})
+        self.loop.run_in_executor(None, trial_layout.discard, trash, os.path.join(self.folder, "blobs"))
+
+    def _forget_attempts(self) -> None:
+        if len(self.known) > 2 * KNOWN:
+            for attempt in list(self.known)[:-KNOWN]:
+                if attempt not in self.users:
+                    del self.known[attempt]
+
     def _heard(self, line: bytes) -> None:
-        if self.waiting and (attempt := json.loads(line)["attempt"]) in self.waiting:
-            self.waiting.pop(attempt).set_result(json.loads(line))
-            return
+        told = json.loads(line)
+        if "points" not in told:
+            self.users.pop(told["attempt"], None)
+            self.cancelled.discard(told["attempt"])
+            if (set_up := self.waiting.pop(told["attempt"], None)) is not None:
+                set_up.set_result(told)
+                return
         self.last += 1
         self.outbox[self.last] = line
         self.news.set()
@@ -209,7 +246,7 @@ class NodeAgent:
         pack = packs.get(tree)
         if self.config["setup"] or not isinstance(pack, bytes):
             return False
-        base = os.path.join(self.folder, "trees", tree)
+        base = self._place(tree)
         try:
             if not os.path.isdir(base):
                 self._unpack(pack, base)
@@ -223,7 +260,7 @@ class NodeAgent:
         return True
 
     async def _prepare(self, tree: str, packs: Order) -> None:
-        base = os.path.join(self.folder, "trees", tree)
+        base = self._place(tree)
         if not os.path.isdir(base):
             pack: bytes = packs[tree] if isinstance(packs[tree], bytes) else await packs[tree]
             await asyncio.to_thread(self._unpack, pack, base)
@@ -239,6 +276,10 @@ class NodeAgent:
             "op": "tree", "id": tree, "base": base, "folders": layout.folders, "files": layout.files,
             "watched": layout.watched, "binds": layout.binds,
         })  # fmt: skip
+
+    def _place(self, tree: str) -> str:
+        """Each agent has trees of its own, so that it can remove them; their files are one with those of others."""
+        return os.path.join(self.own, "trees", tree)
 
     def _unpack(self, pack: bytes, base: str) -> None:
         trial_layout.unpack(pack, base, os.path.join(self.folder, "blobs"))

@@ -8,6 +8,8 @@ editable nor the parent of an editable file is mounted read-only.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -104,19 +106,52 @@ def add_products(source: str, folder: str, paths: Iterable[str]) -> None:
         if os.path.lexists(place):
             continue
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        os.link(os.path.join(source, path), place, follow_symlinks=False)
+        product = os.path.join(source, path)
+        try:
+            os.link(product, place, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EMLINK:
+                raise
+            shutil.copy2(product, place, follow_symlinks=False)
 
 
 def _store(data: bytes, executable: bool, place: str, blobs: str) -> None:
     blob = os.path.join(blobs, hashlib.sha256(data).hexdigest() + ("x" if executable else ""))
-    if not os.path.exists(blob):
-        fresh = f"{blob}.{uuid.uuid4().hex}"
-        with open(fresh, "wb") as file:
-            file.write(data)
-        os.chmod(fresh, 0o755 if executable else 0o644)
-        os.rename(fresh, blob)
     os.makedirs(os.path.dirname(place), exist_ok=True)
-    os.link(blob, place)
+    full = False
+    while True:
+        if full or not os.path.exists(blob):
+            fresh = f"{blob}.{uuid.uuid4().hex}"
+            with open(fresh, "wb") as file:
+                file.write(data)
+            os.chmod(fresh, 0o755 if executable else 0o644)
+            os.rename(fresh, blob)
+        try:
+            os.link(blob, place)
+            return
+        except FileNotFoundError:
+            continue  # Another agent has dropped it: nobody had it.
+        except OSError as error:
+            if error.errno != errno.EMLINK:
+                raise
+            full = True  # Of links: 65,000 on ext4.
+
+
+def drop_blobs(blobs: str) -> None:
+    """Those that no tree holds any more."""
+    with os.scandir(blobs) as found:
+        for blob in found:
+            # A name with a dot is about to become a blob.
+            with contextlib.suppress(FileNotFoundError):  # Another agent was first.
+                if "." not in blob.name and blob.stat(follow_symlinks=False).st_nlink == 1:
+                    os.unlink(blob.path)
+
+
+def discard(trees: str, blobs: str) -> None:
+    """Removes a folder of trees, and what none of the others holds. Never raises: it is only room."""
+    shutil.rmtree(trees, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        drop_blobs(blobs)
 
 
 def _settle(fresh: str, folder: str) -> None:

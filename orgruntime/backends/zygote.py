@@ -1,8 +1,8 @@
 """The process that has the trials of one lease started, watched and ended. Runs by itself, in a bare interpreter.
 
-Works on JSON lines: orders on stdin (`tree`, `launch`, `cancel`, `keep`, `heard`), outcomes on stdout, one line an
-attempt. It does not know Ray, the ledger, metrics or how a sandbox is built (it is given the words of one); standard
-library only.
+Works on JSON lines: orders on stdin (`tree`, `forget`, `launch`, `cancel`, `keep`, `heard`), outcomes on stdout, one
+line an attempt. It does not know Ray, the ledger, metrics or how a sandbox is built (it is given the words of one);
+standard library only.
 
 One single-threaded zygote forks shepherds, each of which tends one trial at a time; one that has reported takes the
 next trial (a fork and its page faults cost 2 ms). The kernel ties a parent-death signal to the *thread* that forked, so
@@ -182,6 +182,9 @@ class Zygote:
                 self._launch(order)
             elif order["op"] == "tree":
                 self.trees[order["id"]] = order
+            elif order["op"] == "forget":
+                for tree in order["trees"]:
+                    self.trees.pop(tree, None)
             elif order["op"] == "cancel":
                 self._tell(order["attempt"], signal.SIGUSR1)
             elif order["op"] == "keep":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tarfile
@@ -12,6 +13,7 @@ import pytest
 from orgruntime.backends.trial_layout import (
     add_products,
     copy_tree,
+    discard,
     frozen_digest,
     lay_out,
     unpack,
@@ -120,3 +122,65 @@ def test_products_are_added_beside_what_is_there(tree: Path) -> None:
     assert (made / "eval.py").stat().st_ino != (tree / "eval.py").stat().st_ino
     add_products(str(made), str(tree), ["cache/tokens", "train.py"])
     assert ((tree / "cache/tokens").read_text(), (tree / "train.py").read_text()) == ("t", "1")
+
+
+@pytest.fixture
+def few_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that takes three names a file; ext4 takes 65,000."""
+    link = os.link
+
+    def limited(source: str, target: str, *, follow_symlinks: bool = True) -> None:
+        if os.stat(source).st_nlink >= 3:
+            raise OSError(errno.EMLINK, "Too many links")
+        link(source, target, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "link", limited)
+
+
+@pytest.mark.usefixtures("few_links")
+def test_a_file_that_has_all_the_links_it_can_have_is_stored_again(tmp_path: Path) -> None:
+    for number in range(7):
+        unpack(pack({**FILES, "n": str(number)}, "eval.py"), str(tmp_path / str(number)), str(tmp_path / "blobs"))
+    for number in range(7):
+        tree = tmp_path / str(number)
+        assert {path: (tree / path).read_text() for path in walk(str(tree))} == {**FILES, "n": str(number)}
+        assert os.access(tree / "eval.py", os.X_OK)
+    assert len({(tmp_path / str(number) / "train.py").stat().st_ino for number in range(7)}) == 4, "two trees share one"
+
+
+@pytest.mark.usefixtures("few_links")
+def test_a_product_that_has_all_its_links_is_copied(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/tokens").write_text("t")
+    for number in range(5):
+        add_products(str(tmp_path / "made"), str(tmp_path / str(number)), ["tokens"])
+        assert (tmp_path / str(number) / "tokens").read_text() == "t"
+
+
+def test_discarded_trees_take_only_what_no_other_holds(tree: Path) -> None:
+    blobs, trash = tree.parent / "blobs", tree.parent / "trash"
+    unpack(pack({**FILES, "train.py": "mine alone"}, "eval.py"), str(trash / "u"), str(blobs))
+    begun = blobs / "f00d.unfinished"
+    begun.touch()
+    before = len(list(blobs.iterdir()))
+    discard(str(trash), str(blobs))
+    assert not trash.exists()
+    assert begun.exists(), "it is about to become a blob"
+    assert len(list(blobs.iterdir())) == before - 1
+    assert {path: (tree / path).read_text() for path in walk(str(tree))} == FILES
+    discard(str(trash), str(blobs))
+
+
+def test_a_blob_that_goes_before_it_is_linked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, gone = os.link, []
+
+    def dropped_first(source: str, target: str) -> None:
+        if not gone:
+            gone.append(source)
+            os.unlink(source)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", dropped_first)
+    unpack(pack(FILES), str(tmp_path / "t"), str(tmp_path / "blobs"))
+    assert gone
+    assert {path: (tmp_path / "t" / path).read_text() for path in walk(str(tmp_path / "t"))} == FILES
