@@ -7,12 +7,13 @@ no reason here. Invariant: every decision that is printed is a row of the ledger
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orgruntime.api.control import find_trial
 from orgruntime.api.errors import UserError
 from orgruntime.api.folders import find_run
+from orgruntime.diagnostics.render import printable
 from orgruntime.ledger.rows import DecisionRow, TrialRow
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.base import Noun
@@ -71,7 +72,8 @@ def _of_decision(run: str, ledger: Ledger, number: int) -> Explanation:
 
 def _of_trial(run: str, ledger: Ledger, trial: TrialRow) -> Explanation:
     name = f"trial {trial.number}" if trial.number is not None else f"trial {trial.key[:8]}"
-    return _told(run, name, _trial_facts(ledger, trial), ledger.decisions_about([trial.key]))
+    facts = (*_trial_facts(ledger, trial), *_in_vain(ledger, trial))
+    return _told(run, name, facts, ledger.decisions_about([trial.key]))
 
 
 def _of_proposal(run: str, ledger: Ledger, proposal: Proposal) -> Explanation:
@@ -98,6 +100,14 @@ def _spans(subject: str, inquiry: str) -> bool:
     if not dots or not inquiry[1:].isdigit():
         return subject == inquiry
     return int(first[1:]) <= int(inquiry[1:]) <= int(last[1:])
+
+
+def _in_vain(ledger: Ledger, trial: TrialRow) -> Iterator[str]:
+    """Attempts that came to nothing, and why."""
+    for row in ledger.attempts_in_vain(trial.key):
+        where = f" on {row.node}" if row.node else ""
+        said = f"{row.ending.value}: {row.detail}" if row.detail else row.ending.value
+        yield f"attempt {row.attempt.rpartition('.')[2]}{where}: {said}"
 
 
 def _trial_facts(ledger: Ledger, trial: TrialRow) -> tuple[str, ...]:
@@ -139,4 +149,4 @@ def text(told: Explanation) -> str:
             lines.append("      " + ", ".join(f"{name} {value}" for name, value in one.numbers.items()))
     if not told.decisions:
         lines.append("no decision is on record about it: it was not started, or its reason is in the lines above")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

@@ -122,6 +122,17 @@ class AttemptRow:
 
 
 @dataclass(frozen=True)
+class VainRow:
+    """An attempt that gave its trial no result."""
+
+    attempt: AttemptId
+    ending: Ending
+    detail: str
+    """As the node or the driver told it; empty where nothing is known."""
+    node: str
+
+
+@dataclass(frozen=True)
 class InquiryRow:
     id: InquiryId
     idea: IdeaId

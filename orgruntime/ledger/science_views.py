@@ -13,6 +13,7 @@ from orgruntime.ledger.rows import (
     LeadRow,
     TrialRow,
     TrialState,
+    VainRow,
 )
 from orgruntime.ledger.schema import columns
 from orgruntime.ledger.views import View, amounts_of
@@ -20,7 +21,7 @@ from orgruntime.model.ids import AttemptId, ProposalId, RoleSlug, TreeId, TrialK
 from orgruntime.model.research import Certificate, EvidenceState, Proposal, Verdict, VerdictWord
 from orgruntime.model.status import TrialCounts
 from orgruntime.model.step import PastTrial
-from orgruntime.model.trial import Purpose, Score, TrialIdentity
+from orgruntime.model.trial import Ending, Purpose, Score, TrialIdentity
 
 _RUNNING = (
     f"SELECT t.key, t.identity, t.commit_id, t.purpose, t.proposal, t.inquiry, a.n, a.epoch, {columns('a.cap')}"
@@ -54,6 +55,16 @@ class ScienceViews(View):
     def trials_of(self, proposal: ProposalId) -> list[TrialRow]:
         """Every trial that a proposal paid for, in order of first reservation."""
         return [_trial(row) for row in self._rows("SELECT * FROM trials WHERE proposal = ? ORDER BY n", proposal)]
+
+    def attempts_in_vain(self, key: TrialKey) -> list[VainRow]:
+        """Of a trial: those that were lost, cancelled or never started, oldest first. Reads all events."""
+        ask = "SELECT subject, body FROM events WHERE kind = 'settle' AND subject GLOB ? ORDER BY seq"
+        told = [(row["subject"], json.loads(row["body"])) for row in self._gathered(ask, f"{key}.*")]
+        return [
+            VainRow(attempt, Ending(body["ending"]), body.get("detail", ""), body.get("node", ""))
+            for attempt, body in told
+            if "score" not in body
+        ]
 
     def running_attempts(self) -> list[AttemptRow]:
         """Attempts that were reserved and not settled, oldest trial first."""

@@ -25,6 +25,9 @@ MAX_VOID = 20
 """Attempts of one trial that may come to nothing for a reason that is not its own: never started, or lost together with
 their driver. Only a trial that cannot start, or that takes its driver down, makes this many."""
 
+DETAIL_CHARS = 300
+"""Of what is known of an attempt that came to nothing, in its event."""
+
 _ATTEMPT = (
     "SELECT t.n AS trial, t.key, t.purpose, t.proposal, t.inquiry, t.lost, t.void, a.n AS n, a.epoch, a.state AS state,"
     f" {columns('a.cap')} FROM trials t JOIN attempts a ON a.trial = t.n AND a.n = ? WHERE t.key = ?"
@@ -105,6 +108,7 @@ class TrialWrites(Money):
             body |= {"score": reading.score, "metric": reading.metric}
         else:
             served = self._reopen(row, state, outcome)
+            body |= _told(outcome)
         self._charge(served.role, served.species, used)
         inquiry, _, visit = (row["proposal"] or "").removeprefix("p").rpartition(".")
         if visit.isdecimal():
@@ -186,6 +190,12 @@ class TrialWrites(Money):
         if row["proposal"] is None:
             return _Served("runtime", row["purpose"])
         return _Served(*self._db.rows("SELECT role, species FROM proposals WHERE id = ?", row["proposal"])[0])
+
+
+def _told(outcome: TrialOutcome) -> dict[str, str]:
+    """Why the attempt came to nothing, and where: its trial's row keeps the last attempt's only."""
+    told = {"detail": outcome.detail[:DETAIL_CHARS], "node": outcome.node}
+    return {name: text for name, text in told.items() if text}
 
 
 def _charged(ending: Ending, used: Amounts) -> Amounts:

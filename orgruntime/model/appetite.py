@@ -29,6 +29,8 @@ class Dial(StrEnum):
     FROZEN = "frozen files"
     PEOPLE = "people"
     """A person was asked, and nothing else is left to do."""
+    INFRASTRUCTURE = "infrastructure"
+    """The cluster loses whatever it is given."""
 
 
 class BlastRadius(Noun):

@@ -34,5 +34,7 @@ class TrialLogs:
             self._made = True
         for one in outcomes:
             head = f"# {one.attempt}: {one.ending.value}, exit {one.exit_code}, {one.wall_s:.2f} s\n"
+            if one.detail:
+                head += f"# {' '.join(one.detail.split())}\n"
             with open(f"{self._folder}/{one.attempt}.log", "wb") as file:
                 file.write((head + one.output).encode("utf-8", "replace"))

@@ -42,6 +42,7 @@ class Hands:
     """Inquiries that can go on by themselves."""
     question: str = ""
     thinking: int = 0
+    lost: str = ""
 
 
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:
@@ -81,6 +82,7 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         busy=hands.busy,
         question=hands.question,
         thinking=hands.thinking,
+        lost=hands.lost,
         racing=lab.race.due(),
         direction=lab.manifest.objective.direction,
         sleeves=lab.sleeves.given,

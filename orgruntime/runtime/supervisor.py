@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Coroutine
 from typing import Any
 
+from orgruntime.ledger.rows import TrialState
 from orgruntime.ledger.store import LedgerError
 from orgruntime.ledger.transaction import Transaction
 from orgruntime.model.appetite import Dial
@@ -23,6 +24,7 @@ from orgruntime.runtime.events import EventKind
 from orgruntime.runtime.inquiries import Inquiries
 from orgruntime.runtime.intents import Applied, write_intents
 from orgruntime.runtime.lab import Lab
+from orgruntime.runtime.losses import Losses
 from orgruntime.runtime.noise_step import measure_noise
 from orgruntime.runtime.ports import ExecutorError
 from orgruntime.runtime.settlement import Settled, named, settle, write_logs
@@ -57,6 +59,7 @@ class Supervisor:
         self._ended: tuple[RunState, str] | None = None
         self._tick_s = 0.0
         self._cancels: set[asyncio.Task[None]] = set()
+        self._losses = Losses(lab.ledger.run().id)
         self._quiet_since: float | None = None
         """Since when nothing but stand-ups is left."""
 
@@ -114,7 +117,8 @@ class Supervisor:
         """Resuming a run that a dry spell paused is a person's word to go on: the spell starts anew."""
         ledger = self._lab.ledger
         state, settled = ledger.run().state, ledger.settled_trials()
-        paused = state is RunState.PAUSED and [row.dial for row in ledger.decisions(1, Verb.PAUSE)] != [Dial.PEOPLE]
+        pauses = ledger.decisions(1, Verb.PAUSE) if state is RunState.PAUSED else []
+        paused = any(row.dial is Dial.DRY_SPELL for row in pauses)
         with ledger.transaction() as tx:
             if paused:
                 tx.decide(Dial.DRY_SPELL, "go-on", ledger.run().id, "a person resumed the run", {"settled": settled})
@@ -171,6 +175,9 @@ class Supervisor:
             for change, done in writes:
                 answers.append((done, change(tx)))
             settled = [settle(lab, tx, outcome) for outcome in arrived]
+            for outcome, one in zip(arrived, settled, strict=True):
+                if one.row is not None:
+                    self._losses.note(outcome, given_up=one.row.state is TrialState.FAILED)
             self._inquiries.write_closed(tx)
             applied = self._decide(tx)
             self._add_wall(tx, bool(writes or arrived or applied.specs))
@@ -200,6 +207,7 @@ class Supervisor:
                 busy=self._inquiries.busy,
                 question=self._lab.people.words(self._lab.ledger),
                 thinking=self._inquiries.thinking,
+                lost=self._losses.words,
             ),
         )
         return write_intents(self._lab, tx, now, self._inquiries, self._asks)
@@ -248,6 +256,8 @@ class Supervisor:
             else:
                 self._lab.board.settle(one.row)
             self._lab.tell(EventKind.TRIAL, one.text, **one.data)
+        for text in self._losses.news(len(self._lab.board.started)):
+            self._lab.tell(EventKind.NOTICE, text)
 
     def _take_requests(self) -> None:
         for kind, body in self._lab.ledger.take_requests():

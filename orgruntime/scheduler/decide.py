@@ -104,6 +104,8 @@ class Snapshot:
     certification."""
     question: str = ""
     """What is asked, in words, where something is."""
+    lost: str = ""
+    """That the cluster loses whatever it is given, in words, where it does."""
     thinking: int = 0
     """Of `exploring`: those at the desk of a language model, which may be long in coming to a proposal."""
     lead_promises: bool = True
@@ -147,6 +149,8 @@ def decide(now: Snapshot) -> list[Decision]:
     """The decisions of one tick, in the order in which they are to be applied."""
     if now.stop_asked:
         return []
+    if now.lost and now.baseline_known:
+        return _hold(now)
     queues = Waiting.of(now.wanted).queues()
     over = _exploration_over(now, queues)
     dropped, queues = _drop(now, queues, over)
@@ -161,6 +165,11 @@ def decide(now: Snapshot) -> list[Decision]:
     if over is None:
         return [*decisions, *_open_inquiries(now)] or _wait_for_people(now)
     return decisions if decisions else _finish(now, over)
+
+
+def _hold(now: Snapshot) -> list[Decision]:
+    """What runs is let finish first: if it ends by itself, the run goes on."""
+    return _end_early(now) if now.running else [Decision(Verb.PAUSE, Dial.INFRASTRUCTURE, now.lost)]
 
 
 def _end_early(now: Snapshot) -> list[Decision]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -94,3 +95,46 @@ def _operated_from_beside(driver: Orgrun, runs: Path) -> None:
     kinds = [json.loads(line)["kind"] for line in followed.out.splitlines()]
     assert kinds[0] == "create"
     assert kinds[-1] == "set-state"
+
+
+def test_a_node_that_loses_every_trial_pauses_the_run_and_resume_goes_on(slow):
+    home, runs = slow.parent, slow.parent / ".orgrun" / "runs"
+    with driving(home, "run", slow, "--run-id", "r1", "--cpus", "2", "--json") as driver:
+        waited(driver, lambda: bool(status(runs).get("noise")))
+        trees = _trees_of(runs / "r1")
+        trees.rename(trees.with_name("gone"))
+        trees.touch()
+        said = ended(driver)
+    assert said.code == 0, said.err
+    *events, last = [json.loads(line) for line in said.out.splitlines()]
+    assert last["state"] == "paused"
+    assert "trials in a row were given up" in last["reason"]
+    assert "`orgrun resume r1`" in last["reason"]
+    (paused,) = (event["text"] for event in events if event["event"] == "paused")
+    assert paused == f"paused: {last['reason']}"
+    told = [event["text"] for event in events if "the cluster lost a trial" in event["text"]]
+    assert 1 <= len(told) <= 4, told
+    assert last["reason"] in orgrun("status", "r1", "--runs", runs).out
+    key = next(
+        e["data"]["trial"] for e in events if e["data"].get("ending") == "infrastructure" and e["data"]["number"]
+    )
+    explained = orgrun("explain", key, "--run", "r1", "--runs", runs).out
+    assert all(f"attempt {n} on " in explained for n in (1, 2, 3)), explained
+    assert "infrastructure, exit None" in orgrun("logs", "r1", key, "--runs", runs).out
+    before = last["trials"]["total"]
+    with driving(home, "resume", "r1", "--cpus", "2") as driver:
+        waited(driver, lambda: status(runs)["trials"]["total"] > before + 2)
+        assert status(runs)["state"] == "running"
+        driver.send_signal(signal.SIGINT)
+        ended(driver)
+    assert audit(runs / "r1" / "ledger.db") == []
+
+
+def _trees_of(run: Path) -> Path:
+    """Where the run's node keeps the trees of its trials."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_text().split("\0")
+            if any("backends.zygote" in word for word in words) and any(str(run) in word for word in words):
+                return Path(json.loads(words[-2])["root"]).parents[1] / "trees"
+    raise AssertionError("no trial runs")

@@ -117,6 +117,27 @@ def test_a_trial_that_the_cluster_keeps_losing_is_given_up(ledger: Ledger) -> No
     assert [trial.key for trial in ledger.trials()] == [row.key]
 
 
+def test_why_an_attempt_came_to_nothing_is_kept_of_each(ledger: Ledger, tmp_path: Path) -> None:
+    endings = (Ending.INFRASTRUCTURE, Ending.NEVER_STARTED, Ending.CANCELLED)
+    details = ("no space left", "", "y" * 1000)
+    for ending, detail in zip(endings, details, strict=True):
+        attempt = reserve(ledger)
+        assert attempt is not None
+        with ledger.transaction() as tx:
+            tx.settle(outcome(attempt, ending, detail), None, USED)
+    settle(ledger, reserve(ledger))
+    settle(ledger, reserve(ledger, 2), Ending.INFRASTRUCTURE)
+    key = identity(1).key
+    found = ledger.attempts_in_vain(key)
+    assert [(row.attempt, row.ending) for row in found] == [(f"{key}.{n + 1}", one) for n, one in enumerate(endings)]
+    assert [row.detail for row in found] == ["no space left", "", "y" * 300]
+    assert {row.node for row in found} == {"n1"}
+    row = ledger.trial(key)
+    assert row is not None
+    assert (row.metric, row.reason) == (2.4, ""), "the result stands alone"
+    assert ledger.attempts_in_vain(identity(3).key) == []
+
+
 def test_an_attempt_that_never_started_costs_nothing(ledger: Ledger) -> None:
     for _ in range(MAX_LOST + 1):
         settle(ledger, reserve(ledger), Ending.NEVER_STARTED)

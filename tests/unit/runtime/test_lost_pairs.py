@@ -52,6 +52,11 @@ def lost(spec: TrialSpec, outcome: TrialOutcome) -> TrialOutcome:
     return TrialOutcome(attempt=spec.attempt, ending=Ending.INFRASTRUCTURE, wall_s=1, detail="the node is gone")
 
 
+def lead_lost(bench: Bench) -> Callable[[TrialSpec, TrialOutcome], TrialOutcome]:
+    """Of each pair the lead's run alone, so that the cluster is not taken for broken."""
+    return lambda spec, outcome: lost(spec, outcome) if bench.program.constants(spec.tree)["LR"] else outcome
+
+
 def certificate_of(bench: Bench) -> Certificate | None:
     with bench.ledger() as ledger:
         champion = ledger.champion()
@@ -73,7 +78,7 @@ async def test_a_pair_that_the_cluster_lost_is_replaced_by_a_fresh_one(bench: Be
 
 
 async def test_a_test_that_is_lost_costs_neither_its_number_nor_the_lead(bench: Bench, tmp_path: Path) -> None:
-    on(bench, "certify", range(100), lost, tests=("c1", "c2", "c3"))
+    on(bench, "certify", range(100), lead_lost(bench), tests=("c1", "c2", "c3"))
     state, reason = await bench.run(one_win)
     assert state is RunState.FINISHED, reason
     with bench.ledger() as ledger:
@@ -90,8 +95,26 @@ async def test_a_test_that_is_lost_costs_neither_its_number_nor_the_lead(bench: 
     assert any("number is free again" in text for text in bench.heard.texts(EventKind.CERTIFICATION))
 
 
-async def test_a_lost_test_is_held_again_when_nothing_else_is_left(bench: Bench) -> None:
+async def test_a_test_in_which_everything_is_lost_pauses_the_run_and_goes_on_when_resumed(
+    bench: Bench, tmp_path: Path
+) -> None:
     on(bench, "certify", range(100), lost)
+    state, reason = await bench.run(one_win)
+    assert state is RunState.PAUSED
+    assert "the node is gone" in reason
+    with bench.ledger() as ledger:
+        assert ledger.open_certification() is not None
+    bench.script = bench.program
+    assert (await bench.run(one_win))[0] is RunState.FINISHED
+    certificate = certificate_of(bench)
+    assert certificate is not None
+    assert certificate.id == "c1"
+    assert 0 < len(certificate.voids) <= LOST_PAIRS
+    assert audit(tmp_path / "ledger.db") == []
+
+
+async def test_a_lost_test_is_held_again_when_nothing_else_is_left(bench: Bench) -> None:
+    on(bench, "certify", range(100), lead_lost(bench))
     await bench.run(one_win)
     certificate = certificate_of(bench)
     assert certificate is not None
@@ -153,7 +176,7 @@ async def test_without_any_lap_there_is_no_champion(bench: Bench, then: object, 
     def crash(spec: TrialSpec, outcome: TrialOutcome) -> TrialOutcome:
         return outcome.model_copy(update={"exit_code": 1, "output": "boom"})
 
-    on(bench, "lap", range(100), lost if then is lost else crash, tests=("c1", "c2"))
+    on(bench, "lap", range(100), lead_lost(bench) if then is lost else crash, tests=("c1", "c2"))
     await bench.run(one_win)
     assert certificate_of(bench) is None
     with bench.ledger() as ledger:

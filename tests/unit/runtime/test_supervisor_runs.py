@@ -117,6 +117,8 @@ async def test_a_baseline_that_the_cluster_loses_blames_the_cluster_and_can_be_r
         assert ledger.run().state is RunState.STOPPED
         assert "the cluster lost" in ledger.run().reason
         assert not ledger.running_attempts()
+    (told,) = (text for text in bench.heard.texts(EventKind.NOTICE) if "the cluster lost a trial" in text)
+    assert "as the script wants" in told
     bench.program.ending = lambda spec: Ending.EXITED
     state, _ = await bench.run(lambda request: declining("enough"))
     assert state is RunState.FINISHED

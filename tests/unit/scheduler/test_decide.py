@@ -136,6 +136,19 @@ def test_in_a_dry_spell_what_runs_is_finished_and_then_the_run_pauses() -> None:
     assert "25%" in decision.reason
 
 
+def test_on_a_cluster_that_loses_everything_what_runs_is_finished_and_then_the_run_pauses() -> None:
+    trials = (wanted("a"), wanted("c", Purpose.CERTIFY))
+    lost = replace(NOW, lost="the disk is full", wanted=trials, exploring=1, certification_running=True)
+    assert decide(replace(lost, running=1)) == []
+    assert decide(lost) == [Decision(Verb.PAUSE, Dial.INFRASTRUCTURE, "the disk is full")]
+    assert decide(replace(lost, stop_asked=True)) == []
+
+
+def test_before_the_baseline_is_known_losses_are_its_own_concern() -> None:
+    noise = wanted("n", Purpose.NOISE)
+    assert started(replace(NOW, lost="the disk is full", baseline_known=False, wanted=(noise,))) == ["n"]
+
+
 def test_a_test_under_way_holds_the_pause_back() -> None:
     dry = replace(NOW, since_champion=0.9, exploring=3)
     assert Verb.PAUSE not in verbs(decide(replace(dry, certification_running=True)))
