@@ -108,7 +108,12 @@ async def free_port(agent: Any) -> int | None:
             return None
 
 
-def remove(group: Any) -> None:
+def end(agent: Any, group: Any) -> None:
+    """Either may be None. Waits for the head."""
+    import ray
     from ray.util import remove_placement_group
 
-    remove_placement_group(group)
+    if agent is not None:
+        ray.kill(agent)
+    if group is not None:
+        remove_placement_group(group)

@@ -282,6 +282,8 @@ class RayExecutor:
             await ahead.settled.wait()
         if lease not in self._book.leases:
             return False
+        if self._cluster.silent:
+            raise ExecutorError("the head of the cluster is silent")
         if all(node.id != lease.node.id for node in self._fleet.nodes):
             raise ExecutorError("its node is gone, or starts no agent")
         # Nobody else wants the rest of an embedded cluster, and a second agent would cost a second to start.
@@ -331,11 +333,9 @@ class RayExecutor:
         import ray
 
         self._book.drop(lease)
-        if lease.agent is not None:
-            # Should it live after all, nobody listens to it any more.
-            ray.kill(lease.agent)
+        # Should its agent live after all, nobody listens to it any more.
+        self._spawn(self._let_go(lease, self._last_of_its_group(lease)))
         lease.settled.set()
-        self._let_go(lease)
         started = lease.ready
         if not started:
             # Perhaps its node went, and the head does not know yet: nothing else goes there before the next look.
@@ -407,8 +407,6 @@ class RayExecutor:
         self._news.set()
 
     async def _give_back(self, idle: Sequence[Lease], *, keep: bool) -> None:
-        import ray
-
         for lease in list(idle):
             self._book.drop(lease)
             if lease.task is not None:
@@ -418,13 +416,16 @@ class RayExecutor:
         if closing:
             await asyncio.wait([asyncio.ensure_future(one) for one in closing], timeout=20)
         for lease in made:
-            ray.kill(lease.agent)
-            self._let_go(lease)
+            await self._let_go(lease, self._last_of_its_group(lease))
 
-    def _let_go(self, lease: Lease) -> None:
-        """Of the placement group that it was made in, with the last lease of it."""
-        if lease.group is not None and all(other.group is not lease.group for other in self._book.leases):
-            ray_agents.remove(lease.group)
+    def _last_of_its_group(self, lease: Lease) -> bool:
+        return lease.group is not None and all(other.group is not lease.group for other in self._book.leases)
+
+    async def _let_go(self, lease: Lease, last: bool) -> None:
+        """Of its agent, if it has one, and with the last lease of a placement group of that. Where the head is gone,
+        both wait for it, and with them the loop would."""
+        with contextlib.suppress(*ray_calls.BUSY):
+            await ray_calls.aside(functools.partial(ray_agents.end, lease.agent, lease.group if last else None))
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
