@@ -164,11 +164,11 @@ class LeaseBook:
     def _slots(self, node: Node, shape: Resources) -> int:
         """Where a rank of a gang comes for room that no lease has, it gets a lease of its own; anything else may need a
         part of the pending one and a part of what is free."""
-        free, rooms = Room(self.unleased(node)), [lease.room for lease in self.on(node)]
-        if shape.nodes == 1 and (pending := self._pending(node)):
-            rooms.remove(pending.room)
-            free = pending.room.beside(self.unleased(node))
-        return sum(room.slots(shape) for room in [free, *rooms])
+        leases = self.on(node)
+        free = self._others.leave(node, _held(leases))
+        pending = next((lease for lease in leases if lease.agent is None and shape.nodes == 1), None)
+        rest = pending.room.beside(free) if pending else Room(free)
+        return rest.slots(shape) + sum(lease.room.slots(shape) for lease in leases if lease is not pending)
 
 
 def _held(leases: Iterable[Lease]) -> Amounts:

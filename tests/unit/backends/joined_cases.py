@@ -190,6 +190,24 @@ async def test_no_agent_is_made_for_what_is_cancelled_before(
     await idle(executor)
 
 
+async def test_no_agent_is_made_while_the_head_is_silent(
+    executor: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who ends it would wait for the head, and Ray ends the process meanwhile."""
+    await idle(executor)
+    agents = Agents(executor, monkeypatch)
+    specs = [attempt(resources=Resources(cpus=0.5, labels=("zone=b",))) for _ in range(2)]
+    for spec in specs:
+        executor.submit([spec])
+        await asyncio.sleep(0)
+    assert executor._cluster is not None
+    monkeypatch.setattr(executor._cluster, "answers", lambda: False)
+    executor._cluster.silent = True
+    endings = {outcome.attempt: outcome.ending for outcome in await collect(executor, 2)}
+    assert endings == {specs[0].attempt: Ending.EXITED, specs[1].attempt: Ending.NEVER_STARTED}
+    assert len(agents.made) == 1
+
+
 async def test_a_gang_starts_beside_what_is_pending(executor: RayExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     await idle(executor)
     agents = Agents(executor, monkeypatch)
