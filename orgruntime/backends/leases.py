@@ -1,19 +1,54 @@
 """Who has what of the cluster: the free room of nodes and leases, in numbers. Pure.
 
 Works on resource shapes; does not know Ray. A lease is what one agent holds of one node; trials of any shape are packed
-into it, so that shapes never compete by holding on to rooms. Invariant: a room's free amounts plus the shares that were
-taken from it are what it started with; a GPU's shares never pass 1.
+into it, so that shapes never compete by holding on to rooms. Invariants: a room's free amounts plus the shares that
+were taken from it are what it started with and what was added; a GPU's shares never pass 1; a room that has grown by
+what it lacked for a shape holds that shape.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orgruntime.model.fleet import Node
 from orgruntime.model.manifest import Resources
 from orgruntime.model.placement import GRAIN, MOST, floor, is_possible
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Of a node. GPUs are whole devices where they are ours, and parts of one where others share it."""
+
+    cpus: float = 0.0
+    gpus: float = 0.0
+    memory_mb: float = 0.0
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(self.cpus + other.cpus, self.gpus + other.gpus, self.memory_mb + other.memory_mb)
+
+    def __sub__(self, other: Amounts) -> Amounts:
+        """Nothing is less than nothing."""
+        return Amounts(
+            max(0.0, self.cpus - other.cpus),
+            max(0.0, self.gpus - other.gpus),
+            max(0.0, self.memory_mb - other.memory_mb),
+        )
+
+    def covers(self, other: Amounts) -> bool:
+        return (
+            other.cpus <= self.cpus + GRAIN
+            and other.gpus <= self.gpus + GRAIN
+            and other.memory_mb <= self.memory_mb + GRAIN
+        )
+
+    def within(self, low: Amounts, high: Amounts) -> Amounts:
+        """Each amount, or the nearest that lies between those two."""
+        return Amounts(
+            min(max(self.cpus, low.cpus), high.cpus),
+            min(max(self.gpus, low.gpus), high.gpus),
+            min(max(self.memory_mb, low.memory_mb), high.memory_mb),
+        )
 
 
 @dataclass(frozen=True)
@@ -30,10 +65,32 @@ class Share:
 class Room:
     """Free amounts of a node or a lease."""
 
-    def __init__(self, cpus: float, gpus: int, memory_mb: float) -> None:
-        self.cpus = cpus
-        self.devices = [1.0] * gpus
-        self.memory_mb = memory_mb
+    def __init__(self, whole: Amounts) -> None:
+        self.cpus = whole.cpus
+        self.devices = [1.0] * int(whole.gpus)
+        self.memory_mb = whole.memory_mb
+
+    def beside(self, more: Amounts) -> Room:
+        """This and that as one, neither of which changes."""
+        found = Room(more)
+        found.cpus += self.cpus
+        found.devices = [*self.devices, *found.devices]
+        found.memory_mb += self.memory_mb
+        return found
+
+    def lack(self, shape: Resources) -> Amounts:
+        """The least that is to be added for a shape that is possible."""
+        gpus = 0
+        if shape.gpus >= 1:
+            gpus = max(0, int(shape.gpus) - self._whole())
+        elif self._pick(shape.gpus) is None:
+            gpus = 1
+        return Amounts(shape.cpus, gpus, float(shape.memory_mb or 0)) - Amounts(self.cpus, 0, self.memory_mb)
+
+    def add(self, more: Amounts) -> None:
+        self.cpus += more.cpus
+        self.devices += [1.0] * int(more.gpus)
+        self.memory_mb += more.memory_mb
 
     def take(self, shape: Resources) -> Share | None:
         """None when the shape does not fit now. Fractions go to the fullest device that has room, whole ones to free
@@ -65,11 +122,13 @@ class Room:
         if shape.memory_mb:
             counts.append(floor(self.memory_mb / shape.memory_mb))
         if shape.gpus >= 1:
-            whole = sum(free > 1 - GRAIN for free in self.devices)
-            counts.append(whole // int(shape.gpus) if is_possible(shape) else 0)
+            counts.append(self._whole() // int(shape.gpus) if is_possible(shape) else 0)
         elif shape.gpus > 0:
             counts.append(sum(floor(free / shape.gpus) for free in self.devices))
         return max(0, min(counts))
+
+    def _whole(self) -> int:
+        return sum(free > 1 - GRAIN for free in self.devices)
 
     def _pick(self, gpus: float) -> tuple[int, ...] | None:
         order = sorted(range(len(self.devices)), key=lambda device: self.devices[device])
@@ -85,51 +144,34 @@ class Others:
     """What others hold of each node, by the last look at it. A second old, so ours are never read from it."""
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[float, float, float]] = {}
+        self._held: dict[str, Amounts] = {}
 
-    def note(self, node: Node, available: Mapping[str, float], ours: Sequence[Room]) -> None:
-        """`available`: what nobody has reserved of the node, in Ray's names and bytes."""
-        self._held[node.id] = (
-            max(0.0, node.cpus - available.get("CPU", 0.0) - sum(room.cpus for room in ours)),
-            max(0.0, node.gpus - available.get("GPU", 0.0) - sum(len(room.devices) for room in ours)),
-            max(0.0, node.memory_mb - available.get("memory", 0.0) / 2**20 - sum(room.memory_mb for room in ours)),
-        )
+    def note(self, node: Node, available: Mapping[str, float], ours: Amounts, starting: Amounts) -> None:
+        """`available`: what nobody has reserved of the node, in Ray's names and bytes. Of what we are `starting` nobody
+        can tell whether it is reserved already: as much as this leaves open stays as it was. Taken for reserved, it
+        would be promised a second time, out of what others hold."""
+        free = Amounts(available.get("CPU", 0.0), available.get("GPU", 0.0), available.get("memory", 0.0) / 2**20)
+        most = _all(node) - free - ours
+        self._held[node.id] = self._held.get(node.id, Amounts()).within(most - starting, most)
 
-    def leave(self, node: Node, ours: Sequence[Room]) -> Room:
-        """What nobody holds of the node."""
-        cpus, gpus, memory_mb = self._held.get(node.id, (0.0, 0.0, 0.0))
-        return Room(
-            max(0.0, node.cpus - sum(room.cpus for room in ours) - cpus),
-            max(0, int(node.gpus - sum(len(room.devices) for room in ours) - gpus)),
-            max(0.0, node.memory_mb - sum(room.memory_mb for room in ours) - memory_mb),
-        )
+    def leave(self, node: Node, ours: Amounts) -> Amounts:
+        """What nobody holds of the node: whole GPUs."""
+        free = _all(node) - ours - self._held.get(node.id, Amounts())
+        return Amounts(free.cpus, int(free.gpus + GRAIN), free.memory_mb)
 
 
-def hold(room: Room, shapes: Sequence[Resources]) -> bool:
-    """Whether the room holds all of these at once. Takes what fits."""
-    return all(room.take(shape) for shape in shapes)
-
-
-def topped_up(shapes: Sequence[Resources], free: Room) -> list[Resources]:
-    """With as many more of the parts of a GPU among them as their whole GPUs hold anyway and the node has the rest for:
-    a half without CPUs would stand idle for as long as its other half is leased. Takes from the node's free room."""
-    found = list(shapes)
-    if not hold(free, shapes):
-        return found
+def spare_parts(room: Room, shapes: Sequence[Resources], free: Amounts) -> Amounts:
+    """What is to be added to a lease, out of what the node has free, for as many more of the parts of a GPU among these
+    shapes as its GPUs hold anyway: a half without CPUs would stand idle for as long as its other half is leased."""
+    found = Amounts()
+    grown = room.beside(found)
     for shape in dict.fromkeys(shape for shape in shapes if 0 < shape.gpus < 1):
-        devices = len(room_for(found).devices)
-        while len(room_for([*found, shape]).devices) == devices and free.take(shape):
-            found.append(shape)
+        while not (lack := grown.lack(shape)).gpus and free.covers(found + lack):
+            found += lack
+            grown.add(lack)
+            grown.take(shape)
     return found
 
 
-def room_for(shapes: Sequence[Resources]) -> Room:
-    """The smallest room with whole GPUs that holds all of these at once."""
-    whole = sum(int(shape.gpus) for shape in shapes if shape.gpus >= 1)
-    parts = Room(math.inf, 0, math.inf)
-    for shape in sorted((shape for shape in shapes if 0 < shape.gpus < 1), key=lambda shape: -shape.gpus):
-        if parts.take(shape) is None:
-            parts.devices.append(1.0)
-            parts.take(shape)
-    memory_mb = sum(float(shape.memory_mb or 0) for shape in shapes)
-    return Room(sum(shape.cpus for shape in shapes), whole + len(parts.devices), memory_mb)
+def _all(node: Node) -> Amounts:
+    return Amounts(node.cpus, node.gpus, node.memory_mb)

@@ -25,7 +25,7 @@ from orgruntime.backends import (
     trial_layout,
     zygote,
 )
-from orgruntime.backends.leases import Room
+from orgruntime.backends.leases import Amounts
 from orgruntime.model import editable
 from orgruntime.model.fleet import Node
 
@@ -63,14 +63,14 @@ async def survey(nodes: Sequence[Node], told: dict[str, Any], *, here: bool) -> 
     return list(await asyncio.gather(*asked))
 
 
-def start(node: Node, room: Room, told: dict[str, Any], berth: Berth | None = None) -> Any:
-    """An agent that holds the room of the node. Returns at once, before it is there."""
+def start(node: Node, held: Amounts, told: dict[str, Any], berth: Berth | None = None) -> Any:
+    """An agent that holds so much of the node. Returns at once, before it is there."""
     import ray
 
     make = ray.remote(node_agent.NodeAgent).options(
-        num_cpus=room.cpus,
-        num_gpus=len(room.devices),
-        memory=int(room.memory_mb * 2**20) or None,
+        num_cpus=held.cpus,
+        num_gpus=held.gpus,
+        memory=int(held.memory_mb * 2**20) or None,
         scheduling_strategy=ray_calls.pinned(node.id) if berth is None else ray_calls.in_group(*berth),
         max_restarts=0,
         max_task_retries=0,
@@ -79,13 +79,13 @@ def start(node: Node, room: Room, told: dict[str, Any], berth: Berth | None = No
     return make.remote(told)
 
 
-def berths(nodes: Sequence[Node], room: Room) -> list[Berth | None]:
+def berths(nodes: Sequence[Node], share: Amounts) -> list[Berth | None]:
     """This share of each of the nodes, which Ray reserves together or not at all. One alone needs no group."""
     if len(nodes) < 2:
         return [None] * len(nodes)
     from ray.util import placement_group
 
-    amounts = {"CPU": room.cpus, "GPU": float(len(room.devices)), "memory": room.memory_mb * 2**20}
+    amounts = {"CPU": share.cpus, "GPU": share.gpus, "memory": share.memory_mb * 2**20}
     group = placement_group(
         [{name: amount for name, amount in amounts.items() if amount} for _ in nodes],
         strategy="STRICT_SPREAD",
@@ -108,7 +108,12 @@ async def free_port(agent: Any) -> int | None:
             return None
 
 
-def remove(group: Any) -> None:
+def end(agent: Any, group: Any) -> None:
+    """Either may be None. Waits for the head."""
+    import ray
     from ray.util import remove_placement_group
 
-    remove_placement_group(group)
+    if agent is not None:
+        ray.kill(agent)
+    if group is not None:
+        remove_placement_group(group)

@@ -16,25 +16,27 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orgruntime.backends import leases, milestones, node_agent, ray_agents, ray_calls
+from orgruntime.backends import milestones, node_agent, ray_agents, ray_calls
 from orgruntime.backends.gangs import Gangs
-from orgruntime.backends.leases import Others, Room, Share
+from orgruntime.backends.lease_book import Lease, LeaseBook
+from orgruntime.backends.leases import Amounts, Room
 from orgruntime.backends.orders import Packs, order
 from orgruntime.backends.ray_cluster import Cluster, connect
 from orgruntime.model.fleet import Fleet, Node
 from orgruntime.model.ids import AttemptId
 from orgruntime.model.manifest import Resources
-from orgruntime.model.placement import places, room, side_by_side, suits
+from orgruntime.model.placement import room, suits
 from orgruntime.model.trial import Ending, TrialOutcome, TrialProgress, TrialSpec
 from orgruntime.runtime.mailbox import Mailbox
 from orgruntime.runtime.ports import ExecutorError, PackTree
 
 READY_S = 120.0
 """A node that has not started an agent after so long is not going to."""
+NO_ROOM = "no room for it in the cluster"
 
 
 @dataclass(frozen=True)
@@ -62,31 +64,6 @@ class TrialOptions:
     """A folder of this machine for what a driver that resumes must know: `backends.spool`."""
 
 
-@dataclass
-class Lease:
-    node: Node
-    room: Room
-    held: Room
-    """What was taken from the node."""
-    agent: Any
-    gpus: list[str] = field(default_factory=list)
-    ready: bool = False
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    """Its agent is ready, or never will be."""
-    group: Any = None
-    """The placement group that holds its share of the node, if it was made for a gang."""
-    running: dict[AttemptId, Running] = field(default_factory=dict)
-    idle_since: float = 0.0
-    task: asyncio.Task[None] | None = None
-
-
-@dataclass(frozen=True)
-class Running:
-    spec: TrialSpec
-    share: Share
-    since: float
-
-
 class RayExecutor:
     """Not thread-safe: to be used from one asyncio loop."""
 
@@ -96,9 +73,7 @@ class RayExecutor:
         self._trials = trials or TrialOptions()
         self._cluster: Cluster | None = None
         self._fleet = Fleet(nodes=())
-        self._leases: list[Lease] = []
-        self._where: dict[AttemptId, Lease] = {}
-        self._others = Others()
+        self._book = LeaseBook()
         self._gangs = Gangs()
         self._packs = Packs(pack)
         self._done: list[TrialOutcome] = []
@@ -158,27 +133,21 @@ class RayExecutor:
     def free_slots(self, shape: Resources) -> int:
         if self._closed or self._gone or (self._cluster is not None and self._cluster.silent):
             return 0
-        suited = {node.id: self._unleased(node).slots(shape) for node in self._fleet.nodes if places(node, shape)}
-        for lease in self._leases:
-            if lease.node.id in suited:
-                suited[lease.node.id] += lease.room.slots(shape)
-        return side_by_side(list(suited.values()), shape.nodes)
+        return self._book.free_slots(self._fleet.nodes, shape)
 
     def submit(self, specs: Sequence[TrialSpec]) -> None:
-        homeless: dict[str, list[TrialSpec]] = {}
         batches: dict[int, tuple[Lease, list[TrialSpec]]] = {}
         for spec in specs:
             if spec.resources.nodes > 1:
                 self._gather(spec)
                 continue
-            lease = self._settle_in(spec, self._leases)
+            lease = self._book.seat(spec, self._book.leases) or self._book.place(spec, self._fleet.nodes)
             if lease is None:
-                self._find_node(spec, homeless)
+                self._end(spec.attempt, Ending.NEVER_STARTED, None, detail=NO_ROOM)
             elif lease.ready:
                 batches.setdefault(id(lease), (lease, []))[1].append(spec)
-        nodes = {node.id: node for node in self._fleet.nodes}
-        for node, homeless_specs in homeless.items():
-            self._lease(nodes[node], homeless_specs)
+            elif lease.task is None:
+                lease.task = self._spawn(self._follow(lease))
         for lease, batch in batches.values():
             self._spawn(self._send(lease, batch))
 
@@ -199,7 +168,7 @@ class RayExecutor:
     async def cancel(self, attempts: Sequence[AttemptId]) -> None:
         by_lease: dict[int, tuple[Lease, list[AttemptId]]] = {}
         for attempt in [rank for one in attempts for rank in self._gangs.ranks(one)]:
-            lease = self._where.get(attempt)
+            lease = self._book.of(attempt)
             if lease is None:
                 continue
             if lease.ready and not self._gangs.is_meeting(attempt):
@@ -227,32 +196,12 @@ class RayExecutor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._cluster is not None:
             if there:
-                await self._give_back(list(self._leases), keep=False)
+                await self._give_back(list(self._book.leases), keep=False)
             if there and not self._cluster.embedded:
                 used = [node for node in self._fleet.nodes if node.id in self._used]
                 await ray_calls.on_each(used, node_agent.remove_node_folder, self._config)
             await asyncio.to_thread(self._cluster.close)
         self._news.set()
-
-    def _unleased(self, node: Node) -> Room:
-        return self._others.leave(node, [lease.held for lease in self._leases if lease.node.id == node.id])
-
-    def _settle_in(self, spec: TrialSpec, among: Sequence[Lease]) -> Lease | None:
-        """Gives the attempt a share of a lease that has room, fullest first, so that others can become idle."""
-        for lease in sorted(among, key=lambda lease: -len(lease.running)):
-            if suits(lease.node, spec.resources) and (share := lease.room.take(spec.resources)):
-                self._where[spec.attempt] = lease
-                lease.running[spec.attempt] = Running(spec, share, time.monotonic())
-                return lease
-        return None
-
-    def _find_node(self, spec: TrialSpec, homeless: dict[str, list[TrialSpec]]) -> None:
-        for node in self._fleet.nodes:
-            wanted = [one.resources for one in (*homeless.get(node.id, []), spec)]
-            if suits(node, spec.resources) and leases.hold(self._unleased(node), wanted):
-                homeless.setdefault(node.id, []).append(spec)
-                return
-        self._end(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster")
 
     def _gather(self, spec: TrialSpec) -> None:
         """A gang: each rank in a lease of another node that has room for it, or in a new one."""
@@ -261,51 +210,38 @@ class RayExecutor:
         for node in self._fleet.nodes:
             if not ranks:
                 break
-            if self._settle_in(ranks[0], [lease for lease in self._leases if lease.node.id == node.id]):
+            if self._book.seat(ranks[0], self._book.on(node)):
                 ranks.pop(0)
-            elif suits(node, ranks[0].resources) and self._unleased(node).slots(ranks[0].resources):
+            elif suits(node, ranks[0].resources) and Room(self._book.unleased(node)).slots(ranks[0].resources):
                 free.append(node)
         if len(free) < len(ranks):
-            detail = "no room for it in the cluster"
             for attempt in self._gangs.ranks(spec.attempt):
-                self._end(attempt, Ending.NEVER_STARTED, self._where.get(attempt), detail=detail)
+                self._end(attempt, Ending.NEVER_STARTED, self._book.of(attempt), detail=NO_ROOM)
             return
         nodes = free[: len(ranks)]
-        berths = ray_agents.berths(nodes, leases.room_for([spec.resources.of_a_rank]))
-        for node, rank, berth in zip(nodes, ranks, berths, strict=True):
-            self._lease(node, [rank], berth)
+        share = Room(Amounts()).lack(spec.resources.of_a_rank)
+        for node, rank, berth in zip(nodes, ranks, ray_agents.berths(nodes, share), strict=True):
+            agent = ray_agents.start(node, share, self._config, berth)
+            self._used.add(node.id)
+            lease = self._book.open(node, rank, agent, berth.group if berth else None)
+            lease.task = self._spawn(self._follow(lease))
         self._spawn(self._muster(self._gangs.ranks(spec.attempt)))
 
     async def _muster(self, ranks: Sequence[AttemptId]) -> None:
         """Launches a gang's ranks once the agents of all of them are there and know where they meet."""
-        homes = [self._where[rank] for rank in ranks if rank in self._where]
+        homes = [lease for rank in ranks if (lease := self._book.of(rank))]
         for lease in homes:
             await lease.settled.wait()
-        port = await ray_agents.free_port(homes[0].agent) if homes else None
-        if port is None or any(rank not in self._where for rank in ranks):
-            return  # One of them has ended, and so the gang has.
+        # One of them may have ended meanwhile, and so the gang has; it may never have had an agent.
+        there = all(self._book.of(rank) for rank in ranks)
+        port = await ray_agents.free_port(homes[0].agent) if there else None
+        if port is None or not all(self._book.of(rank) for rank in ranks):
+            return
         for rank, lease in zip(ranks, homes, strict=True):
             met = self._gangs.meet(lease.running[rank].spec, homes[0].node.address, port)
             lease.running[rank] = replace(lease.running[rank], spec=met, since=time.monotonic())
         for rank, lease in zip(ranks, homes, strict=True):
             self._spawn(self._send(lease, [lease.running[rank].spec]))
-
-    def _lease(self, node: Node, specs: list[TrialSpec], berth: ray_agents.Berth | None = None) -> None:
-        assert self._cluster is not None
-        shapes = [spec.resources for spec in specs]
-        room = leases.room_for(shapes if berth else leases.topped_up(shapes, self._unleased(node)))
-        if self._cluster.embedded:
-            # Nobody else wants the rest, and a second agent would cost a second to start.
-            room = self._unleased(node)
-        agent = ray_agents.start(node, room, self._config, berth)
-        held = Room(room.cpus, len(room.devices), room.memory_mb)
-        lease = Lease(node, room, held, agent, group=berth.group if berth else None)
-        self._leases.append(lease)
-        self._used.add(node.id)
-        for spec in specs:
-            if self._settle_in(spec, [lease]) is None:
-                self._end(spec.attempt, Ending.NEVER_STARTED, None, detail="no room for it in the cluster")
-        lease.task = self._spawn(self._follow(lease))
 
     async def _follow(self, lease: Lease) -> None:
         """The life of a lease: wait for its agent, feed it what came meanwhile, take outcomes until it dies."""
@@ -313,11 +249,15 @@ class RayExecutor:
 
         last = 0
         try:
+            if not await self._make(lease):
+                return
             found = await asyncio.wait_for(lease.agent.ready.remote(), READY_S)
             lease.gpus, lease.ready = found["gpus"], True
             lease.settled.set()
             known = {**self._fleet.environments, lease.node.address: ray_calls.environment(lease.node, found)}
             self._fleet = self._fleet.model_copy(update={"environments": known})
+            now = time.monotonic()
+            lease.running = {attempt: replace(one, since=now) for attempt, one in lease.running.items()}
             await self._send(lease, [running.spec for running in lease.running.values()])
             while True:
                 try:
@@ -331,6 +271,31 @@ class RayExecutor:
         except Exception as error:
             # Whatever it was, its attempts must be settled: an attempt without an outcome would be waited for for ever.
             self._lost(lease, error)
+
+    async def _make(self, lease: Lease) -> bool:
+        """The agent of a pending lease, once none is starting on its node any more: they would share its cores, and
+        those who came first would wait for those who came last. False where nobody needs it any more."""
+        assert self._cluster is not None
+        if lease.agent is not None:
+            return True
+        while (ahead := self._book.ahead(lease)) is not None:
+            await ahead.settled.wait()
+        if lease not in self._book.leases:
+            return False
+        if self._cluster.silent:
+            raise ExecutorError("the head of the cluster is silent")
+        if all(node.id != lease.node.id for node in self._fleet.nodes):
+            raise ExecutorError("its node is gone, or starts no agent")
+        # Nobody else wants the rest of an embedded cluster, and a second agent would cost a second to start.
+        for attempt in self._book.fix(lease, whole=self._cluster.embedded):
+            self._end(attempt, Ending.NEVER_STARTED, None, detail=NO_ROOM)
+        if not lease.running:
+            self._book.drop(lease)
+            lease.settled.set()
+            return False
+        lease.agent = ray_agents.start(lease.node, lease.held, self._config)
+        self._used.add(lease.node.id)
+        return True
 
     async def _send(self, lease: Lease, specs: Sequence[TrialSpec]) -> None:
         import ray
@@ -361,23 +326,16 @@ class RayExecutor:
         self._finish(lease, TrialOutcome(**{**json.loads(line), "node": lease.node.address}))
 
     def _finish(self, lease: Lease, outcome: TrialOutcome) -> None:
-        running = lease.running.pop(outcome.attempt, None)
-        if running is None:
-            return
-        del self._where[outcome.attempt]
-        lease.room.give(running.share)
-        lease.idle_since = time.monotonic()
-        self._queue(outcome)
+        if self._book.leave(lease, outcome.attempt):
+            self._queue(outcome)
 
     def _lost(self, lease: Lease, error: Exception) -> None:
         import ray
 
-        if lease in self._leases:
-            self._leases.remove(lease)
-        # Should it live after all, nobody listens to it any more.
-        ray.kill(lease.agent)
+        self._book.drop(lease)
+        # Should its agent live after all, nobody listens to it any more.
+        self._spawn(self._let_go(lease, self._last_of_its_group(lease)))
         lease.settled.set()
-        self._let_go(lease)
         started = lease.ready
         if not started:
             # Perhaps its node went, and the head does not know yet: nothing else goes there before the next look.
@@ -434,42 +392,40 @@ class RayExecutor:
         if not self._cluster.embedded:
             available = await ray_calls.aside(self._cluster.available)
             for node in nodes:
-                held = [lease.held for lease in self._leases if lease.node.id == node.id]
-                self._others.note(node, available.get(node.id, {}), held)
-            now = time.monotonic()
-            idle = [lease for lease in self._leases if lease.ready and not lease.running]
-            await self._give_back([x for x in idle if now - x.idle_since > self._options.lease_idle_s], keep=True)
+                self._book.note(node, available.get(node.id, {}))
+            await self._give_back(self._book.idle(self._options.lease_idle_s), keep=True)
         self._fleet = self._fleet.model_copy(update={"nodes": nodes})
 
     async def _watch_head(self, cluster: Cluster) -> None:
         self._give_up(await cluster.lost_head())
 
     def _give_up(self, why: str) -> None:
-        for lease in list(self._leases):
+        for lease in list(self._book.leases):
             # Every attempt has its outcome before anyone is told that there will be no more.
             self._lost(lease, ExecutorError("its node is gone"))
         self._gone = why
         self._news.set()
 
     async def _give_back(self, idle: Sequence[Lease], *, keep: bool) -> None:
-        import ray
-
         for lease in list(idle):
-            if lease in self._leases:
-                self._leases.remove(lease)
+            self._book.drop(lease)
             if lease.task is not None:
                 lease.task.cancel()
-        closing = [ray_calls.quietly(lease.agent.close.remote(keep)) for lease in idle]
+        made = [lease for lease in idle if lease.agent is not None]
+        closing = [ray_calls.quietly(lease.agent.close.remote(keep)) for lease in made]
         if closing:
             await asyncio.wait([asyncio.ensure_future(one) for one in closing], timeout=20)
-        for lease in idle:
-            ray.kill(lease.agent)
-            self._let_go(lease)
+        for lease in made:
+            await self._let_go(lease, self._last_of_its_group(lease))
 
-    def _let_go(self, lease: Lease) -> None:
-        """Of the placement group that it was made in, with the last lease of it."""
-        if lease.group is not None and all(other.group is not lease.group for other in self._leases):
-            ray_agents.remove(lease.group)
+    def _last_of_its_group(self, lease: Lease) -> bool:
+        return lease.group is not None and all(other.group is not lease.group for other in self._book.leases)
+
+    async def _let_go(self, lease: Lease, last: bool) -> None:
+        """Of its agent, if it has one, and with the last lease of a placement group of that. Where the head is gone,
+        both wait for it, and with them the loop would."""
+        with contextlib.suppress(*ray_calls.BUSY):
+            await ray_calls.aside(functools.partial(ray_agents.end, lease.agent, lease.group if last else None))
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

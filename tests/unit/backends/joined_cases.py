@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from orgruntime.backends import ray_agents
 from orgruntime.backends.ray_executor import ClusterOptions, RayExecutor, TrialOptions
 from orgruntime.backends.ray_head import lean
 from orgruntime.model.ids import TreeId
@@ -111,6 +113,142 @@ async def test_what_others_hold_is_not_counted_as_free(executor: RayExecutor) ->
     await eventually(lambda: (executor.free_slots(ONE), executor.free_slots(GPU)) == (2, 0))
     ray.kill(other)
     await eventually(lambda: executor.free_slots(ONE) == 4)
+
+
+SMALL = Resources(cpus=0.25)
+
+
+class Agents:
+    """Those that are made meanwhile, by node, and on how many nodes one was made while another was starting."""
+
+    def __init__(self, executor: RayExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[str] = []
+        self.at_once: list[str] = []
+        start = ray_agents.start
+
+        def counted(node: Any, *rest: Any) -> Any:
+            self.made.append(node.id)
+            on = [lease for lease in executor._book.on(node) if lease.agent is not None]
+            self.at_once += [node.id] if any(not lease.settled.is_set() for lease in on) else []
+            return start(node, *rest)
+
+        monkeypatch.setattr(ray_agents, "start", counted)
+
+
+async def idle(executor: RayExecutor) -> None:
+    """Nothing is held, by our books and by Ray's."""
+    await eventually(lambda: available() == 4 and executor.free_slots(ONE) == 4)
+    assert not executor._book.leases
+
+
+async def test_what_comes_while_an_agent_starts_shares_the_next_one_of_its_node(
+    executor: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each had an agent of its own: fifty of them started at once on the cores of eight nodes."""
+    await idle(executor)
+    agents = Agents(executor, monkeypatch)
+    specs = [attempt(SLEEPS if number == 15 else ("true",), resources=SMALL) for number in range(16)]
+    for number, spec in enumerate(specs):
+        assert executor.free_slots(SMALL) == 16 - number
+        executor.submit([spec])
+        await asyncio.sleep(0)
+    assert executor.free_slots(SMALL) == 0
+    assert len(agents.made) == 2, "one starts on each node, and what came after its first attempt waits for it"
+    outcomes = await collect(executor, 15)
+    assert {outcome.ending for outcome in outcomes} == {Ending.EXITED}
+    assert executor.free_slots(SMALL) == 15
+    await executor.cancel([specs[15].attempt])
+    (last,) = await collect(executor, 1)
+    assert (last.attempt, last.ending) == (specs[15].attempt, Ending.CANCELLED)
+    assert {outcome.attempt for outcome in [*outcomes, last]} == {spec.attempt for spec in specs}
+    assert (sorted(map(agents.made.count, set(agents.made))), agents.at_once) == ([2, 2], [])
+    assert executor.free_slots(SMALL) == 16
+    await idle(executor)
+
+
+async def test_no_agent_is_made_for_what_is_cancelled_before(
+    executor: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await idle(executor)
+    agents = Agents(executor, monkeypatch)
+    at_once = attempt(resources=ONE)
+    executor.submit([at_once])
+    await executor.cancel([at_once.attempt])
+    first, *pending = [attempt(resources=Resources(cpus=0.5, labels=("zone=b",))) for _ in range(4)]
+    executor.submit([first])
+    await asyncio.sleep(0)
+    executor.submit(pending)
+    assert executor.free_slots(ONE) == 2
+    await executor.cancel([spec.attempt for spec in pending])
+    assert executor.free_slots(SMALL) == 14
+    endings = {outcome.attempt: outcome.ending for outcome in await collect(executor, 5)}
+    assert endings == dict.fromkeys([at_once.attempt, *(spec.attempt for spec in pending)], Ending.CANCELLED) | {
+        first.attempt: Ending.EXITED
+    }
+    assert len(agents.made) == 1
+    assert executor.free_slots(SMALL) == 16
+    await idle(executor)
+
+
+async def test_no_agent_is_made_while_the_head_is_silent(
+    executor: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who ends it would wait for the head, and Ray ends the process meanwhile."""
+    await idle(executor)
+    agents = Agents(executor, monkeypatch)
+    specs = [attempt(resources=Resources(cpus=0.5, labels=("zone=b",))) for _ in range(2)]
+    for spec in specs:
+        executor.submit([spec])
+        await asyncio.sleep(0)
+    assert executor._cluster is not None
+    monkeypatch.setattr(executor._cluster, "answers", lambda: False)
+    executor._cluster.silent = True
+    endings = {outcome.attempt: outcome.ending for outcome in await collect(executor, 2)}
+    assert endings == {specs[0].attempt: Ending.EXITED, specs[1].attempt: Ending.NEVER_STARTED}
+    assert len(agents.made) == 1
+
+
+async def test_a_gang_starts_beside_what_is_pending(executor: RayExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    await idle(executor)
+    agents = Agents(executor, monkeypatch)
+    singles = [attempt(resources=Resources(cpus=0.5)) for _ in range(2)]
+    for spec in singles:
+        executor.submit([spec])
+        await asyncio.sleep(0)
+    gangs = [attempt(("python", "-c", MEET), resources=PAIR) for _ in range(2)]
+    assert (executor.free_slots(PAIR), len(agents.made)) == (1, 1)
+    executor.submit(gangs)
+    assert len(agents.made) == 3
+    endings = {outcome.attempt: outcome.ending for outcome in await collect(executor, 4)}
+    assert endings == dict.fromkeys([spec.attempt for spec in (*singles, gangs[0])], Ending.EXITED) | {
+        gangs[1].attempt: Ending.NEVER_STARTED
+    }
+    assert len(agents.made) == 4
+    await idle(executor)
+
+
+async def test_what_is_pending_on_a_node_that_goes_never_started(
+    cluster: Any, executor: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lean(()):
+        doomed = cluster.add_node(num_cpus=1, object_store_memory=80 << 20, labels={"zone": "doomed"})
+    shape = Resources(cpus=0.25, labels=("zone=doomed",))
+    await eventually(lambda: available() == 5 and executor.free_slots(shape) == 4)
+    agents = Agents(executor, monkeypatch)
+    raylet = doomed.all_processes["raylet"][0].process
+    os.kill(raylet.pid, signal.SIGSTOP)  # Its agent starts for ever.
+    specs = [attempt(resources=shape) for _ in range(3)]
+    for spec in specs:
+        executor.submit([spec])
+        await asyncio.sleep(0)
+    assert executor.free_slots(shape) == 1
+    cluster.remove_node(doomed, allow_graceful=False)
+    outcomes = await collect(executor, 3)
+    assert {outcome.attempt for outcome in outcomes} == {spec.attempt for spec in specs}
+    assert {outcome.ending for outcome in outcomes} == {Ending.NEVER_STARTED}
+    assert len(agents.made) == 1
+    await eventually(lambda: len(executor.fleet().nodes) == 2)
+    await idle(executor)
 
 
 MEET = """
