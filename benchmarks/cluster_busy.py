@@ -131,7 +131,8 @@ def measured(ledger: Any, slots: int, budget: int) -> dict[str, float]:
             waiting = []
         elif event.kind == "settle":
             key = event.subject.rpartition(".")[0]
-            ends.append((event.t, rows[key].wall_s))
+            if key in rows:  # It ran at all.
+                ends.append((event.t, rows[key].wall_s))
             if key in ended:
                 waiting.append(ended.pop(key))
         elif event.kind == "decide" and event.body.get("verb") == "end-early":
