@@ -106,11 +106,11 @@ class Supervisor:
             tx.set_state(RunState.STOPPED, reason)
 
     async def _rest(self) -> None:
-        """Until there is news; then for three times as long as the last tick took, so that one tick (one fsync)
-        serves a batch and the loop spends at most a quarter of its time on ticks."""
+        """Until there is news; then for as long as the last tick took, so that one tick (one fsync) serves a batch and
+        the loop spends at most half of its time on ticks. A trial waits for some four of them."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), TICK_S)
-        await asyncio.sleep(min(LONGEST_REST_S, 3 * self._tick_s))
+        await asyncio.sleep(min(LONGEST_REST_S, self._tick_s))
         self._wake.clear()
 
     def _go_on(self) -> int:
