@@ -131,10 +131,10 @@ def test_a_node_that_loses_every_trial_pauses_the_run_and_resume_goes_on(slow):
 
 
 def _trees_of(run: Path) -> Path:
-    """Where the run's node keeps the trees of its trials."""
+    """Where the run's agent keeps the trees of its trials."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (process / "cmdline").read_text().split("\0")
             if any("backends.zygote" in word for word in words) and any(str(run) in word for word in words):
-                return Path(json.loads(words[-2])["root"]).parents[1] / "trees"
+                return Path(json.loads(words[-2])["root"]) / "trees"
     raise AssertionError("no trial runs")

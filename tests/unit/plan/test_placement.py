@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgruntime.backends.leases import Room
+from orgruntime.backends.leases import Amounts, Room
 from orgruntime.model.fleet import Node
 from orgruntime.model.ids import RoleSlug
 from orgruntime.model.manifest import Resources, Role, RoleKind
@@ -31,7 +31,7 @@ def role(slug: str, **resources: object) -> Role:
 )
 def test_a_place_is_a_place_in_a_real_room(node: Node, shape: Resources) -> None:
     """What `plan` counts is what an executor packs, trial by trial."""
-    room, taken = Room(node.cpus, int(node.gpus), node.memory_mb), 0
+    room, taken = Room(Amounts(node.cpus, node.gpus, node.memory_mb)), 0
     while taken < 256 and room.take(shape) is not None:
         taken += 1
     assert places(node, shape) == taken
