@@ -57,8 +57,10 @@ class DeskActor:
         with self._changed:
             self._waiting.extend(requests)
             self._changed.notify_all()
-            if not self._changed.wait_for(lambda: len(self._answers) == len(requests), SLICE_S):
-                self._changed.wait_for(lambda: self._works or bool(self._answers))
+            self._changed.wait_for(lambda: len(self._answers) == len(requests), SLICE_S)
+            while not self._works and not self._answers:
+                # The thread had no turn yet, and tells of no beginning.
+                self._changed.wait(SLICE_S)
             self._waiting.clear()
             return self._taken(), self._works
 
