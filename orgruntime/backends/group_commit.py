@@ -129,8 +129,9 @@ class GroupCommitSaver(AsyncSqliteSaver):  # type: ignore[misc]  # the library i
     async def forget(self, threads: Sequence[str]) -> None:
         """Deletes the threads with the next commit; does not wait for it."""
         for thread in threads:
-            self._stored.discard(thread)
-            self._rows.extend((statement, (thread,)) for statement in _FORGET)
+            if thread in self._stored:
+                self._stored.discard(thread)
+                self._rows.extend((statement, (thread,)) for statement in _FORGET)
 
     async def flush(self) -> None:
         """Returns when every row that was there at the call is on disk."""

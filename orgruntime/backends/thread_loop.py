@@ -3,8 +3,9 @@
 Knows LangGraph's loop, a superstep of which is one task here; does not know roles. What `astream` and `invoke` add to
 it (callbacks, a stream, a runner that races tasks, a task of the event loop for each save) costs as much again as the
 loop itself, and nobody is there to hear it.
-Invariant: of a thread that is saved, a superstep begins only when the checkpoint of the one before it is on disk. A
-thread's input is not saved: whoever runs the thread has it, and gives it again.
+Invariant: of a thread that is saved, a superstep begins only when the checkpoint of the one before it is on disk. What
+a thread was started with and where it ended is not saved: whoever runs it has the first, and is asked for the last step
+again should the thread be run once more.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ async def run_thread(graph: Any, saver: Any, start: Any, config: dict[str, Any])
     # it until the collector comes.
     loop.stack.pop_all()
     while loop.tick():
-        for task in loop.tasks.values():
-            await task.proc.ainvoke(task.input, task.config)
+        if not any([await task.proc.ainvoke(task.input, task.config) for task in loop.tasks.values()]):
+            return
         loop.after_tick()
         await loop.saving
     _check_end(loop, config)
@@ -95,8 +96,13 @@ class _Bare:
     def invoke(self, input: Any, config: Any) -> None:
         _write(self._bound.func(input, config), config)
 
-    async def ainvoke(self, input: Any, config: Any) -> None:
-        _write(await self._bound.afunc(input, config), config)
+    async def ainvoke(self, input: Any, config: Any) -> bool:
+        """Whether another node follows. Without one nothing is written: nobody would read it."""
+        command = await self._bound.afunc(input, config)
+        if command.goto == END:
+            return False
+        _write(command, config)
+        return True
 
 
 def _write(command: Command[Any], config: Any) -> None:
