@@ -16,6 +16,7 @@ from urllib.parse import quote
 from orgruntime.ledger.errors import LedgerError
 
 LOCK_WAIT_S = 60.0
+CACHE_KB = 16_384  # of indexes that are asked for at random places: 2 MB, the default, is less than 10,000 trials have
 CHECKPOINT_PAGES = 4000  # 16 MiB: a checkpoint's two extra fsyncs come once in dozens of transactions
 
 _REMEDIES = {
@@ -63,7 +64,12 @@ class Database:
 
     def tune(self) -> None:
         """One fsync a commit, survives power loss; references are checked."""
-        for pragma in ("synchronous = FULL", "foreign_keys = ON", f"wal_autocheckpoint = {CHECKPOINT_PAGES}"):
+        for pragma in (
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"cache_size = -{CACHE_KB}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        ):
             self.rows(f"PRAGMA {pragma}")
 
     def rows(self, sql: str, *values: object) -> list[Any]:
