@@ -29,7 +29,7 @@ from orgruntime.backends.processes import (
     prctl,
     start,
 )
-from orgruntime.backends.trial_files import copy, remove_tree, signature, unchanged, write_whole
+from orgruntime.backends.trial_files import Folder, signature, unchanged, write_whole
 
 PATIENCE_S = 10.0
 """How long killed processes may take to vanish (uninterruptible disk waits)."""
@@ -63,10 +63,12 @@ class Shepherd:
     def serve(self, parent: int, order: Order, tree: Order) -> None:
         """Tends the first order and those that follow, until the orders' pipe is closed."""
         self._leave_home(parent)
+        self.folder = Folder(os.path.join(self.root, "work", str(os.getpid())))
         following: tuple[Order, Order] | None = (order, tree)
         while following is not None:
             Attempt(self, *following).tend()
             following = self._next()
+        self.folder.remove()
 
     def report(self, data: bytes) -> None:
         data += b"\n"
@@ -133,8 +135,10 @@ class Attempt:
         self.milestones = Milestones(order["metric"], rungs) if rungs else None
         self.capture = Capture(self._hear if rungs else None)
         self.setup = "work" in order
-        self.work: str = order["work"] if self.setup else os.path.join(home.root, "work", str(os.getpid()))
+        self.work: str = order["work"] if self.setup else home.folder.path
         self.signatures: dict[str, tuple[int, ...]] = {}
+        self.ended = False
+        """No process of it is left."""
         self.fds: list[int] = []
         """Open until the end of the attempt."""
 
@@ -153,7 +157,7 @@ class Attempt:
             self._end_tree()
             ending, detail = "infrastructure", f"the node could not run it: {error.strerror}: {error.filename or ''}"
         if not self.setup:
-            remove_tree(self.work)
+            self._clear()
         for fd in self.fds:
             os.close(fd)
         self._report(ending, wall_s, detail)
@@ -161,14 +165,15 @@ class Attempt:
     def _lay_out(self) -> None:
         if self.setup:
             return
-        os.mkdir(self.work, 0o755)
-        base = self.tree["base"]
-        for folder in self.tree["folders"]:
-            os.mkdir(os.path.join(self.work, folder), 0o755)
-        for path in self.tree["files"]:
-            copy(os.path.join(base, path), os.path.join(self.work, path))
+        self.home.folder.lay_out(self.tree["base"], self.tree["folders"], self.tree["files"])
         for path in self.tree["watched"]:
             self.signatures[path] = signature(os.path.join(self.work, path))
+
+    def _clear(self) -> None:
+        """Nothing holds a trial without a sandbox to its folder; in one, nothing at all may reach the next trial, not
+        even an attribute of a file. What could not be killed may still write."""
+        reuse = self.ended and not self.order.get("box")
+        self.home.folder.clear(self.tree["folders"], self.tree["files"], reuse=reuse)
 
     def _run(self, deadline: float) -> tuple[str, str]:
         """(ending, detail); the main process may still live where the ending is not `exited`."""
@@ -231,6 +236,7 @@ class Attempt:
                 return
             time.sleep(pause)
             pause = min(0.02, 2 * pause)
+        self.ended = True
 
     def _reap(self) -> bool:
         """Whether a child is left."""

@@ -301,11 +301,11 @@ class Zygote:
         while post.reports in self.by_pipe and self.by_pipe[post.reports] is post:
             self._hear(post)
         job, post.job = post.job, None
+        remove_tree(os.path.join(self.root, "work", str(post.pid)))
         if job is None:
             return
         wall_s = time.monotonic() - job.started
         self.strays = True
-        remove_tree(os.path.join(self.root, "work", str(post.pid)))
         self._finish(job, _lost(job.order, wall_s, "the process that watched over the trial was killed"))
 
     def _finish(self, job: Job, outcome: Order) -> None:

@@ -308,8 +308,8 @@ class Engine(Protocol):
     async def open(self, step: StepRunner) -> None: ...
 
     async def run(self, inquiry: InquiryId, at: RoleSlug, payload: PayloadId | None) -> None:
-        """Starts the thread, or goes on with it where its checkpoint stands; returns when the thread has ended. A thread
-        that had ended may ask for its last step once more."""
+        """Starts the thread, or goes on with it where its checkpoint stands; returns when the thread has ended.
+        One that had ended may ask for its last step once more."""
         ...
 
     async def forget(self, inquiries: Sequence[InquiryId]) -> None:

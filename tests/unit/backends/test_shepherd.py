@@ -52,13 +52,12 @@ class Node:
         # Ends with the test, as an agent's process would; its id is what the zygote watches.
         self.agent = subprocess.Popen(["/bin/sleep", "600"])
         self.zygote = self._start()
-        layout = trial_layout.lay_out(str(self.tree), EDITABLE, sandbox=level == "strict")
-        self.order(
-            op="tree",
-            id="t",
-            base=str(self.tree),
-            **{name: getattr(layout, name) for name in ("folders", "files", "watched", "binds")},
-        )
+        self.announce("t", self.tree)
+
+    def announce(self, tree: str, base: Path) -> None:
+        layout = trial_layout.lay_out(str(base), EDITABLE, sandbox=self.level == "strict")
+        parts = {name: getattr(layout, name) for name in ("folders", "files", "watched", "binds")}
+        self.order(op="tree", id=tree, base=str(base), **parts)
 
     def _start(self) -> subprocess.Popen[bytes]:
         start = f"import sys; sys.path.insert(0, {PACKAGE!r}); from orgruntime.backends.zygote import main; main()"
@@ -169,7 +168,64 @@ def test_a_trial_runs_in_its_own_tree(node: Node) -> None:
     assert outcome["output"] == "['data', 'eval.py', 'src', 'train.py']\nFROZEN\n\n"
     assert outcome["isolation"] == node.level
     assert outcome["wall_s"] > 0
-    assert not any((node.root / "work").iterdir())
+
+
+LEAVES = {
+    "nothing": "pass",
+    "a file": "open('note', 'w').write('for the next')",
+    "a changed file": "open('train.py', 'w').write('for the next')",
+    "no file": "import os; os.unlink('train.py')",
+    "a link in a file's place": "import os; os.unlink('train.py'); os.symlink('/etc/passwd', 'train.py')",
+    "another mode": "import os; os.chmod('train.py', 0o777)",
+    "a closed folder": "import os; os.chmod('.', 0o700)",
+    "an attribute": "import os; os.setxattr('train.py', 'user.note', b'for the next')",
+}
+FINDS = """
+import os
+print(sorted(os.listdir('.')), repr(open('train.py').read()))
+print(oct(os.stat('train.py').st_mode), oct(os.stat('.').st_mode))
+print(os.path.islink('train.py'), os.listxattr('train.py'))
+"""
+
+
+@pytest.mark.parametrize("leaves", LEAVES)
+def test_a_trial_finds_its_tree_whatever_the_one_before_left(node: Node, leaves: str) -> None:
+    first = node.run(FINDS)["output"]
+    if leaves == "an attribute" and node.level == "none":
+        leaves = "nothing"  # Nothing holds such a trial to its folder: it can leave what it likes elsewhere.
+    node.run(LEAVES[leaves])
+    assert node.run(FINDS)["output"] == first
+
+
+def test_without_a_sandbox_a_small_folder_is_written_over_for_the_next_trial(open_node: Node) -> None:
+    """Making files is dear where many were removed; what is left waits in the folder of an idle shepherd alone."""
+    same = "import os; print(os.stat('train.py').st_ino, open('train.py').read())"
+    other = open_node.folder / "other"
+    shutil.copytree(open_node.tree, other)
+    (other / "train.py").write_text("y = 2\n")
+    open_node.announce("u", other)
+    before, after = open_node.run(same)["output"].split(), open_node.run(same, tree="u")["output"].split()
+    assert before[0] == after[0]
+    assert after[1:] == ["y", "=", "2"]
+    open_node.run("import os; os.link('train.py', '../mine')")
+    kept = (open_node.root / "work/mine").read_text()
+    assert open_node.run(same, tree="u")["output"].split()[0] != before[0], "another name of it would change with it"
+    assert (open_node.root / "work/mine").read_text() == kept
+    (open_node.root / "work/mine").unlink()
+    open_node.run("open('large', 'w').write('x')")
+    assert not any((open_node.root / "work").iterdir())
+
+
+def test_in_a_sandbox_nothing_is_left_for_the_next_trial(node: Node) -> None:
+    node.run("pass")
+    assert node.level == "none" or not any((node.root / "work").iterdir())
+
+
+def test_the_folder_of_an_idle_shepherd_that_is_killed_goes(open_node: Node) -> None:
+    open_node.run("pass")
+    (folder,) = (open_node.root / "work").iterdir()
+    os.kill(int(folder.name), signal.SIGKILL)
+    eventually(lambda: not folder.exists())
 
 
 def test_what_it_used_is_measured(node: Node) -> None:
