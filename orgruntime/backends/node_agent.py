@@ -32,6 +32,8 @@ PROCESSES = 512
 """Processes and no more, a trial."""
 TREES = 512
 """Trees that an agent keeps laid out; it removes what is more once it has twice as many."""
+LARGEST_IN_MEMORY = 16 * 1024
+"""Bytes of a packed tree that is not laid out, where no sandbox needs it: for each trial a folder and a file fewer."""
 KNOWN = 10_000
 """Attempts of which a launch that is sent twice is known to be one: it comes within seconds."""
 
@@ -246,13 +248,14 @@ class NodeAgent:
         pack = packs.get(tree)
         if self.config["setup"] or not isinstance(pack, bytes):
             return False
-        base = self._place(tree)
+        base, editable = self._place(tree), self.config["editable"]
         try:
-            if not os.path.isdir(base):
-                self._unpack(pack, base)
-            self._announce(
-                tree, base, trial_layout.lay_out(base, self.config["editable"], sandbox=self.box is not None)
-            )
+            if self.box is None and len(pack) <= LARGEST_IN_MEMORY:
+                self._announce(tree, base, *trial_layout.lay_out_in_memory(pack, editable))
+            else:
+                if not os.path.isdir(base):
+                    self._unpack(pack, base)
+                self._announce(tree, base, trial_layout.lay_out(base, editable, sandbox=self.box is not None))
         except Exception:
             return False  # Tried again below, where a failure is told.
         self.trees[tree] = self.loop.create_future()
@@ -271,10 +274,11 @@ class NodeAgent:
         )
         self._announce(tree, base, layout)
 
-    def _announce(self, tree: str, base: str, layout: trial_layout.Layout) -> None:
+    def _announce(self, tree: str, base: str, layout: trial_layout.Layout, contents: Order | None = None) -> None:
+        """`contents` stand for the files of a tree that has no folder."""
         self._order({
             "op": "tree", "id": tree, "base": base, "folders": layout.folders, "files": layout.files,
-            "watched": layout.watched, "binds": layout.binds,
+            "watched": layout.watched, "binds": layout.binds, "contents": contents or {},
         })  # fmt: skip
 
     def _place(self, tree: str) -> str:

@@ -8,6 +8,7 @@ child. When the zygote is gone, it ends its trial and itself.
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 import os
@@ -29,7 +30,7 @@ from orgruntime.backends.processes import (
     prctl,
     start,
 )
-from orgruntime.backends.trial_files import Folder, signature, unchanged, write_whole
+from orgruntime.backends.trial_files import Contents, Folder, signature, unchanged, write_whole
 
 PATIENCE_S = 10.0
 """How long killed processes may take to vanish (uninterruptible disk waits)."""
@@ -137,6 +138,7 @@ class Attempt:
         self.setup = "work" in order
         self.work: str = order["work"] if self.setup else home.folder.path
         self.signatures: dict[str, tuple[int, ...]] = {}
+        self.contents: Contents = {}
         self.ended = False
         """No process of it is left."""
         self.fds: list[int] = []
@@ -165,7 +167,10 @@ class Attempt:
     def _lay_out(self) -> None:
         if self.setup:
             return
-        self.home.folder.lay_out(self.tree["base"], self.tree["folders"], self.tree["files"])
+        tree = self.tree
+        for path, (data, executable) in tree.get("contents", {}).items():
+            self.contents[path] = base64.b64decode(data), executable
+        self.home.folder.lay_out(tree["base"], tree["folders"], tree["files"], self.contents)
         for path in self.tree["watched"]:
             self.signatures[path] = signature(os.path.join(self.work, path))
 
@@ -258,7 +263,8 @@ class Attempt:
             if not text.startswith("bwrap: execvp "):
                 return "infrastructure", f"the sandbox could not be made: {text.strip()[:300]}"
         for path, before in self.signatures.items():
-            if not unchanged(os.path.join(self.work, path), before, os.path.join(self.tree["base"], path)):
+            original = self.contents[path][0] if path in self.contents else os.path.join(self.tree["base"], path)
+            if not unchanged(os.path.join(self.work, path), before, original):
                 return "tampered", path
         return "exited", detail
 

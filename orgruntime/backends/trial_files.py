@@ -14,6 +14,8 @@ from typing import Any
 
 COMPARED = 2**20
 """Watched files up to this size are also compared byte by byte: change times have the grain of a clock tick."""
+Contents = dict[str, tuple[bytes, bool]]
+"""Path → what a file holds, and whether it is executable."""
 REUSED_FILES, REUSED_BYTES = 64, 2**20
 """Of a folder that is left for the next trial: it waits on the disk until there is one."""
 FOLDER_MODE = 0o755
@@ -31,8 +33,8 @@ class Folder:
         self._left: tuple[Sequence[str], Sequence[str]] | None = None
         """Folders and files that are there for the next trial to take over."""
 
-    def lay_out(self, base: str, folders: Sequence[str], files: Sequence[str]) -> None:
-        """Copies `files` from `base`. Raises OSError."""
+    def lay_out(self, base: str, folders: Sequence[str], files: Sequence[str], contents: Contents) -> None:
+        """`files` are taken from `contents`, where they are there, or copied from `base`. Raises OSError."""
         over = self._left == (folders, files)
         if not over:
             self.remove()
@@ -40,7 +42,11 @@ class Folder:
                 os.mkdir(os.path.join(self.path, folder), FOLDER_MODE)
         self._left = None
         for path in files:
-            copy(os.path.join(base, path), os.path.join(self.path, path), over=over)
+            place = os.path.join(self.path, path)
+            if path in contents:
+                _write(*contents[path], place, over=over)
+            else:
+                copy(os.path.join(base, path), place, over=over)
 
     def clear(self, folders: Sequence[str], files: Sequence[str], *, reuse: bool) -> None:
         """After a trial of which no process is left. `reuse`: its files may become the next one's."""
@@ -85,12 +91,24 @@ def copy(source: str, target: str, *, over: bool = False) -> None:
         os.symlink(os.readlink(source), target)
         return
     fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-    out = os.open(target, os.O_WRONLY | os.O_NOFOLLOW | (os.O_TRUNC if over else os.O_CREAT | os.O_EXCL), 0o600)
-    os.fchmod(out, 0o755 if os.fstat(fd).st_mode & 0o100 else 0o644)
+    out = _opened(target, bool(os.fstat(fd).st_mode & 0o100), over=over)
     while os.sendfile(out, fd, None, 1 << 24):  # None: from its own position (Linux)
         continue
     os.close(fd)
     os.close(out)
+
+
+def _write(data: bytes, executable: bool, target: str, *, over: bool) -> None:
+    out = _opened(target, executable, over=over)
+    while data:
+        data = data[os.write(out, data) :]
+    os.close(out)
+
+
+def _opened(target: str, executable: bool, *, over: bool) -> int:
+    fd = os.open(target, os.O_WRONLY | os.O_NOFOLLOW | (os.O_TRUNC if over else os.O_CREAT | os.O_EXCL), 0o600)
+    os.fchmod(fd, 0o755 if executable else 0o644)
+    return fd
 
 
 def signature(path: str) -> tuple[int, ...]:
@@ -98,15 +116,19 @@ def signature(path: str) -> tuple[int, ...]:
     return (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_mode)
 
 
-def unchanged(path: str, before: tuple[int, ...], original: str) -> bool:
-    """Nobody can set a change time, so a file that was rewritten and put back is still seen."""
+def unchanged(path: str, before: tuple[int, ...], original: str | bytes) -> bool:
+    """`original`: its path, or what it holds. Nobody can set a change time, so a file that was rewritten and put back
+    is still seen."""
     try:
         if signature(path) != before:
             return False
         if before[1] > COMPARED or os.path.islink(path):
             return True
-        with open(path, "rb") as mine, open(original, "rb") as theirs:
-            return mine.read() == theirs.read()
+        with open(path, "rb") as mine:
+            if isinstance(original, bytes):
+                return mine.read() == original
+            with open(original, "rb") as theirs:
+                return mine.read() == theirs.read()
     except OSError:
         return False
 

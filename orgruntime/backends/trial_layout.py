@@ -8,6 +8,7 @@ editable nor the parent of an editable file is mounted read-only.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import hashlib
@@ -16,7 +17,7 @@ import os
 import shutil
 import tarfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orgruntime.model.editable import is_editable
@@ -46,6 +47,25 @@ def unpack(pack: bytes, folder: str, blobs: str) -> list[str]:
     os.makedirs(blobs, exist_ok=True)
     os.makedirs(fresh)
     paths = []
+    for path, data, executable in _members(pack):
+        _store(data, executable, os.path.join(fresh, path), blobs)
+        paths.append(path)
+    _settle(fresh, folder)
+    return sorted(paths)
+
+
+def lay_out_in_memory(pack: bytes, editable: Sequence[str]) -> tuple[Layout, dict[str, tuple[str, bool]]]:
+    """The plan of a small tree that no sandbox mounts anything of: every file is copied, so it needs no folder of its
+    own. Returns the contents too: path → base64 and whether it is executable. Raises ValueError as `unpack` does."""
+    contents = {path: (base64.b64encode(data).decode(), executable) for path, data, executable in _members(pack)}
+    folders = {parent for path in contents for parent in _parents(path)}
+    files = sorted(contents)
+    frozen = [path for path in files if not is_editable(path, editable)]
+    return Layout(sorted(folders), files, frozen, []), contents
+
+
+def _members(pack: bytes) -> Iterator[tuple[str, bytes, bool]]:
+    """Path, content and executable bit of each file."""
     with tarfile.open(fileobj=io.BytesIO(pack), mode="r:") as tar:
         for member in tar:
             if member.isdir():
@@ -55,10 +75,12 @@ def unpack(pack: bytes, folder: str, blobs: str) -> list[str]:
                 raise ValueError(f"the packed tree holds {member.name!r}, which is not a plain file inside it")
             stream = tar.extractfile(member)
             assert stream is not None
-            _store(stream.read(), bool(member.mode & 0o100), os.path.join(fresh, path), blobs)
-            paths.append(path)
-    _settle(fresh, folder)
-    return sorted(paths)
+            yield path, stream.read(), bool(member.mode & 0o100)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := os.path.dirname(path):
+        yield path
 
 
 def frozen_digest(folder: str, paths: Iterable[str], editable: Sequence[str]) -> str:

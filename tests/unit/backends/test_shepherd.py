@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -58,6 +60,14 @@ class Node:
         layout = trial_layout.lay_out(str(base), EDITABLE, sandbox=self.level == "strict")
         parts = {name: getattr(layout, name) for name in ("folders", "files", "watched", "binds")}
         self.order(op="tree", id=tree, base=str(base), **parts)
+
+    def announce_in_memory(self, tree: str) -> None:
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as tar:
+            tar.add(self.tree, ".")
+        layout, contents = trial_layout.lay_out_in_memory(stream.getvalue(), EDITABLE)
+        parts = {name: getattr(layout, name) for name in ("folders", "files", "watched", "binds")}
+        self.order(op="tree", id=tree, base=str(self.folder / "nowhere"), contents=contents, **parts)
 
     def _start(self) -> subprocess.Popen[bytes]:
         start = f"import sys; sys.path.insert(0, {PACKAGE!r}); from orgruntime.backends.zygote import main; main()"
@@ -214,6 +224,26 @@ def test_without_a_sandbox_a_small_folder_is_written_over_for_the_next_trial(ope
     (open_node.root / "work/mine").unlink()
     open_node.run("open('large', 'w').write('x')")
     assert not any((open_node.root / "work").iterdir())
+
+
+def test_a_tree_in_memory_is_one_on_disk(open_node: Node) -> None:
+    os.chmod(open_node.tree / "src/judge.py", 0o755)
+    open_node.announce("t", open_node.tree)
+    open_node.announce_in_memory("m")
+    look = """
+        import os
+        for top, folders, files in sorted(os.walk('.')):
+            for name in sorted(files):
+                path = os.path.join(top, name)
+                print(path, oct(os.stat(path).st_mode), repr(open(path).read()))
+    """
+    assert open_node.run(look, tree="m")["output"] == open_node.run(look)["output"] != ""
+    same, other = "FROZEN\\n", "MINE"
+    for text in (same, other):
+        outcome = open_node.run(f"open('eval.py', 'w').write('{text}')", tree="m")
+        assert (outcome["ending"], outcome["detail"]) == ("tampered", "eval.py")
+    assert open_node.run("open('train.py', 'w').write('x')", tree="m")["ending"] == "exited"
+    assert open_node.run(look, tree="m")["output"] == open_node.run(look)["output"]
 
 
 def test_in_a_sandbox_nothing_is_left_for_the_next_trial(node: Node) -> None:

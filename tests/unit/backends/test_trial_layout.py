@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import io
 import os
@@ -16,6 +17,7 @@ from orgruntime.backends.trial_layout import (
     discard,
     frozen_digest,
     lay_out,
+    lay_out_in_memory,
     unpack,
     walk,
 )
@@ -91,6 +93,15 @@ def test_without_it_they_are_copied_and_watched(tree: Path) -> None:
     assert layout.files == sorted(FILES)
     assert layout.watched == ["data/a/b.txt", "eval.py", "src/judge.py"]
     assert layout.binds == []
+
+
+def test_a_tree_in_memory_has_the_plan_of_one_on_disk(tree: Path) -> None:
+    layout, contents = lay_out_in_memory(pack(FILES, "eval.py"), ["train.py", "src/model.py"])
+    assert layout == lay_out(str(tree), ["train.py", "src/model.py"], sandbox=False)
+    assert {path: base64.b64decode(data).decode() for path, (data, _) in contents.items()} == FILES
+    assert [path for path, (_, executable) in contents.items() if executable] == ["eval.py"]
+    with pytest.raises(ValueError, match="not a plain file inside"):
+        lay_out_in_memory(pack({"../out": "x"}), [])
 
 
 def test_a_link_that_set_up_made_is_never_a_mount(tree: Path) -> None:
