@@ -35,6 +35,7 @@ def pack(tree: TreeId) -> bytes:
 async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[node_agent.NodeAgent]:
     monkeypatch.setattr(node_agent, "TREES", 3)
     monkeypatch.setattr(node_agent, "KNOWN", 2)
+    monkeypatch.setattr(node_agent, "LARGEST_IN_MEMORY", 0)
     monkeypatch.setattr(ray, "get_gpu_ids", list)
     told = ray_agents.config(
         tmp_path / "node", editable=["train.py"], setup=None, setup_limit_s=60.0, sandbox=False, spool=None
