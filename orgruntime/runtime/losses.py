@@ -48,9 +48,8 @@ class _Outage:
     """The same as a time of day."""
     waited_s: float = 0.0
     """From its beginning to the last loss of a probe."""
-    tries: int = 0
-    probes: set[AttemptId] = field(default_factory=set)
-    """Started since the last wait began."""
+    probes: dict[AttemptId, int] = field(default_factory=dict)
+    """Started since then: after which wait."""
     told: bool = False
     """Of the last wait."""
 
@@ -81,7 +80,7 @@ class Losses:
     def note(self, outcome: TrialOutcome, *, given_up: bool) -> None:
         """An attempt that was settled just now. `given_up`: its trial is not tried again."""
         state, outage = AttemptState.after(outcome.ending), self._outage
-        is_probe = outage is not None and outcome.attempt in outage.probes
+        is_news = outage is not None and outage.probes.get(outcome.attempt) == outage.waits
         if state is AttemptState.DONE:
             if outage is not None:
                 self._news.append("the cluster runs trials again: an attempt ended by itself, and the run goes on")
@@ -89,22 +88,23 @@ class Losses:
         elif state is AttemptState.LOST:
             self._given_up += given_up
             self._tell_kind(outcome)
-            if is_probe or (outage is None and self._given_up >= MOST_GIVEN_UP):
+            if is_news or (outage is None and self._given_up >= MOST_GIVEN_UP):
                 self._wait()
-        elif outage is not None and is_probe:
-            outage.probes.remove(outcome.attempt)
-            outage.tries -= 1
+        elif outage is not None:
+            outage.probes.pop(outcome.attempt, None)
 
     def started(self, attempts: Collection[AttemptId]) -> None:
         """What the cluster was given just now. In an outage these are probes: the first that is lost makes the run wait
-        twice as long.
+        twice as long, and a trial whose probe is lost is none the nearer to being given up.
 
         A trial may run for hours, so a probe that runs for as long as the wait before it is followed by another.
         """
         if self._outage is not None and attempts:
-            self._outage.probes.update(attempts)
-            self._outage.tries += len(attempts)
+            self._outage.probes.update(dict.fromkeys(attempts, self._outage.waits))
             self._rest(self._outage)
+
+    def is_probe(self, attempt: AttemptId) -> bool:
+        return self._outage is not None and attempt in self._outage.probes
 
     @property
     def outage(self) -> Outage | None:
@@ -117,10 +117,10 @@ class Losses:
         outage = self._outage
         if outage is None or not outage.ends:
             return ""
+        tried = f"in {outage.waited_s / 60:.0f} min of waiting for the cluster {len(outage.probes)} more tries"
         return (
-            f"{self._given_up} trials in a row were given up, each lost {MAX_LOST} times; in {outage.waited_s / 60:.0f}"
-            f" min of waiting for the cluster {outage.tries} more tries were lost too; the last loss: {self._detail};"
-            f" fix that, then `orgrun resume {self._run}`"
+            f"{self._given_up} trials in a row were given up, each lost {MAX_LOST} times; {tried} were lost too; the"
+            f" last loss: {self._detail}; fix that, then `orgrun resume {self._run}`"
         )
 
     def doing(self, running: int) -> str:
@@ -132,7 +132,7 @@ class Losses:
         if outage.ends:
             until = f" until {_one_of(running)} has ended by itself" if running else ""
             return f"the cluster loses trials: nothing is started{until}"
-        if outage.probes:
+        if outage.waits in outage.probes.values():
             return f"the cluster loses trials: one was started to see whether it still does {outage.nth}"
         if self._is_over(outage):
             return ""
@@ -169,7 +169,7 @@ class Losses:
         outage = self._outage = self._outage or _Outage(since_s=now)
         outage.waits += 1
         outage.waited_s = now - outage.since_s
-        outage.probes, outage.told = set(), False
+        outage.told = False
         self._rest(outage)
 
     def _rest(self, outage: _Outage) -> None:

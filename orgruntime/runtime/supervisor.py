@@ -175,7 +175,7 @@ class Supervisor:
         with lab.ledger.transaction() as tx:
             for change, done in writes:
                 answers.append((done, change(tx)))
-            settled = [settle(lab, tx, outcome) for outcome in arrived]
+            settled = [settle(lab, tx, one, blameless=self._losses.is_probe(one.attempt)) for one in arrived]
             for outcome, one in zip(arrived, settled, strict=True):
                 if one.row is not None:
                     self._losses.note(outcome, given_up=one.row.state is TrialState.FAILED)

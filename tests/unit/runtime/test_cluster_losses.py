@@ -117,7 +117,7 @@ async def test_a_cluster_that_loses_every_attempt_pauses_the_run(bench: Bench) -
     seen = from_then_on(bench, lost)
     ended = await beside(time_passes(bench), bench.run(tireless))
     count = given_up(bench)
-    assert MOST_GIVEN_UP <= count <= MOST_GIVEN_UP + bench.cpus + MOST_WAITS / 2
+    assert MOST_GIVEN_UP <= count <= MOST_GIVEN_UP + bench.cpus
     assert re.fullmatch(
         rf"paused: {count} trials in a row were given up, each lost {MAX_LOST} times; in \d+ min of waiting for the"
         rf" cluster {MOST_WAITS} more tries were lost too; the last loss: {re.escape(DETAIL)}; fix that, then"
@@ -216,7 +216,7 @@ async def test_a_cluster_that_fails_for_a_minute_holds_the_run_up_and_costs_few_
 
     seen, most = from_then_on(bench, then), 30
     assert (await beside(time_passes(bench), bench.run(up_to(most)))).startswith("finished")
-    assert MOST_GIVEN_UP <= given_up(bench) < 2 * MOST_GIVEN_UP
+    assert MOST_GIVEN_UP <= given_up(bench) <= MOST_GIVEN_UP + bench.cpus
     assert 2 <= len(waits(bench)) <= 3, "of 15, 30 and 60 s"
     assert sum("the cluster runs trials again" in text for text in bench.heard.texts(EventKind.NOTICE)) == 1
     assert seen["attempts"] > HEALTHY + MAX_LOST * MOST_GIVEN_UP + most / 2, "at full speed again"
