@@ -83,11 +83,12 @@ class TrialWrites(Money):
         self._event("reserve", attempt, {"purpose": purpose, "proposal": proposal, "cap": known(cap)})
         return attempt
 
-    def settle(self, outcome: TrialOutcome, reading: Reading | None, used: Amounts) -> bool:
+    def settle(self, outcome: TrialOutcome, reading: Reading | None, used: Amounts, *, blameless: bool = False) -> bool:
         """Charges an attempt (at most its reservation) and records what came of it. False when it was settled before.
 
         An attempt that the cluster lost frees its trial for another try (after `MAX_LOST` the trial is given up)
-        and gives the unit of `trials` back; one that never started costs nothing; a cancelled one is charged as used
+        and gives the unit of `trials` back; where it is `blameless` it frees it as one that never started does, which
+        costs nothing; a cancelled one is charged as used
         and its trial is open again. Anything else needs a reading and gives the trial its result.
         Raises LedgerError for an unknown attempt or a missing reading.
         """
@@ -107,7 +108,7 @@ class TrialWrites(Money):
             served = self._finish(row, outcome, reading)
             body |= {"score": reading.score, "metric": reading.metric}
         else:
-            served = self._reopen(row, state, outcome)
+            served = self._reopen(row, state, outcome, blameless=blameless)
             body |= _told(outcome)
         self._charge(served.role, served.species, used)
         inquiry, _, visit = (row["proposal"] or "").removeprefix("p").rpartition(".")
@@ -151,10 +152,10 @@ class TrialWrites(Money):
         counts = row["purpose"] == Purpose.SCREEN and reading.score is Score.MEASURED and reading.metric is not None
         return self._credit(row, reading.metric if counts else None)
 
-    def _reopen(self, row: Any, state: AttemptState, outcome: TrialOutcome) -> _Served:
+    def _reopen(self, row: Any, state: AttemptState, outcome: TrialOutcome, *, blameless: bool) -> _Served:
         """The trial has no result: open again, or given up."""
         # A driver that died took its attempts along: that says nothing of the trial, nor of the node.
-        orphaned = state is AttemptState.LOST and row["epoch"] != self._epoch
+        orphaned = state is AttemptState.LOST and (blameless or row["epoch"] != self._epoch)
         void = row["void"] + (state is AttemptState.VOID or orphaned)
         lost = row["lost"] + (state is AttemptState.LOST and not orphaned)
         given_up = lost >= MAX_LOST or void >= MAX_VOID

@@ -26,6 +26,12 @@ MARGIN_OF_CRASHES = 0.075
 """Share of the height below (or above) the data, on the worse side, where crashes are."""
 LONG_LEGEND = 8
 """Entries from which on the legend is set small: it stands in one line."""
+LEFT, WIDEST = 0.065, 0.755
+"""Of the width: where the axes begin, and what they take where the labels behind them leave it."""
+LABEL_AT = 1.016
+"""Where a label in the right margin begins, in widths of the axes."""
+EDGE = 0.005
+"""Of the width: paper to the right of the longest label."""
 LABEL_GAP = 0.038
 """Least distance of two labels in the right margin, as a share of the height."""
 LABEL_BOX = (88.0, 44.0)
@@ -47,8 +53,9 @@ def progress_svg(story: RunStory, theme: Theme = LIGHT) -> str:
 def progress_figure(story: RunStory, theme: Theme = LIGHT) -> Any:
     """The matplotlib figure, for whoever wants another format. To be called within `drawing_rules`."""
     page = figure(*SIZE, theme)
-    axes = page.add_axes((0.065, 0.115, 0.755, 0.75))
     scale, last = scale_of(story), _last(story)
+    labels = _right_labels(theme, story, scale)
+    axes = page.add_axes((LEFT, 0.115, _room(page, labels), 0.75))
     axes.set_xlim(0, last + max(1.0, 0.015 * last))
     axes.set_ylim(scale.floor, scale.ceiling)
     _dress(axes, theme, story)
@@ -59,7 +66,7 @@ def progress_figure(story: RunStory, theme: Theme = LIGHT) -> Any:
         _dots(axes, theme, status, [p for p in story.points if p.status is status], scale)
     _lead_line(axes, theme, story, last)
     _champions(axes, theme, story, last)
-    _labels(axes, theme, scale, _right_labels(theme, story, scale))
+    _labels(axes, scale, labels)
     _titles(page, theme, story)
     _legend(page, axes, theme, story)
     if not story.points:
@@ -126,6 +133,10 @@ class _Label:
     text: str
     color: str
     bold: bool = False
+
+    @property
+    def looks(self) -> dict[str, Any]:
+        return {"s": self.text, "size": 12.5, "color": self.color, "weight": "bold" if self.bold else "normal"}
 
 
 def _last(story: RunStory) -> int:
@@ -281,17 +292,23 @@ def _right_labels(theme: Theme, story: RunStory, scale: Scale) -> list[_Label]:
     return labels
 
 
-def _labels(axes: Any, theme: Theme, scale: Scale, labels: Sequence[_Label]) -> None:
+def _room(page: Any, labels: Sequence[_Label]) -> float:
+    """What the axes may take of the width, so that no label behind them is cut at the picture's edge."""
+    drawn = [page.text(0, 0, **label.looks) for label in labels]
+    longest = max((text.get_window_extent().width for text in drawn), default=0.0) / page.bbox.width
+    for text in drawn:
+        text.remove()
+    return float(min(WIDEST, (1.0 - EDGE - longest - LEFT) / LABEL_AT))
+
+
+def _labels(axes: Any, scale: Scale, labels: Sequence[_Label]) -> None:
     """Names at the lines' ends, pushed apart where they would touch, with a thin leader to the line."""
     height = scale.ceiling - scale.floor
     ordered = sorted(labels, key=lambda label: label.y)
     wanted = [(label.y - scale.floor) / height for label in ordered]
     for label, place, want in zip(ordered, apart(wanted, LABEL_GAP), wanted, strict=True):
         axes.plot([1.0, 1.012], [want, place], transform=axes.transAxes, color=label.color, lw=0.9, clip_on=False)
-        axes.text(
-            1.016, place, label.text, transform=axes.transAxes, va="center", size=12.5, color=label.color,
-            weight="bold" if label.bold else "normal",
-        )  # fmt: skip
+        axes.text(LABEL_AT, place, transform=axes.transAxes, va="center", **label.looks)
 
 
 def apart(wanted: Sequence[float], gap: float) -> list[float]:

@@ -6,7 +6,7 @@ waits for, once for each thing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from orgruntime.model.manifest import Resources
 from orgruntime.model.placement import nearest_miss, room
@@ -26,8 +26,9 @@ CLUSTER = "cluster"
 class Demand:
     """One a run, in the driver."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, lab: Lab, held: Callable[[], str] = lambda: "") -> None:
+        """`held`: what else the run waits for, in words, in spite of room; it is told by whoever knows it."""
+        self._lab, self._held = lab, held
         self._asked: list[str] = []
         self._idle_s = 0.0
 
@@ -41,8 +42,11 @@ class Demand:
         board = self._lab.board
         waiting = [order.resources for order in board.orders.values()]
         await self._ask(waiting, (order.resources for order in board.started.values()))
-        self._idle_s = self._idle_s + LOOK_S if waiting and not board.started else 0.0
-        if self._idle_s < PATIENCE_S:
+        held = self._held()
+        self._idle_s = self._idle_s + LOOK_S if waiting and not board.started and not held else 0.0
+        if held:
+            self._lab.doing[CLUSTER] = held
+        elif self._idle_s < PATIENCE_S:
             self._lab.doing.pop(CLUSTER, None)
         else:
             self._say(waiting)

@@ -41,14 +41,15 @@ async def write_logs(lab: Lab, outcomes: Sequence[TrialOutcome]) -> None:
     await lab.logs.write_beside([one for one in outcomes if _key(one) in lab.board.started])
 
 
-def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome) -> Settled:
+def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome, *, blameless: bool = False) -> Settled:
+    """`blameless`: should the cluster have lost it, that is none of the losses after which its trial is given up."""
     key = _key(outcome)
     lab.race.leave(outcome.attempt)
     reading = None
     if not outcome.ending.is_retried and outcome.ending is not Ending.CANCELLED:
         reading = read_outcome(outcome, lab.manifest.objective.metric)
     used, order = _used(lab, key, outcome), lab.board.started.get(key)
-    if not tx.settle(outcome, reading, used):
+    if not tx.settle(outcome, reading, used, blameless=blameless):
         return Settled(None)
     if order is not None:
         lab.sleeves.settle(order, used)

@@ -17,6 +17,7 @@ from orgruntime.model.trial import Purpose
 from orgruntime.runtime.board import shape_name
 from orgruntime.runtime.lab import Lab
 from orgruntime.scheduler.decide import Snapshot, Wanted
+from orgruntime.scheduler.outage import Outage
 
 WALL = "wall_ms"
 
@@ -42,7 +43,7 @@ class Hands:
     """Inquiries that can go on by themselves."""
     question: str = ""
     thinking: int = 0
-    lost: str = ""
+    lost: Outage | None = None
 
 
 def snapshot(lab: Lab, hands: Hands) -> Snapshot:

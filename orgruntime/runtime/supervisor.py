@@ -59,7 +59,7 @@ class Supervisor:
         self._ended: tuple[RunState, str] | None = None
         self._tick_s = 0.0
         self._cancels: set[asyncio.Task[None]] = set()
-        self._losses = Losses(lab.ledger.run().id)
+        self._losses = Losses(lab.ledger.run().id, lab.ports.clock)
         self._quiet_since: float | None = None
         """Since when nothing but stand-ups is left."""
 
@@ -76,8 +76,9 @@ class Supervisor:
         lab = self._lab
         self._forgiven = self._go_on()
         await lab.ports.engine.open(self._inquiries.step)
+        demand = Demand(lab, lambda: self._losses.doing(len(lab.board.started)))
         helpers = [
-            asyncio.create_task(work) for work in (self._listen(), self._follow(), Demand(lab).follow(), self._begin())
+            asyncio.create_task(work) for work in (self._listen(), self._follow(), demand.follow(), self._begin())
         ]
         try:
             while self._ended is None:
@@ -174,7 +175,7 @@ class Supervisor:
         with lab.ledger.transaction() as tx:
             for change, done in writes:
                 answers.append((done, change(tx)))
-            settled = [settle(lab, tx, outcome) for outcome in arrived]
+            settled = [settle(lab, tx, one, blameless=self._losses.is_probe(one.attempt)) for one in arrived]
             for outcome, one in zip(arrived, settled, strict=True):
                 if one.row is not None:
                     self._losses.note(outcome, given_up=one.row.state is TrialState.FAILED)
@@ -207,7 +208,7 @@ class Supervisor:
                 busy=self._inquiries.busy,
                 question=self._lab.people.words(self._lab.ledger),
                 thinking=self._inquiries.thinking,
-                lost=self._losses.words,
+                lost=self._losses.outage,
             ),
         )
         return write_intents(self._lab, tx, now, self._inquiries, self._asks)
@@ -235,6 +236,7 @@ class Supervisor:
             specs.append(lab.spec(order, attempt))
         if specs:
             lab.ports.executor.submit(specs)
+            self._losses.started([spec.attempt for spec in specs])
         if applied.ended_early:
             self._spawn(lab.ports.executor.cancel(applied.ended_early))
         self._inquiries.start(applied.inquiries)

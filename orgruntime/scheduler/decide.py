@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from orgruntime.model.appetite import Dial
 from orgruntime.model.ids import TrialKey
@@ -22,8 +21,11 @@ from orgruntime.model.manifest import Direction
 from orgruntime.model.numbers import Numbers
 from orgruntime.model.research import RiskClass
 from orgruntime.model.trial import Purpose
+from orgruntime.scheduler.decision import Decision as Decision
+from orgruntime.scheduler.decision import Verb as Verb
 from orgruntime.scheduler.halving import survives
 from orgruntime.scheduler.numbers import fewest_of_a_test, lap_of_a_test
+from orgruntime.scheduler.outage import Outage, allowed
 from orgruntime.scheduler.room import CLIMB as CLIMB
 from orgruntime.scheduler.room import Room, fits, within_stake
 from orgruntime.scheduler.sleeves import Sleeves, share_of_long_shots, turn, wanted_next
@@ -104,8 +106,8 @@ class Snapshot:
     certification."""
     question: str = ""
     """What is asked, in words, where something is."""
-    lost: str = ""
-    """That the cluster loses whatever it is given, in words, where it does."""
+    lost: Outage | None = None
+    """Set where the cluster loses whatever it is given."""
     thinking: int = 0
     """Of `exploring`: those at the desk of a language model, which may be long in coming to a proposal."""
     lead_promises: bool = True
@@ -119,38 +121,17 @@ class Snapshot:
         return min(self.exploring, self.busy) if self.asked else self.exploring
 
 
-class Verb(StrEnum):
-    START_TRIAL = "start-trial"
-    OPEN_INQUIRY = "open-inquiry"
-    CERTIFY = "certify"
-    LAST_TEST = "last-test"
-    """The lead is below the trigger, and goes before the verifier because nothing else can be done any more."""
-    END_EARLY = "end-early"
-    """A candidate that runs is ended: others were better at an equal share of the budget."""
-    DROP = "drop"
-    """A trial that will never be started is given up."""
-    WITHDRAW = "withdraw"
-    """The certification that is asked for can never be granted."""
-    PAUSE = "pause"
-    FINISH = "finish"
-
-
-@dataclass(frozen=True)
-class Decision:
-    verb: Verb
-    dial: Dial
-    reason: str
-    subject: str = ""
-    count: int = 1
-    numbers: Mapping[str, float | int | str] = field(default_factory=dict)
-
-
 def decide(now: Snapshot) -> list[Decision]:
     """The decisions of one tick, in the order in which they are to be applied."""
     if now.stop_asked:
         return []
-    if now.lost and now.baseline_known:
-        return _hold(now)
+    if now.lost is None or not now.baseline_known:
+        return _as_ever(now)
+    return _hold(now, now.lost.ends) if now.lost.ends else allowed(_as_ever(now), now.lost)
+
+
+def _as_ever(now: Snapshot) -> list[Decision]:
+    """On a cluster that runs what it is given."""
     queues = Waiting.of(now.wanted).queues()
     over = _exploration_over(now, queues)
     dropped, queues = _drop(now, queues, over)
@@ -167,9 +148,9 @@ def decide(now: Snapshot) -> list[Decision]:
     return decisions if decisions else _finish(now, over)
 
 
-def _hold(now: Snapshot) -> list[Decision]:
+def _hold(now: Snapshot, why: str) -> list[Decision]:
     """What runs is let finish first: if it ends by itself, the run goes on."""
-    return _end_early(now) if now.running else [Decision(Verb.PAUSE, Dial.INFRASTRUCTURE, now.lost)]
+    return _end_early(now) if now.running else [Decision(Verb.PAUSE, Dial.INFRASTRUCTURE, why)]
 
 
 def _end_early(now: Snapshot) -> list[Decision]:

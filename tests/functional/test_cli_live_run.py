@@ -17,6 +17,7 @@ from cli_cases import Said, assert_one_sentence, orgrun
 from warm import Orgrun
 
 from orgruntime.ledger.audit import audit
+from orgruntime.ledger.store import Ledger
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow(40)]
 
@@ -97,24 +98,28 @@ def _operated_from_beside(driver: Orgrun, runs: Path) -> None:
     assert kinds[-1] == "set-state"
 
 
-def test_a_node_that_loses_every_trial_pauses_the_run_and_resume_goes_on(slow):
+def test_a_run_outlasts_a_node_that_loses_every_trial_for_a_while_and_is_stopped_while_it_waits(slow):
     home, runs = slow.parent, slow.parent / ".orgrun" / "runs"
     with driving(home, "run", slow, "--run-id", "r1", "--cpus", "2", "--json") as driver:
         waited(driver, lambda: bool(status(runs).get("noise")))
         trees = _trees_of(runs / "r1")
-        trees.rename(trees.with_name("gone"))
-        trees.touch()
+        _break(trees)
+        waited(driver, lambda: _is_held(runs))
+        trees.unlink()
+        trees.with_name("gone").rename(trees)
+        before = status(runs)["trials"]["total"]
+        waited(driver, lambda: status(runs)["trials"]["total"] > before + 2)
+        _break(trees)
+        waited(driver, lambda: _is_held(runs))
+        assert orgrun("stop", "r1", "--runs", runs).code == 0
         said = ended(driver)
-    assert said.code == 0, said.err
     *events, last = [json.loads(line) for line in said.out.splitlines()]
-    assert last["state"] == "paused"
-    assert "trials in a row were given up" in last["reason"]
-    assert "`orgrun resume r1`" in last["reason"]
-    (paused,) = (event["text"] for event in events if event["event"] == "paused")
-    assert paused == f"paused: {last['reason']}"
-    told = [event["text"] for event in events if "the cluster lost a trial" in event["text"]]
-    assert 1 <= len(told) <= 4, told
-    assert last["reason"] in orgrun("status", "r1", "--runs", runs).out
+    assert last["state"] == "stopped"
+    notices = [event["text"] for event in events if event["event"] == "notice"]
+    waits = [text for text in notices if "trials in a row were lost and given up: the run waits" in text]
+    assert len(waits) == 2, notices
+    assert sum("the cluster runs trials again" in text for text in notices) == 1
+    assert 1 <= sum("the cluster lost a trial" in text for text in notices) <= 4, notices
     key = next(
         e["data"]["trial"] for e in events if e["data"].get("ending") == "infrastructure" and e["data"]["number"]
     )
@@ -128,6 +133,22 @@ def test_a_node_that_loses_every_trial_pauses_the_run_and_resume_goes_on(slow):
         driver.send_signal(signal.SIGINT)
         ended(driver)
     assert audit(runs / "r1" / "ledger.db") == []
+
+
+def _break(trees: Path) -> None:
+    """The node cannot lay out a tree any more."""
+    trees.rename(trees.with_name("gone"))
+    trees.touch()
+
+
+def _is_held(runs: Path) -> bool:
+    """Nothing runs, and nothing is started for three times as long as a trial takes."""
+    counts = []
+    for _ in range(2):
+        with Ledger.open_readonly(runs / "r1" / "ledger.db") as ledger:
+            counts.append(sum(row.attempts for row in ledger.trials()) if not ledger.running_attempts() else None)
+        time.sleep(1.5)
+    return counts[0] is not None and counts[0] == counts[1]
 
 
 def _trees_of(run: Path) -> Path:

@@ -117,6 +117,22 @@ def test_a_trial_that_the_cluster_keeps_losing_is_given_up(ledger: Ledger) -> No
     assert [trial.key for trial in ledger.trials()] == [row.key]
 
 
+def test_a_loss_that_says_nothing_of_the_trial_is_charged_and_gives_nothing_up(ledger: Ledger) -> None:
+    for _ in range(MAX_LOST + 1):
+        attempt = reserve(ledger)
+        assert attempt is not None
+        with ledger.transaction() as tx:
+            tx.settle(outcome(attempt, Ending.INFRASTRUCTURE), None, USED, blameless=True)
+    assert ledger.amounts() == (
+        Amounts(),
+        USED.model_copy(update={"trials": 0, "cpu_ms": USED.cpu_ms * (MAX_LOST + 1)}),
+    )
+    for _ in range(MAX_LOST):
+        assert ledger.settled_trials() == 0
+        settle(ledger, reserve(ledger), Ending.INFRASTRUCTURE)
+    assert ledger.settled_trials() == 1
+
+
 def test_why_an_attempt_came_to_nothing_is_kept_of_each(ledger: Ledger, tmp_path: Path) -> None:
     endings = (Ending.INFRASTRUCTURE, Ending.NEVER_STARTED, Ending.CANCELLED)
     details = ("no space left", "", "y" * 1000)

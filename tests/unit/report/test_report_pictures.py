@@ -84,6 +84,18 @@ def test_the_progress_picture_is_1600_by_900_and_names_what_is_better() -> None:
     assert any("8.00 % lower than the baseline (95 %: 6.00 to 10.0 %)" in text for text in texts)
 
 
+@pytest.mark.parametrize("name", ["microgpt's own settings", "W" * 30, "a"])
+def test_no_label_is_cut_at_the_edge_of_the_picture(name: str) -> None:
+    """The arrow of a row that is off the scale comes last."""
+    with drawing_rules():
+        page = progress_figure(replace(story(), honest=(HonestRow(name, 1.279),)))
+        (axes,) = page.axes
+        ends = {text.get_text(): text.get_window_extent().x1 for text in axes.texts}
+        assert any(text.endswith("1.279 ↓") for text in ends)
+        assert max(ends.values()) <= page.bbox.x1 - 5
+        assert axes.get_position().width > 0.6, "most of the picture"
+
+
 def test_a_champion_is_labelled_with_its_gain_as_the_metric_moved_and_its_evidence() -> None:
     with drawing_rules():
         labels = [text.get_text() for text in progress_figure(story()).axes[0].texts]

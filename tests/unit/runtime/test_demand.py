@@ -33,7 +33,8 @@ class Bench:
         self.heard = Heard()
         ports = Ports(clock, workspace, desks, self.executor, InlineEngine(org.graph, {}))
         self.lab: Lab = lab_in(folder, org, ports, self.heard, 1)
-        self.demand = Demand(self.lab)
+        self.held = ""
+        self.demand = Demand(self.lab, lambda: self.held)
 
     async def want(self, shape: Resources, seed: int) -> asyncio.Task[object]:
         identity = TrialIdentity(tree=TreeId("t"), command="run", seed=seed, evaluator="e", hardware="x")
@@ -94,3 +95,16 @@ async def test_others_who_hold_the_cluster_are_named_as_the_reason(bench: Bench)
     assert bench.said() == ["2 trials wait for room that others hold in the cluster"]
     for task in tasks:
         task.cancel()
+
+
+async def test_a_run_that_waits_for_something_else_says_that_and_not_that_room_is_missing(bench: Bench) -> None:
+    task = await bench.want(GPU, 1)
+    bench.held = "the cluster loses trials"
+    await bench.look(2 * LOOKS)
+    assert (bench.lab.doing[CLUSTER], bench.said()) == (bench.held, []), "whoever holds it tells it"
+    bench.held = ""
+    await bench.look(LOOKS - 1)
+    assert CLUSTER not in bench.lab.doing
+    await bench.look()
+    assert "waits for a node" in bench.lab.doing[CLUSTER]
+    task.cancel()

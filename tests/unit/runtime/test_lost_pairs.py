@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def lead_lost(bench: Bench) -> Callable[[TrialSpec, TrialOutcome], TrialOutcome]
     return lambda spec, outcome: lost(spec, outcome) if bench.program.constants(spec.tree)["LR"] else outcome
 
 
+async def time_passes(bench: Bench) -> None:
+    """By itself: ten seconds a millisecond or two."""
+    while True:
+        await asyncio.sleep(0.001)
+        bench.clock.advance(10.0)
+
+
 def certificate_of(bench: Bench) -> Certificate | None:
     with bench.ledger() as ledger:
         champion = ledger.champion()
@@ -99,7 +107,9 @@ async def test_a_test_in_which_everything_is_lost_pauses_the_run_and_goes_on_whe
     bench: Bench, tmp_path: Path
 ) -> None:
     on(bench, "certify", range(100), lost)
+    passing = asyncio.create_task(time_passes(bench))
     state, reason = await bench.run(one_win)
+    passing.cancel()
     assert state is RunState.PAUSED
     assert "the node is gone" in reason
     with bench.ledger() as ledger:

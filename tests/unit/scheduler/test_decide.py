@@ -16,6 +16,7 @@ from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.decide import MOST_ASKED, Decision, Snapshot, Verb, Wanted, decide
 from orgruntime.scheduler.evidence import fewest_pairs, threshold
 from orgruntime.scheduler.numbers import numbers
+from orgruntime.scheduler.outage import Outage
 
 NOISE = Noise(sd=1.0, pairs=5, correlation=0.0, deterministic=False, baseline=10.0)
 CAP = Resources().cost(10.0)
@@ -138,15 +139,42 @@ def test_in_a_dry_spell_what_runs_is_finished_and_then_the_run_pauses() -> None:
 
 def test_on_a_cluster_that_loses_everything_what_runs_is_finished_and_then_the_run_pauses() -> None:
     trials = (wanted("a"), wanted("c", Purpose.CERTIFY))
-    lost = replace(NOW, lost="the disk is full", wanted=trials, exploring=1, certification_running=True)
+    over = Outage(probe=True, ends="the disk is full")
+    lost = replace(NOW, lost=over, wanted=trials, exploring=1, certification_running=True)
     assert decide(replace(lost, running=1)) == []
     assert decide(lost) == [Decision(Verb.PAUSE, Dial.INFRASTRUCTURE, "the disk is full")]
     assert decide(replace(lost, stop_asked=True)) == []
 
 
+def test_while_the_run_waits_for_the_cluster_nothing_begins_and_then_one_trial_does() -> None:
+    trials = (wanted("a"), wanted("b"), wanted("c", Purpose.CERTIFY), wanted("d", Purpose.LAP))
+    now = replace(NOW, wanted=trials, certification_running=True)
+    assert {Verb.START_TRIAL, Verb.OPEN_INQUIRY} == set(verbs(decide(now)))
+    assert decide(replace(now, lost=Outage())) == [], "verification waits too"
+    assert started(replace(now, lost=Outage(probe=True))) == ["c"]
+    assert verbs(decide(replace(now, lost=Outage(probe=True)))) == [Verb.START_TRIAL]
+
+
+def test_after_a_wait_with_nothing_to_try_whatever_leads_to_a_trial_begins() -> None:
+    due = replace(NOW, certification_asked=True, used={"trials": 0.9}, since_champion=0.0)
+    assert decide(replace(due, lost=Outage())) == []
+    assert verbs(decide(replace(due, lost=Outage(probe=True)))) == [Verb.CERTIFY, Verb.OPEN_INQUIRY]
+
+
+def test_a_run_that_waits_for_the_cluster_ends_where_there_is_nothing_to_wait_for() -> None:
+    done = replace(NOW, proposers=0, lost=Outage())
+    assert verbs(decide(done)) == [Verb.FINISH]
+    assert decide(replace(done, wanted=(wanted("a"),))) == [], "it still has something to try"
+    spent = replace(done, wanted=(wanted("a"),), left={"wall_ms": 0})
+    assert verbs(decide(spent)) == [Verb.DROP], "the clock's bound holds in a wait too"
+    hopes = replace(done, lead_hopes=True)
+    assert decide(hopes) == []
+    assert verbs(decide(replace(hopes, lost=Outage(probe=True)))) == [Verb.LAST_TEST]
+
+
 def test_before_the_baseline_is_known_losses_are_its_own_concern() -> None:
     noise = wanted("n", Purpose.NOISE)
-    assert started(replace(NOW, lost="the disk is full", baseline_known=False, wanted=(noise,))) == ["n"]
+    assert started(replace(NOW, lost=Outage(), baseline_known=False, wanted=(noise,))) == ["n"]
 
 
 def test_a_test_under_way_holds_the_pause_back() -> None:

@@ -18,6 +18,7 @@ from orgruntime.model.research import Noise
 from orgruntime.model.trial import Purpose
 from orgruntime.scheduler.decide import Decision, Snapshot, Verb, Wanted, decide
 from orgruntime.scheduler.numbers import numbers
+from orgruntime.scheduler.outage import Outage
 
 OBJECTIVE = Objective(metric="loss", direction=Direction.MINIMIZE)
 NOISE = Noise(sd=1.0, pairs=5, correlation=0.0, deterministic=False, baseline=10.0)
@@ -347,3 +348,21 @@ def test_a_run_never_overspends_and_always_ends(budget: Budget, preset: Preset, 
     assert toy.ended is not None
     trials = toy.settled + toy.slots + 1
     assert toy.opened <= 3 * trials + 20, "ideas are not opened when no trial can follow them"
+
+
+BEGINS = {Verb.START_TRIAL, Verb.OPEN_INQUIRY, Verb.CERTIFY, Verb.LAST_TEST}
+
+
+@given(snapshots())
+def test_a_run_that_waits_for_the_cluster_ends_what_it_would_have_and_begins_nothing(now: Snapshot) -> None:
+    asked = replace(now, baseline_known=True)
+    assert decide(replace(asked, lost=Outage())) == [one for one in decide(asked) if one.verb not in BEGINS]
+
+
+@given(snapshots())
+def test_after_a_wait_one_trial_starts_at_most_and_a_run_that_had_something_to_do_has_still(now: Snapshot) -> None:
+    asked = replace(now, baseline_known=True)
+    whole, found = decide(asked), decide(replace(asked, lost=Outage(probe=True)))
+    trials = [one for one in whole if one.verb is Verb.START_TRIAL]
+    assert [one for one in found if one.verb is Verb.START_TRIAL] == trials[:1]
+    assert bool(found) == bool(whole)
