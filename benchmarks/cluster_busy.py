@@ -8,9 +8,10 @@ and 1/2 of its time, so that patience has something to end. Everything else is r
 agents, the processes. The share that is busy is counted from the moment at which every GPU was taken for the first time
 to the last start of a candidate, from the trials' own wall-clock times; beside it, over the part of that time in which
 a proposal waited for its first trial. It ends at once where the budget is left with fewer trials than the cluster has
-places: what waits then waits for the budget. A loser's GPU is free for the next trial in the tick that settles it: the
-delay is from the decision that ended it to the next start after its settlement. Eight nodes share one machine's cores,
-so their agents start in ten seconds, not in one: a wave is to be long beside that.
+places: what waits then waits for the budget. The ledger does not say which of equal GPUs a trial had, so the delay of
+a loser is an upper bound: from the decision that ended it to the moment at which every place is taken (again: another
+trial may have its GPU before it is settled), without the time in which no proposal waited. Eight nodes share one
+machine's cores, so their agents start in ten seconds, not in one: a wave is to be long beside that.
 """
 
 from __future__ import annotations
@@ -113,13 +114,12 @@ def measured(ledger: Any, slots: int, budget: int) -> dict[str, float]:
     rows = {row.key: row for row in ledger.trials()}
     starts: list[float] = []
     ends: list[tuple[float, float]] = []
-    ended: dict[str, float] = {}
-    delays: list[float] = []
-    waiting: list[float] = []
     queue: list[tuple[float, int]] = []
     proposed: dict[str, float] = {}
+    losers = Losers(slots)
     last = 0.0
     for event in ledger.events(limit=10**9):
+        losers.pass_to(event.t, waits=bool(proposed))
         if event.kind == "add-proposal":
             proposed[event.subject] = event.t
         elif event.kind == "reserve":
@@ -127,16 +127,15 @@ def measured(ledger: Any, slots: int, budget: int) -> dict[str, float]:
                 queue += [(proposed.pop(event.body["proposal"]), 1), (event.t, -1)]
                 last = event.t
             starts.append(event.t)
-            delays += [event.t - asked for asked in waiting if len(starts) <= budget - slots]
-            waiting = []
+            if len(starts) <= budget - slots:
+                losers.start()
         elif event.kind == "settle":
             key = event.subject.rpartition(".")[0]
             if key in rows:  # It ran at all.
                 ends.append((event.t, rows[key].wall_s))
-            if key in ended:
-                waiting.append(ended.pop(key))
+            losers.settle(key, event.t)
         elif event.kind == "decide" and event.body.get("verb") == "end-early":
-            ended[event.subject] = event.t
+            losers.ended[event.subject] = event.t
     full = starts[slots - 1]
     last = min([last, *starts[budget - slots : budget - slots + 1]])
     running = [moment for t, wall in ends for moment in ((t - wall, 1), (t, -1))]
@@ -150,9 +149,44 @@ def measured(ledger: Any, slots: int, budget: int) -> dict[str, float]:
         "busy_while_queued": wanted / (slots * asked) if asked else 1.0,
         "queued": asked / whole,
         "ended_early": early,
-        "delay_median_s": median(delays) if delays else 0.0,
-        "delay_max_s": max(delays, default=0.0),
+        "delay_median_s": median(losers.delays) if losers.delays else 0.0,
+        "delay_max_s": max(losers.delays, default=0.0),
     }
+
+
+class Losers:
+    """How long the places of trials that were ended early stood empty, at most."""
+
+    def __init__(self, slots: int) -> None:
+        self.ended: dict[str, float] = {}
+        """Trial → when it was decided."""
+        self.delays: list[float] = []
+        self._slots = slots
+        self._running = 0
+        self._open: list[float] = []
+        """Delays so far of those that are settled, while a place is empty."""
+        self._now = 0.0
+
+    def pass_to(self, t: float, *, waits: bool) -> None:
+        """`waits`: whether a proposal did, from the last moment to this one."""
+        if waits:
+            self._open = [delay + t - self._now for delay in self._open]
+        self._now = t
+
+    def start(self) -> None:
+        self._running += 1
+        self._close()
+
+    def settle(self, trial: str, t: float) -> None:
+        self._running -= 1
+        if trial in self.ended:
+            self._open.append(t - self.ended.pop(trial))
+            self._close()
+
+    def _close(self) -> None:
+        if self._running >= self._slots:
+            self.delays += self._open
+            self._open.clear()
 
 
 def overlap(
@@ -192,7 +226,7 @@ def main() -> None:
             cluster.add_node(num_cpus=GPUS, num_gpus=GPUS, object_store_memory=80 << 20)
         cluster.wait_for_nodes()
         print(f"{NODES} nodes of {GPUS} GPUs, trials of {args.seconds:g} s")
-        heads = ("GPUs a trial", "trials", "window", "busy", "while queued", "ended early", "next start after")
+        heads = ("GPUs a trial", "trials", "window", "busy", "while queued", "ended early", "taken again after")
         print("{:>12} {:>7} {:>8} {:>7} {:>14} {:>12} {:>22}".format(*heads))
         for shape in map(Shape.read, args.mix):
             row = run(cluster.address, args.waves * shape.slots, shape, args.seconds)
