@@ -7,8 +7,8 @@
 Every arm starts the same subprocess (`sh noop.sh`, which prints a metric) once a trial, with 64 trials in flight on a
 local Ray with 64 logical CPUs. The whole path is: an inquiry in the graph (durable checkpoints), a desk's step in a Ray
 actor, a commit, a proposal, a reservation and a settlement in the ledger (fsync), the node agent, a shepherd process,
-and the reading of the metric. Sixteen desks propose: a desk takes one step or two between two transactions, so with half
-as many they would be the limit. The rate of an arm is counted from its first settled trial to its last, start-up
+and the reading of the metric. Sixteen desks propose: a desk takes a step or two between two transactions, so half as
+many would be the limit. The rate of an arm is counted from its first settled trial to its last, start-up
 apart. Shared machines change their speed by half within minutes: `--rounds 3` alternates the arms and prints medians.
 CPU time disturbs less: `--profile` counts what each kind of process takes between the first tenth of the trials and the
 last, its ended children included.

@@ -78,6 +78,11 @@ class LeaseBook:
     def free_slots(self, nodes: Iterable[Node], shape: Resources) -> int:
         return side_by_side([self._slots(node, shape) for node in nodes if places(node, shape)], shape.nodes)
 
+    def widest(self, nodes: Iterable[Node], shape: Resources) -> list[Node]:
+        """In the order in which a gang takes them: where most of its ranks would find room comes first. Else room for
+        two ranks is left on one node alone, which is no place for a gang."""
+        return sorted(nodes, key=lambda node: -self._slots(node, shape) if places(node, shape) else 0)
+
     def seat(self, spec: TrialSpec, among: Iterable[Lease]) -> Lease | None:
         """Gives the attempt a share of a lease that has room, fullest first, so that others can become idle."""
         for lease in sorted(among, key=lambda lease: (lease.agent is None, -len(lease.running))):

@@ -207,7 +207,7 @@ class RayExecutor:
         """A gang: each rank in a lease of another node that has room for it, or in a new one."""
         ranks = list(self._gangs.enlist(spec))
         free: list[Node] = []
-        for node in self._fleet.nodes:
+        for node in self._book.widest(self._fleet.nodes, spec.resources):
             if not ranks:
                 break
             if self._book.seat(ranks[0], self._book.on(node)):

@@ -67,15 +67,16 @@ class Folder:
                 return False
             while below:
                 top = below.pop()
-                for entry in os.scandir(os.path.join(self.path, top)):
-                    path, seen = os.path.join(top, entry.name), entry.stat(follow_symlinks=False)
-                    found += 1
-                    if path in folders and seen.st_mode == stat.S_IFDIR | FOLDER_MODE:
-                        below.append(path)
-                    elif path in files and _is_plain(seen):
-                        size += seen.st_size
-                    else:
-                        return False
+                with os.scandir(os.path.join(self.path, top)) as entries:
+                    for entry in entries:
+                        path, seen = os.path.join(top, entry.name), entry.stat(follow_symlinks=False)
+                        found += 1
+                        if path in folders and seen.st_mode == stat.S_IFDIR | FOLDER_MODE:
+                            below.append(path)
+                        elif path in files and _is_plain(seen):
+                            size += seen.st_size
+                        else:
+                            return False
         except OSError:
             return False
         return found == len(folders) + len(files) and size <= REUSED_BYTES

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -11,6 +13,7 @@ from orgruntime.backends.lease_book import Lease, LeaseBook
 from orgruntime.backends.leases import Amounts
 from orgruntime.model.fleet import Node
 from orgruntime.model.manifest import Resources
+from orgruntime.model.trial import TrialSpec
 from orgruntime.testing.conformance.executor import attempt
 
 BIG = Node(id="big", cpus=4, gpus=2, memory_mb=400)
@@ -226,3 +229,30 @@ def test_a_gang_is_counted_by_what_one_lease_or_the_free_rest_holds() -> None:
     assert book.leave(pending, spec.attempt)
     assert book.free_slots(NODES, Resources(cpus=1.5)) == 3
     assert book.free_slots(NODES, rank) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 3), min_size=2, max_size=5), st.randoms(use_true_random=False), st.integers(2, 3))
+def test_gangs_that_come_and_go_leave_no_room_that_no_gang_can_use(sizes: list[int], luck: Random, span: int) -> None:
+    """As many stand side by side as the ends of others leave room for, one after the other."""
+    nodes = [Node(id=f"n{number}", cpus=size) for number, size in enumerate(sizes)]
+    book, gang = LeaseBook(), Resources(cpus=1, nodes=span)
+    running: list[list[TrialSpec]] = []
+    for _ in range(12):
+        free = book.free_slots(nodes, gang)
+        for _ in range(free):
+            ranks = [attempt(resources=gang.of_a_rank) for _ in range(span)]
+            taken = book.widest(nodes, gang)[:span]
+            for node, rank in zip(taken, ranks, strict=True):
+                if book.seat(rank, book.on(node)) is None:
+                    book.open(node, rank, agent=object(), group=object())
+            running.append(ranks)
+            free -= 1
+            assert book.free_slots(nodes, gang) == free
+        luck.shuffle(running)
+        for ranks in running[: luck.randint(0, len(running))]:
+            running.remove(ranks)
+            for rank in ranks:
+                lease = book.of(rank.attempt)
+                assert lease
+                assert book.leave(lease, rank.attempt)
