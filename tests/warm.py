@@ -53,7 +53,8 @@ class Orgrun:
             theirs = [self._passed(name, stream, given) for name, stream in (("stdin", stdin), ("stdout", stdout))]
             theirs.append(theirs[1] if stderr == subprocess.STDOUT else self._passed("stderr", stderr, given))
             sent = socket.send_fds(self._link, [body], theirs)
-            self._link.sendall(body[sent:])
+            if rest := body[sent:]:  # Nothing, sent to a command that has ended, would be a broken pipe.
+                self._link.sendall(rest)
         self._answers = self._link.makefile("rb")
         self.pid = int(self._answers.readline())
 

@@ -354,7 +354,6 @@ async def test_while_it_waits_status_says_for_what(bench: Bench) -> None:
     said = [re.sub(r"\d\d:\d\d:\d\d", "T", text) for text in seen]
     words = "the cluster loses trials: nothing is started until T, then one to see (wait {} of 6)"
     assert {words.format(n) for n in range(1, MOST_WAITS + 1)} <= set(said)
-    assert not any("room" in text for text in said), "there is room"
 
 
 async def test_each_kind_of_loss_is_told_once(bench: Bench) -> None:
