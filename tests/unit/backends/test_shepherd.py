@@ -2,158 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tarfile
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from shepherd_cases import (
+    BOXED,
+    FILES,
+    Node,
+    commands,
+    eventually,
+    parent,
+)
 
-import orgruntime
-from orgruntime.backends import bubblewrap, trial_layout
 from orgruntime.backends.node_agent import end_below
 from orgruntime.backends.spool import read_marks
 from orgruntime.model.ids import AttemptId
-
-PACKAGE = str(Path(orgruntime.__file__).parent.parent)
-BOXED = pytest.param(
-    "strict", marks=pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-)
-FILES = {
-    "train.py": "print('hello')\n",
-    "eval.py": "FROZEN\n",
-    "data/names.txt": "a\n",
-    "src/model.py": "",
-    "src/judge.py": "FROZEN\n",
-}
-EDITABLE = ("train.py", "src/model.py")
-
-
-class Node:
-    """A zygote and what it says, as an agent would hold it."""
-
-    def __init__(self, folder: Path, level: str) -> None:
-        self.folder, self.level = folder, level
-        self.tree, self.spool, self.root = folder / "trees" / "t", folder / "spool", folder / "n" / "agents" / "a"
-        for path, text in FILES.items():
-            (self.tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.tree / path).write_text(text)
-        self.root.mkdir(parents=True)
-        self.spool.mkdir()
-        # Ends with the test, as an agent's process would; its id is what the zygote watches.
-        self.agent = subprocess.Popen(["/bin/sleep", "600"])
-        self.zygote = self._start()
-        self.announce("t", self.tree)
-
-    def announce(self, tree: str, base: Path) -> None:
-        layout = trial_layout.lay_out(str(base), EDITABLE, sandbox=self.level == "strict")
-        parts = {name: getattr(layout, name) for name in ("folders", "files", "watched", "binds")}
-        self.order(op="tree", id=tree, base=str(base), **parts)
-
-    def announce_in_memory(self, tree: str) -> None:
-        stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w") as tar:
-            tar.add(self.tree, ".")
-        layout, contents = trial_layout.lay_out_in_memory(stream.getvalue(), EDITABLE)
-        parts = {name: getattr(layout, name) for name in ("folders", "files", "watched", "binds")}
-        self.order(op="tree", id=tree, base=str(self.folder / "nowhere"), contents=contents, **parts)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        start = f"import sys; sys.path.insert(0, {PACKAGE!r}); from orgruntime.backends.zygote import main; main()"
-        options = {"root": str(self.root), "watch": [self.agent.pid], "spool": str(self.spool)}
-        argv = [sys.executable, "-I", "-S", "-c", start, json.dumps(options)]
-        # Unbuffered: what `select` sees is all there is.
-        process = subprocess.Popen(argv, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        process.wait(30)
-        return process
-
-    def order(self, **order: Any) -> None:
-        assert self.zygote.stdin is not None
-        self.zygote.stdin.write(json.dumps(order).encode() + b"\n")
-        self.zygote.stdin.flush()
-
-    def launch(self, attempt: str, code: str | list[str], **changes: Any) -> None:
-        argv = code if isinstance(code, list) else [sys.executable, "-c", textwrap.dedent(code)]
-        order = {
-            "op": "launch", "attempt": attempt, "tree": "t", "argv": argv, "limit_s": 60.0, "memory_mb": None,
-            "processes": 512, "env": {"PATH": "/usr/bin:/bin", "MARK": str(self.folder)},
-        }  # fmt: skip
-        if self.level == "strict":
-            order |= {"box": bubblewrap.words(str(self.folder)), "tail": bubblewrap.tail_words(())}
-            order["seccomp"] = bubblewrap.filter_file(str(self.folder))
-        self.order(**(order | changes))
-
-    def outcome(self, limit_s: float = 120.0) -> dict[str, Any]:
-        assert self.zygote.stdout is not None
-        ready, _, _ = select.select([self.zygote.stdout], [], [], limit_s)
-        assert ready, "no outcome"
-        line = self.zygote.stdout.readline()
-        assert line, "the zygote is gone"
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def run(self, code: str | list[str], **changes: Any) -> dict[str, Any]:
-        self.launch("k.1", code, **changes)
-        return self.outcome()
-
-    def zygote_pid(self) -> int:
-        return next(
-            pid for pid, line in _commands() if str(self.root).encode() in line and parent(pid) not in dict(_commands())
-        )
-
-    def left(self) -> list[int]:
-        """Processes with this node's mark in their environment: every process of its trials inherits it."""
-        return [pid for pid in _pids() if f"MARK={self.folder}".encode() in _read(pid, "environ")]
-
-    def close(self) -> None:
-        for stream in (self.zygote.stdin, self.zygote.stdout):
-            if stream is not None:
-                stream.close()
-        self.agent.kill()
-        self.agent.wait()
-        eventually(
-            lambda: not self.root.exists() or not any(str(self.root).encode() in line for _, line in _commands())
-        )
-        for pid in self.left():
-            os.kill(pid, signal.SIGKILL)
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _read(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""
-
-
-def _commands() -> list[tuple[int, bytes]]:
-    """Zygotes and shepherds: they are one program with one command line."""
-    return [(pid, line) for pid in _pids() if b"zygote import main" in (line := _read(pid, "cmdline"))]
-
-
-def parent(pid: int) -> int:
-    return int(_read(pid, "stat").rpartition(b")")[2].split()[1])
-
-
-def eventually(true: Any, limit_s: float = 120.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline, "it never became true"
-        time.sleep(0.02)
 
 
 @pytest.fixture(params=["none", BOXED])
@@ -178,84 +50,6 @@ def test_a_trial_runs_in_its_own_tree(node: Node) -> None:
     assert outcome["output"] == "['data', 'eval.py', 'src', 'train.py']\nFROZEN\n\n"
     assert outcome["isolation"] == node.level
     assert outcome["wall_s"] > 0
-
-
-LEAVES = {
-    "nothing": "pass",
-    "a file": "open('note', 'w').write('for the next')",
-    "a changed file": "open('train.py', 'w').write('for the next')",
-    "no file": "import os; os.unlink('train.py')",
-    "a link in a file's place": "import os; os.unlink('train.py'); os.symlink('/etc/passwd', 'train.py')",
-    "another mode": "import os; os.chmod('train.py', 0o777)",
-    "a closed folder": "import os; os.chmod('.', 0o700)",
-    "an attribute": "import os; os.setxattr('train.py', 'user.note', b'for the next')",
-}
-FINDS = """
-import os
-print(sorted(os.listdir('.')), repr(open('train.py').read()))
-print(oct(os.stat('train.py').st_mode), oct(os.stat('.').st_mode))
-print(os.path.islink('train.py'), os.listxattr('train.py'))
-"""
-
-
-@pytest.mark.parametrize("leaves", LEAVES)
-def test_a_trial_finds_its_tree_whatever_the_one_before_left(node: Node, leaves: str) -> None:
-    first = node.run(FINDS)["output"]
-    if leaves == "an attribute" and node.level == "none":
-        leaves = "nothing"  # Nothing holds such a trial to its folder: it can leave what it likes elsewhere.
-    node.run(LEAVES[leaves])
-    assert node.run(FINDS)["output"] == first
-
-
-def test_without_a_sandbox_a_small_folder_is_written_over_for_the_next_trial(open_node: Node) -> None:
-    """Making files is dear where many were removed; what is left waits in the folder of an idle shepherd alone."""
-    same = "import os; print(os.stat('train.py').st_ino, open('train.py').read())"
-    other = open_node.folder / "other"
-    shutil.copytree(open_node.tree, other)
-    (other / "train.py").write_text("y = 2\n")
-    open_node.announce("u", other)
-    before, after = open_node.run(same)["output"].split(), open_node.run(same, tree="u")["output"].split()
-    assert before[0] == after[0]
-    assert after[1:] == ["y", "=", "2"]
-    open_node.run("import os; os.link('train.py', '../mine')")
-    kept = (open_node.root / "work/mine").read_text()
-    assert open_node.run(same, tree="u")["output"].split()[0] != before[0], "another name of it would change with it"
-    assert (open_node.root / "work/mine").read_text() == kept
-    (open_node.root / "work/mine").unlink()
-    open_node.run("open('large', 'w').write('x')")
-    assert not any((open_node.root / "work").iterdir())
-
-
-def test_a_tree_in_memory_is_one_on_disk(open_node: Node) -> None:
-    os.chmod(open_node.tree / "src/judge.py", 0o755)
-    open_node.announce("t", open_node.tree)
-    open_node.announce_in_memory("m")
-    look = """
-        import os
-        for top, folders, files in sorted(os.walk('.')):
-            for name in sorted(files):
-                path = os.path.join(top, name)
-                print(path, oct(os.stat(path).st_mode), repr(open(path).read()))
-    """
-    assert open_node.run(look, tree="m")["output"] == open_node.run(look)["output"] != ""
-    same, other = "FROZEN\\n", "MINE"
-    for text in (same, other):
-        outcome = open_node.run(f"open('eval.py', 'w').write('{text}')", tree="m")
-        assert (outcome["ending"], outcome["detail"]) == ("tampered", "eval.py")
-    assert open_node.run("open('train.py', 'w').write('x')", tree="m")["ending"] == "exited"
-    assert open_node.run(look, tree="m")["output"] == open_node.run(look)["output"]
-
-
-def test_in_a_sandbox_nothing_is_left_for_the_next_trial(node: Node) -> None:
-    node.run("pass")
-    assert node.level == "none" or not any((node.root / "work").iterdir())
-
-
-def test_the_folder_of_an_idle_shepherd_that_is_killed_goes(open_node: Node) -> None:
-    open_node.run("pass")
-    (folder,) = (open_node.root / "work").iterdir()
-    os.kill(int(folder.name), signal.SIGKILL)
-    eventually(lambda: not folder.exists())
 
 
 def test_what_it_used_is_measured(node: Node) -> None:
@@ -480,7 +274,7 @@ def test_without_a_zygote_a_shepherd_ends_its_trial(node: Node) -> None:
 def test_killed_together_zygote_and_shepherd_leave_their_trial_to_the_agent(node: Node) -> None:
     node.launch("k.1", "import time; time.sleep(600)")
     eventually(node.left)
-    ours = [pid for pid, line in _commands() if str(node.root).encode() in line]
+    ours = [pid for pid, line in commands() if str(node.root).encode() in line]
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in ours:
             os.kill(pid, number)
@@ -505,7 +299,7 @@ def test_a_killed_shepherd_is_an_infrastructure_failure_and_leaves_nothing(node:
     node.launch("k.1", ["sh", "-c", f"{sys.executable} -c '{DAEMON}' & sleep 600"])
     eventually(lambda: len(node.left()) >= 2)
     zygote = node.zygote_pid()
-    mine = next(pid for pid, _ in _commands() if parent(pid) == zygote)
+    mine = next(pid for pid, _ in commands() if parent(pid) == zygote)
     os.kill(mine, signal.SIGKILL)
     assert node.outcome()["ending"] == "infrastructure"
     eventually(lambda: node.left() == [])
