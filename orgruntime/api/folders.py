@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "ledger.db"
 
     @property
+    def activity_file(self) -> Path:
+        """What the roles do now, as long as a driver lives."""
+        return self.path / "activity.json"
+
+    @property
     def graph_file(self) -> Path:
         return self.path / "graph.db"
 
@@ -128,6 +133,8 @@ class RunFolder:
                 )
             os.ftruncate(handle, 0)
             os.pwrite(handle, str(os.getpid()).encode(), 0)
+            # An earlier driver that was killed left its own.
+            self.activity_file.unlink(missing_ok=True)
             yield
         finally:
             os.close(handle)

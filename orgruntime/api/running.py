@@ -24,7 +24,7 @@ from orgruntime.api.orgs import is_plan, load_org, refuse_unready
 from orgruntime.api.packing import Packed
 from orgruntime.api.planning import numbers_of, plan_file_manifest, plan_file_org
 from orgruntime.api.reports import export_certificates, write_report
-from orgruntime.api.statuses import run_status
+from orgruntime.api.statuses import run_status, tell_activity
 from orgruntime.api.trusting import refuse_untrusted
 from orgruntime.api.wiring import (
     ClusterChoice,
@@ -43,6 +43,7 @@ from orgruntime.model.manifest import Manifest
 from orgruntime.model.placement import nearest_miss
 from orgruntime.model.status import RoleActivity, RunState, RunStatus
 from orgruntime.plan.make import make_plan
+from orgruntime.runtime.demand import CLUSTER
 from orgruntime.runtime.events import EventKind, RunEvent
 from orgruntime.runtime.gateway import settle_orphans
 from orgruntime.runtime.hardware import settle_hardware, settled_manifest
@@ -239,9 +240,9 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
         try:
             where = "a local Ray for this run" if choice.address is None else f"Ray at {choice.address}"
             lab.tell(EventKind.STARTED, f"{folder.id}: starting {where}", run=folder.id, seed=lab.seed)
+            shown = asyncio.create_task(_show(lab, folder, view))
             await _open_cluster(lab, folder, choice)
             listen_again()
-            shown = asyncio.create_task(_show(lab, folder, view))
             with _quiet_collector():
                 state, reason = await supervisor.run()
             if state.is_final:
@@ -252,6 +253,7 @@ async def _driven(manifest: Manifest, folder: RunFolder, ledger: Ledger, choice:
         finally:
             if shown is not None:
                 shown.cancel()
+                folder.activity_file.unlink(missing_ok=True)
             await close_lab(lab)
 
 
@@ -328,10 +330,12 @@ async def _placed(lab: Lab, wait_s: float) -> None:
             )
         if why != told:
             told = why
-            lab.tell(EventKind.NOTICE, f"waiting for a node that holds a trial of {homeless.slug}: {why}")
+            lab.doing[CLUSTER] = f"waiting for a node that holds a trial of {homeless.slug}: {why}"
+            lab.tell(EventKind.NOTICE, lab.doing[CLUSTER])
         await executor.ask_for([role.resources for role in wanted])
         await clock.sleep(1.0)
     if told:
+        del lab.doing[CLUSTER]
         await executor.ask_for([])
 
 
@@ -343,8 +347,12 @@ def _point_branches(lab: Lab) -> None:
 
 
 async def _show(lab: Lab, folder: RunFolder, view: View) -> None:
+    told: tuple[RoleActivity, ...] = ()
     while True:
         roles = tuple(RoleActivity(role=name, doing=doing) for name, doing in sorted(lab.doing.items()))
+        if roles != told:
+            told = roles
+            tell_activity(folder, roles)
         view.status(run_status(lab.manifest, lab.ledger, folder, roles))
         await asyncio.sleep(STATUS_S)
 

@@ -1,11 +1,15 @@
-"""The state of a run, from its ledger alone: what `status --json` promises.
+"""The state of a run, from its ledger: what `status --json` promises. What its roles do at this moment is in no ledger;
+the driver says it in a file beside, for as long as it lives.
 
 Invariant: reading it never writes, and works while a driver runs, after it died, and on another machine's copy.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from orgruntime.api.folders import RunFolder
 from orgruntime.ledger.rows import ModelRow, SpendRow
@@ -27,6 +31,7 @@ from orgruntime.model.status import (
     SpendBy,
 )
 
+_ACTIVITY = TypeAdapter(tuple[RoleActivity, ...])
 STALE = "its driver is gone; go on with `orgrun resume {id}`"
 
 
@@ -38,8 +43,25 @@ def status_of_run(folder: RunFolder) -> RunStatus:
     with folder.ledger() as ledger:
         status = run_status(manifest, ledger, folder)
     if alive or folder.has_driver():
-        return status.model_copy(update={"driver_alive": True})
+        return status.model_copy(update={"driver_alive": True, "roles": _told_activity(folder)})
     return _without_driver(status, folder)
+
+
+def tell_activity(folder: RunFolder, roles: tuple[RoleActivity, ...]) -> None:
+    """To whoever asks for the run's status from another process. Appears whole, or not at all: a disk that is full ends
+    no run for it, but for what the ledger must keep."""
+    part = folder.activity_file.with_suffix(".tmp")
+    with suppress(OSError):
+        part.write_bytes(_ACTIVITY.dump_json(roles))
+        part.replace(folder.activity_file)
+
+
+def _told_activity(folder: RunFolder) -> tuple[RoleActivity, ...]:
+    """Nothing where the driver has just begun, or is about to leave."""
+    try:
+        return _ACTIVITY.validate_json(folder.activity_file.read_bytes())
+    except (OSError, ValueError):
+        return ()
 
 
 def _without_driver(status: RunStatus, folder: RunFolder) -> RunStatus:

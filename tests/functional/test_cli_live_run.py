@@ -17,7 +17,6 @@ from cli_cases import Said, assert_one_sentence, orgrun
 from warm import Orgrun
 
 from orgruntime.ledger.audit import audit
-from orgruntime.ledger.store import Ledger
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow(40)]
 
@@ -108,7 +107,7 @@ def test_a_run_outlasts_a_node_that_loses_every_trial_for_a_while_and_is_stopped
         trees.unlink()
         trees.with_name("gone").rename(trees)
         before = status(runs)["trials"]["total"]
-        waited(driver, lambda: status(runs)["trials"]["total"] > before + 2)
+        waited(driver, lambda: status(runs)["trials"]["total"] > before + 2 and not _waits_for(runs))
         _break(trees)
         waited(driver, lambda: _is_held(runs))
         assert orgrun("stop", "r1", "--runs", runs).code == 0
@@ -117,8 +116,10 @@ def test_a_run_outlasts_a_node_that_loses_every_trial_for_a_while_and_is_stopped
     assert last["state"] == "stopped"
     notices = [event["text"] for event in events if event["event"] == "notice"]
     waits = [text for text in notices if "trials in a row were lost and given up: the run waits" in text]
-    assert len(waits) == 2, notices
-    assert sum("the cluster runs trials again" in text for text in notices) == 1
+    again = sum("the cluster runs trials again" in text for text in notices)
+    assert again >= 1, notices
+    # One more where a trial that began before the node broke ends by itself behind the first losses.
+    assert len(waits) == again + 1, notices
     assert 1 <= sum("the cluster lost a trial" in text for text in notices) <= 4, notices
     key = next(
         e["data"]["trial"] for e in events if e["data"].get("ending") == "infrastructure" and e["data"]["number"]
@@ -141,14 +142,13 @@ def _break(trees: Path) -> None:
     trees.touch()
 
 
+def _waits_for(runs: Path) -> str:
+    """What the run says that it waits for, to whoever asks from another process."""
+    return next((one["doing"] for one in status(runs).get("roles", ()) if one["role"] == "cluster"), "")
+
+
 def _is_held(runs: Path) -> bool:
-    """Nothing runs, and nothing is started for three times as long as a trial takes."""
-    counts = []
-    for _ in range(2):
-        with Ledger.open_readonly(runs / "r1" / "ledger.db") as ledger:
-            counts.append(sum(row.attempts for row in ledger.trials()) if not ledger.running_attempts() else None)
-        time.sleep(1.5)
-    return counts[0] is not None and counts[0] == counts[1]
+    return "nothing is started until" in _waits_for(runs) and not status(runs)["trials"]["running"]
 
 
 def _trees_of(run: Path) -> Path:

@@ -62,10 +62,12 @@ async def test_a_growing_cluster_is_asked_and_waited_for(tmp_path: Path) -> None
     assert [event.text for event in bench.heard.events] == [
         "waiting for a node that holds a trial of trainer: the fleet has no nodes"
     ]
+    assert bench.lab.doing == {"cluster": "waiting for a node that holds a trial of trainer: the fleet has no nodes"}
     bench.executor._nodes = (H100,)
     bench.clock.advance(1.0)
     await asyncio.wait_for(task, 10)
     assert bench.executor.asked_for == []
+    assert bench.lab.doing == {}
 
 
 async def test_a_wait_ends(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from orgruntime.api.folders import RunFolder
-from orgruntime.api.statuses import status_of_run
+from orgruntime.api.statuses import status_of_run, tell_activity
 from orgruntime.cli.closing import status_words
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.amounts import Amounts
 from orgruntime.model.ids import CommitId, RunId, TreeId
-from orgruntime.model.status import RunState
+from orgruntime.model.status import RoleActivity, RunState
 from orgruntime.model.trial import Purpose, TrialIdentity
 from orgruntime.testing.lab import small_org
 
@@ -58,6 +58,28 @@ def test_with_one_it_does(folder: RunFolder) -> None:
     words = status_words(status)
     assert "interrupted" not in words
     assert "alive" in words
+
+
+def test_what_the_roles_do_is_told_for_as_long_as_their_driver_lives(folder: RunFolder) -> None:
+    waits = (RoleActivity(role="cluster", doing="2 trials wait for a node: the fleet has no nodes"),)
+    with folder.driving():
+        assert status_of_run(folder).roles == ()
+        tell_activity(folder, waits)
+        assert status_of_run(folder).roles == waits
+        assert "the fleet has no nodes" in status_words(status_of_run(folder))
+        folder.activity_file.write_text('[{"role": "clus')
+        assert status_of_run(folder).roles == ()
+        tell_activity(folder, waits)
+    assert status_of_run(folder).roles == ()
+    with folder.driving():
+        assert status_of_run(folder).roles == ()
+
+
+def test_a_disk_that_cannot_take_it_ends_no_run(folder: RunFolder) -> None:
+    folder.activity_file.with_suffix(".tmp").mkdir()
+    with folder.driving():
+        tell_activity(folder, (RoleActivity(role="trainer", doing="thinking"),))
+        assert status_of_run(folder).roles == ()
 
 
 def test_a_driver_that_left_with_a_word_may_have_left_attempts_too(folder: RunFolder) -> None:
