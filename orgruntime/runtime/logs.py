@@ -5,8 +5,7 @@ Knows a folder. The text is untrusted: it is stored as it came (capped by the ex
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from orgruntime.model.ids import AttemptId
@@ -23,12 +22,9 @@ class TrialLogs:
     def path(self, attempt: AttemptId) -> Path:
         return self._folder / f"{attempt}.log"
 
-    async def write_beside(self, outcomes: Sequence[TrialOutcome]) -> None:
-        """In a thread: a file costs the loop as much as the rest of a settlement."""
-        await asyncio.to_thread(self.write, outcomes)
-
     def write(self, outcomes: Iterable[TrialOutcome]) -> None:
-        """May be called from any thread."""
+        """In the loop, not in a thread: each file would take the interpreter from the loop several times, which costs
+        it more than the file does."""
         if not self._made:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._made = True

@@ -36,9 +36,9 @@ def named(lab: Lab, outcome: TrialOutcome) -> TrialOutcome:
     return outcome.model_copy(update={"ending": Ending.ENDED_EARLY, "detail": reason})
 
 
-async def write_logs(lab: Lab, outcomes: Sequence[TrialOutcome]) -> None:
+def write_logs(lab: Lab, outcomes: Sequence[TrialOutcome]) -> None:
     """Those that are settled have theirs."""
-    await lab.logs.write_beside([one for one in outcomes if _key(one) in lab.board.started])
+    lab.logs.write([one for one in outcomes if _key(one) in lab.board.started])
 
 
 def settle(lab: Lab, tx: Transaction, outcome: TrialOutcome, *, blameless: bool = False) -> Settled:

@@ -141,9 +141,9 @@ class Supervisor:
         while True:
             arrived = [named(self._lab, one) for one in await self._lab.ports.executor.outcomes()]
             try:
-                await write_logs(self._lab, arrived)
+                write_logs(self._lab, arrived)
             finally:
-                # Also when the loop ends meanwhile: nobody else has them.
+                # Also where they have no room on the disk: nobody else has them.
                 self._arrived.extend(arrived)
             self._wake.set()
 
@@ -324,7 +324,7 @@ class Supervisor:
             if not arrived:
                 outcomes = await asyncio.wait_for(lab.ports.executor.outcomes(), timeout=10)
                 arrived = [named(lab, one) for one in outcomes]
-                await write_logs(lab, arrived)
+                write_logs(lab, arrived)
             with lab.ledger.transaction() as tx:
                 for outcome in arrived:
                     settle(lab, tx, outcome)

@@ -14,7 +14,7 @@ import random
 import re
 import tarfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,13 +143,6 @@ class Heard:
         return [event.text for event in self.events if event.event is kind]
 
 
-class InlineLogs(TrialLogs):
-    """Written in the loop, so that runs of equal seeds take equal ways."""
-
-    async def write_beside(self, outcomes: Sequence[TrialOutcome]) -> None:
-        self.write(outcomes)
-
-
 def lab_in(
     folder: Path,
     manifest: Manifest,
@@ -192,7 +185,7 @@ def lab_in(
         seed=ledger.run().seed,
         evaluator="",
         listener=listener,
-        logs=InlineLogs(folder / "logs"),
+        logs=TrialLogs(folder / "logs"),
     )
     editable = {file: lab.is_editable(file) for file in workspace.paths(base.id)}
     lab.evaluator = evaluator_hash(workspace, editable, manifest.workspace.setup)
