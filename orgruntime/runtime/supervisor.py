@@ -107,11 +107,11 @@ class Supervisor:
             tx.set_state(RunState.STOPPED, reason)
 
     async def _rest(self) -> None:
-        """Until there is news; then for as long as the last tick took, so that one tick (one fsync) serves a batch and
-        the loop spends at most half of its time on ticks. A trial waits for some four of them."""
+        """Until there is news; then for half as long as the last tick took, so that one tick (one fsync) serves a batch
+        and the loop spends at most two thirds of its time on ticks. A trial waits for some four of them."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), TICK_S)
-        await asyncio.sleep(min(LONGEST_REST_S, self._tick_s))
+        await asyncio.sleep(min(LONGEST_REST_S, self._tick_s / 2))
         self._wake.clear()
 
     def _go_on(self) -> int:
