@@ -18,9 +18,6 @@ from langgraph.pregel._loop import AsyncPregelLoop, SyncPregelLoop
 from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
 from langgraph.types import Command
 
-INPUT = "input"
-"""The source of the checkpoint that holds what a thread was started with."""
-
 
 def lean(graph: Any, state: type, nodes: Sequence[str]) -> Any:
     """The compiled graph with these nodes without the sequence that LangGraph makes of a function and the writer of its
@@ -43,6 +40,7 @@ async def run_thread(graph: Any, saver: Any, start: Any, config: dict[str, Any])
     # There is nothing to leave: what the loop saves is awaited here, and it starts nothing else. Its stack would hold
     # it until the collector comes.
     loop.stack.pop_all()
+    loop.begin_saving()
     while loop.tick():
         if not any([await task.proc.ainvoke(task.input, task.config) for task in loop.tasks.values()]):
             return
@@ -120,8 +118,11 @@ class _Loop(AsyncPregelLoop):  # type: ignore[misc]  # the library is not follow
         # and where that was lost, its node runs again.
         super().__init__(*args, checkpointer=None, **kwargs)
         self.checkpointer, self.checkpointer_get_next_version = saver, saver.get_next_version
-        self._checkpointer_put_after_previous = saver.aput
         self.saving: Awaitable[Any]
+
+    def begin_saving(self) -> None:
+        """From here on: what the thread was started with is no checkpoint."""
+        self._checkpointer_put_after_previous = self.checkpointer.aput
 
     @property
     def submit(self) -> Any:
@@ -132,5 +133,4 @@ class _Loop(AsyncPregelLoop):  # type: ignore[misc]  # the library is not follow
         """The library's would make a task of the event loop of each save."""
 
     def _save(self, put: Any, _before: Any, _writes: Any, config: Any, checkpoint: Any, about: Any, new: Any) -> None:
-        if about["source"] != INPUT:
-            self.saving = put(config, checkpoint, about, new)
+        self.saving = put(config, checkpoint, about, new)
