@@ -349,7 +349,9 @@ def _point_branches(lab: Lab) -> None:
 async def _show(lab: Lab, folder: RunFolder, view: View) -> None:
     told: tuple[RoleActivity, ...] = ()
     while True:
-        roles = tuple(RoleActivity(role=name, doing=doing) for name, doing in sorted(lab.doing.items()))
+        # What everybody waits for comes first: of many roles, only the first ones are shown to people.
+        doing = sorted(lab.doing.items(), key=lambda one: (one[0] != CLUSTER, one))
+        roles = tuple(RoleActivity(role=who, doing=what) for who, what in doing)
         if roles != told:
             told = roles
             tell_activity(folder, roles)

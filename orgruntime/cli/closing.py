@@ -9,7 +9,11 @@ import click
 
 from orgruntime.cli.group import FINDINGS, INTERRUPTED
 from orgruntime.diagnostics.render import printable
-from orgruntime.model.status import QuestionStatus, RunState, RunStatus
+from orgruntime.model.status import QuestionStatus, RoleActivity, RunState, RunStatus
+
+BUSY = 8
+"""Roles whose activity is shown, of many that do something."""
+IDLE = "idle"
 
 SIGNALS = ("interrupted", "terminated")
 """Reasons of a run that a signal stopped."""
@@ -103,10 +107,19 @@ def status_words(status: RunStatus) -> str:
         ("isolation", status.isolation),
         ("folder", status.folder),
         *[("asks", text) for text in question_lines(status.questions, status.run)],
-        *[(activity.role, activity.doing) for activity in status.roles],
+        *activity_rows(status.roles),
     ]
     width = max(len(label) for label, text in lines if text)
     return "\n".join(f"{label.ljust(width)}  {printable(text)}" for label, text in lines if text)
+
+
+def activity_rows(roles: Sequence[RoleActivity]) -> list[tuple[str, str]]:
+    """Who, and does what: the first of the busy ones, how many more there are, and the idle ones in one row."""
+    busy = [(one.role, one.doing) for one in roles if one.doing != IDLE]
+    idle = [one.role for one in roles if one.doing == IDLE]
+    rows = busy[:BUSY]
+    rows += [("", f"and {len(busy) - BUSY} more")] if len(busy) > BUSY else []
+    return rows + ([(IDLE, ", ".join(idle))] if idle else [])
 
 
 def spend_lines(status: RunStatus) -> list[str]:

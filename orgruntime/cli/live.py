@@ -21,13 +21,13 @@ from rich.table import Table
 from rich.text import Text
 
 from orgruntime.api.running import View
+from orgruntime.cli.closing import IDLE, activity_rows
 from orgruntime.model.manifest import Direction
 from orgruntime.model.status import RunState, RunStatus
 from orgruntime.report.wording import clip, count, duration, e_value, interval, number, percent, plain
 from orgruntime.runtime.events import EventKind, RunEvent
 
 EVENTS = 6
-ROLES = 8
 QUESTIONS = 4
 EVENT_CHARS = 400
 BAR = 24
@@ -262,14 +262,11 @@ def _questions(status: RunStatus) -> Table:
 
 
 def _roles(status: RunStatus) -> Table:
-    """Busy roles first; idle ones in one line."""
-    busy = [role for role in status.roles if role.doing != "idle"]
-    idle = [plain(role.role) for role in status.roles if role.doing == "idle"]
-    rows = [(Text(clip(role.role, 24), style="magenta"), Text(clip(role.doing, 200))) for role in busy[:ROLES]]
-    if len(busy) > ROLES:
-        rows.append((Text(""), Text(f"and {len(busy) - ROLES} more", style="dim")))
-    if idle:
-        rows.append((Text("idle", style="dim"), Text(clip(", ".join(idle), 200), style="dim")))
+    rows = []
+    for who, doing in activity_rows(status.roles):
+        is_role = who not in ("", IDLE)
+        name = Text(clip(who, 24), style="magenta" if is_role else "dim")
+        rows.append((name, Text(clip(doing, 200), style="" if is_role else "dim")))
     return _grid(rows)
 
 

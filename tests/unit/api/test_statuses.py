@@ -75,6 +75,18 @@ def test_what_the_roles_do_is_told_for_as_long_as_their_driver_lives(folder: Run
         assert status_of_run(folder).roles == ()
 
 
+def test_of_many_roles_the_first_busy_ones_are_shown_and_the_rest_counted(folder: RunFolder) -> None:
+    roles = [RoleActivity(role="cluster", doing="1 trial waits for a node: the fleet has no nodes")]
+    roles += [RoleActivity(role=f"searcher#{n}", doing="idle" if n % 2 else "thinking") for n in range(30)]
+    with folder.driving():
+        tell_activity(folder, tuple(roles))
+        lines = status_words(status_of_run(folder)).splitlines()
+    told = [line for line in lines if line.startswith(("cluster", "searcher", " ", "idle"))]
+    assert [line.split()[0] for line in told] == ["cluster", *(f"searcher#{n}" for n in range(0, 14, 2)), "and", "idle"]
+    assert told[-2].strip() == "and 8 more"
+    assert told[-1].count("searcher#") == 15
+
+
 def test_a_disk_that_cannot_take_it_ends_no_run(folder: RunFolder) -> None:
     folder.activity_file.with_suffix(".tmp").mkdir()
     with folder.driving():
