@@ -10,12 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from shepherd_cases import (
-    BOXED,
     FILES,
     Node,
     commands,
@@ -26,20 +24,6 @@ from shepherd_cases import (
 from orgruntime.backends.node_agent import end_below
 from orgruntime.backends.spool import read_marks
 from orgruntime.model.ids import AttemptId
-
-
-@pytest.fixture(params=["none", BOXED])
-def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path, request.param)
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def open_node(tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path, "none")
-    yield node
-    node.close()
 
 
 def test_a_trial_runs_in_its_own_tree(node: Node) -> None:

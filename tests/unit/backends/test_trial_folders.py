@@ -5,30 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from shepherd_cases import (
-    BOXED,
     Node,
     eventually,
 )
-
-
-@pytest.fixture(params=["none", BOXED])
-def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path, request.param)
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def open_node(tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path, "none")
-    yield node
-    node.close()
-
 
 LEAVES = {
     "nothing": "pass",
