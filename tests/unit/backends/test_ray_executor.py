@@ -146,9 +146,10 @@ async def test_a_killed_agent_loses_its_attempts_once_each(spooled: tuple[RayExe
     executor, spool = spooled
     executor.submit([attempt(env={"WARM": "1"})])
     await collect(executor, 1)
-    specs = [attempt(SLEEPS, env={"MARK": "killed-agent"}) for _ in range(3)]
+    marks = [f"MARK=killed-agent-{n}" for n in range(3)]
+    specs = [attempt(SLEEPS, env={"MARK": mark.removeprefix("MARK=")}) for mark in marks]
     executor.submit(specs)
-    await eventually(lambda: len(with_mark("MARK=killed-agent")) >= 3)
+    await eventually(lambda: all(with_mark(mark) for mark in marks))
     (agent,) = mine(executor, "ray::NodeAgent")
     os.kill(agent, signal.SIGKILL)
     outcomes = await collect(executor, 3)

@@ -156,7 +156,8 @@ async def test_a_lead_that_fails_on_one_seed_does_not_stop_the_climb(tmp_path: P
 
 
 async def test_a_second_champion_is_measured_against_the_baseline_too(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, org=small_org(budget=Budget(trials=400)), sd=0.2)
+    patient = PRESETS[Preset.BALANCED].model_copy(update={"dry_spell": 1.0})
+    bench = Bench(tmp_path, org=small_org(appetite=patient, budget=Budget(trials=600)), sd=0.2)
 
     def slowly(request: StepRequest) -> StepReply:
         now = float(request.files["train.py"].split("LR = ")[1].split()[0])
