@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,9 +23,8 @@ def git(folder: Path, *words: str) -> str:
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """The address below which the repositories in a folder are served."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    # Between those of Ray's workers and those that the kernel gives to whoever asks for any.
+    port = random.randrange(20000, 32768)
     words = ["--export-all", "--reuseaddr", f"--base-path={folder}", "--listen=127.0.0.1", f"--port={port}"]
     process = subprocess.Popen(
         ["git", "daemon", *words, str(folder)], stderr=subprocess.DEVNULL, start_new_session=True

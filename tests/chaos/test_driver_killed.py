@@ -14,7 +14,7 @@ from orgruntime.model.status import RunState
 KILLS = 10
 SEED = int(os.environ.get("CHAOS_SEED", "20261123"))
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow(160)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(180)]
 
 
 def moments(rng: random.Random) -> list[tuple[str, float]]:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "functional"))
 from cli_cases import orgrun
 
 TWICE = "interrupted twice"
-pytestmark = [pytest.mark.ray, pytest.mark.slow(120)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(145)]
 
 STOPS = [
     ("cluster", signal.SIGINT, "interrupted"),

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def with_effects(asked: Asked) -> Says:
         says = uses("Notebook", {"action": "add", "text": f"finding of step {number_of(asked)}", "hunch": True})
     elif "Notebook" in done:
         says = proposes(f"step {number_of(asked)} helps")
-    return Says(says.content, delay_s=0.15)
+    return Says(says.content, delay_s=0.4)
 
 
 def effects(lines: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -78,6 +79,26 @@ def open_steps(run: Path) -> dict[str, list[tuple[str, str]]]:
     return {step: effects(lines) for step, lines in found.items() if all(line["kind"] != "end" for line in lines)}
 
 
+def kill(driver: Orgrun, home: Path, there: Callable[[], object]) -> None:
+    """The driver, where it stands: it is put to sleep first and looked at again, so that it is killed there however
+    late this process is."""
+
+    def asleep() -> bool:
+        if not there():
+            return False
+        driver.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{driver.pid}/stat")
+        assert until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", every_s=0.01)
+        if there():
+            return True
+        driver.send_signal(signal.SIGCONT)
+        return False
+
+    assert until(asleep), _log(home)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+
+
 def drive(home: Path, *words: object) -> Orgrun:
     with (home / "driver.log").open("ab") as log:
         environment = {**os.environ, "TMPDIR": str(temporary(home))}
@@ -92,7 +113,7 @@ def temporary(home: Path) -> Path:
 
 
 @pytest.mark.ray
-@pytest.mark.slow(90)
+@pytest.mark.slow(100)
 @pytest.mark.timeout(600)
 def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_tool(tmp_path: Path) -> None:
     with MessagesServer(with_effects) as server:
@@ -102,9 +123,8 @@ def test_a_killed_driver_repeats_at_most_the_calls_under_way_and_no_effect_of_a_
         cut: list[set[str]] = []
         for wanted in (under_way, done):
             # A step that was cut there already does not count again.
-            assert until(lambda wanted=wanted: wanted(run) - set().union(*cut), 120), _log(tmp_path)
-            os.kill(driver.pid, signal.SIGKILL)
-            driver.wait()
+            before = set[str]().union(*cut)
+            kill(driver, tmp_path, lambda wanted=wanted, before=before: wanted(run) - before)
             cut.append(under_way(run) | done(run))
             assert os.listdir(temporary(tmp_path)) == [], "nothing is made where no guardian removes it"
             driver = drive(tmp_path, "resume", "r1", "--cpus", "2")

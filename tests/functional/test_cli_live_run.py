@@ -118,8 +118,10 @@ def test_a_run_outlasts_a_node_that_loses_every_trial_for_a_while_and_is_stopped
     waits = [text for text in notices if "trials in a row were lost and given up: the run waits" in text]
     again = sum("the cluster runs trials again" in text for text in notices)
     assert again >= 1, notices
-    # One more where a trial that began before the node broke ends by itself behind the first losses.
-    assert len(waits) == again + 1, notices
+    # One more where a trial that began before the node broke ends by itself behind the first losses. Where it ends in
+    # the very tick of the last of them, nobody is told of a wait that was over at once.
+    assert len(waits) >= 2, notices
+    assert len(waits) in (again, again + 1), notices
     assert 1 <= sum("the cluster lost a trial" in text for text in notices) <= 4, notices
     key = next(
         e["data"]["trial"] for e in events if e["data"].get("ending") == "infrastructure" and e["data"]["number"]

@@ -5,8 +5,10 @@ One Ray for all of this file. What runs on the head finds its runs where ORGRUN_
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import re
 import secrets
 import shutil
@@ -51,10 +53,13 @@ def recipe(title: str) -> str:
 
 
 def free_port() -> int:
-    """One that no worker of Ray gets: those are below 20000."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """One that nobody else gets before it is used: Ray's workers have those below 20000, whoever asks the kernel for
+    any has those from 32768 on."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def started(commands: str, place: Path, ports: dict[str, int], env: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -41,8 +41,10 @@ _SPILL = (
     "python3 -c 'import urllib.request as u; print(u.urlopen(\"{url}\").read())'"
 )
 _FILL = (
-    "head -c 100000000 /dev/zero > big.bin; head -c 100000000 /dev/zero | tr '\\0' x > train.py; ls -l big.bin train.py"
+    "head -c 100000000 /dev/zero > big.bin; head -c 100000000 /dev/zero | tr '\\0' x > train.py; "
+    "ls -l big.bin train.py; sleep 60"
 )
+"""It is still there when somebody looks, however fast the disk and however late the look."""
 
 _ATTACKS: dict[str, Any] = {}
 

@@ -24,7 +24,7 @@ from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger, NotARun
 from orgruntime.model.people import QuestionState
 from orgruntime.testing.messages_bill import Bill
-from orgruntime.testing.messages_script import Asked, Says, text, uses
+from orgruntime.testing.messages_script import Asked, Fault, Says, text, uses
 from orgruntime.testing.messages_server import MessagesServer
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow(55), pytest.mark.timeout(450)]
@@ -50,7 +50,8 @@ for line in sys.stdin:
 """
 DECLARED = "mcp_servers: {papers: {command: [python, tools/papers.py]}}\n---\n\n# Thinking lab"
 TOOLS = "Read, Write, AskHuman, mcp__papers__find"
-SLOW = text("word " * 400, per_delta_s=0.5, delta_chars=5)
+STALLED = text("word " * 400, fault=Fault.STALLED)
+"""Half of it comes at once, the rest never: what the server charged has arrived long before Ctrl-C."""
 
 
 def script(asked: Asked) -> Says:
@@ -62,7 +63,7 @@ def script(asked: Asked) -> Says:
     if inquiry == "q2" and "mcp__papers__find" not in done:
         return uses("mcp__papers__find", {"about": "width"})
     if inquiry == "q3" and not asked.again and not asked.turn:
-        return SLOW
+        return STALLED
     if "Write" not in done:
         content = TRAIN.format(sleep=0.0).replace("A = 0.5", f"A = 0.4{inquiry[1:]}")
         return uses("Write", {"file_path": "train.py", "content": content})
@@ -103,7 +104,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interrupte
             wait_for(driver, lambda: "q2" in verdicts(runs / "r1") and asks(server, "q3"), home)
             before = verdicts(runs / "r1")
             answered = orgrun("answer", "r1", "h1", "north: it is warmer", "--runs", runs)
-            wait_for(driver, lambda: "q1" in verdicts(runs / "r1") and answers(server, "q3"), home)
+            wait_for(driver, lambda: "q1" in verdicts(runs / "r1"), home)
             os.killpg(driver.pid, signal.SIGINT)
             code = driver.wait(60)
         finally:
@@ -132,12 +133,6 @@ def wait_for(driver: Orgrun, arrived: Callable[[], object], home: Path) -> None:
 
 def asks(server: MessagesServer, inquiry: str) -> bool:
     return any(inquiry_of(asked) == inquiry for asked in server.asked)
-
-
-def answers(server: MessagesServer, inquiry: str) -> bool:
-    """Whether three pieces at least have left."""
-    asked = {asked.n for asked in server.asked if inquiry_of(asked) == inquiry}
-    return any(bill.usage.output >= 15 for bill in server.bills if bill.n in asked)
 
 
 def verdicts(run: Path) -> dict[str, str]:
@@ -188,8 +183,7 @@ def test_ctrl_c_in_the_middle_of_an_answer_settles_it(interrupted: Interrupted) 
     assert cut.outcome == "client gone"
     row = spends(interrupted.run)["q3.0.0#1"]
     assert row["state"] == "settled"
-    prompt = cut.usage.tokens - cut.usage.output
-    assert prompt < row["used_tokens"] <= cut.usage.tokens < row["cap_tokens"], "what had arrived; the last is on its way"
+    assert cut.usage.tokens <= row["used_tokens"] < row["cap_tokens"]
     (told,) = [event for event in events(interrupted.run, "settle-spend") if event["subject"] == "q3.0.0#1"]
     assert told["outcome"] == "cancelled"
 

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 import pytest
 from cli_cases import Said, assert_one_sentence, orgrun, orgrun_process
-from thinking_cases import events, steadfast, transcript, write_org
+from thinking_cases import events, number_of, steadfast, transcript, write_org
 from warm import Orgrun
 
 from orgruntime.ledger.audit import audit
 from orgruntime.ledger.store import Ledger
 from orgruntime.model.dialogue import Usage
+from orgruntime.testing.messages_script import Asked, Says
 from orgruntime.testing.messages_server import MessagesServer, Traits
 
 KEY = "not-of-a-known-shape-4711"
@@ -46,12 +47,20 @@ class Thought(NamedTuple):
 @pytest.fixture(scope="module")
 def thought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thought]:
     home = tmp_path_factory.mktemp("thought")
-    with MessagesServer(steadfast, traits=Traits(key=KEY)) as server:
+    followed: list[bytes] = []
+
+    def thinks(asked: Asked) -> Says:
+        """The run does not end before its follower has shown some of it, however late that one comes."""
+        deadline = time.monotonic() + 60 * (number_of(asked) == 5 and not asked.turn)
+        while not is_followed(followed) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return steadfast(asked)
+
+    with MessagesServer(thinks, traits=Traits(key=KEY)) as server:
         org = write_org(home, server.url, budget="trials: 44, usd: 50")
         program = org / "program.md"
         program.write_text(program.read_text().replace("{model: scripted", "{model: scripted, key_env: THE_KEY"))
         run = home / ".orgrun" / "runs" / "r1"
-        followed: list[bytes] = []
         follower = threading.Thread(target=follow, args=(run, followed))
         follower.start()
         env = {"THE_KEY": KEY}
@@ -59,6 +68,10 @@ def thought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thought]:
         followed.append(END)
         follower.join(60)
         yield Thought(home, said, server.total, followed)
+
+
+def is_followed(lines: list[bytes]) -> bool:
+    return sum(b"Read file_path=train.py" in line for line in lines) > 2
 
 
 def follow(run: Path, lines: list[bytes]) -> None:
@@ -165,7 +178,7 @@ def test_the_transcript_of_a_role_is_printed(thought: Thought) -> None:
 def test_a_role_is_followed_while_it_thinks(thought: Thought) -> None:
     live = thought.followed[: thought.followed.index(END)]
     assert any(b"thinker#0 q1.0  begins" in line for line in live)
-    assert sum(b"Read file_path=train.py" in line for line in live) > 2
+    assert is_followed(live)
     every = orgrun("logs", "r1", "thinker", "--runs", thought.runs).out.splitlines()
     assert len([line for line in thought.followed if line != END]) == len(every), "to its end, each line once"
 

@@ -42,8 +42,8 @@ class JobsConformance:
         (tmp_path / "pack").write_text("packed\n", encoding="utf-8")
         (tmp_path / ".hidden").write_text("too\n", encoding="utf-8")
         id = fresh()
-        # A server may write a line of its own while the command starts.
-        says = "sleep 1; cat pack .hidden; echo 'a  b'; echo \"$0\" >&2; printf last"
+        # A server may write a line of its own while the command starts, and a busy one writes it late.
+        says = "sleep 4; cat pack .hidden; echo 'a  b'; echo \"$0\" >&2; printf last"
         jobs.submit(id, ["sh", "-c", says, "it's `me`"], {"orgrun": "test"}, tmp_path)
         lines = list(jobs.output(id))
         assert lines[-5:] == ["packed", "too", "a  b", "it's `me`", "last"]
