@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 CASES = Path(__file__).with_name("joined_cases.py")
-pytestmark = [pytest.mark.ray, pytest.mark.slow(85), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow(85), pytest.mark.timeout(800)]
 
 
 def test_every_case_of_a_joined_cluster() -> None:
