@@ -119,12 +119,14 @@ SMALL = Resources(cpus=0.25)
 
 
 class Agents:
-    """Those that are made meanwhile, by node, and on how many nodes one was made while another was starting."""
+    """Those that are made meanwhile, by node, and on how many nodes one was made while another was starting. None is
+    ready before `let` is set, however long this process stands still."""
 
     def __init__(self, executor: RayExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
         self.made: list[str] = []
         self.at_once: list[str] = []
-        start = ray_agents.start
+        self.let = asyncio.Event()
+        start, make = ray_agents.start, executor._make
 
         def counted(node: Any, *rest: Any) -> Any:
             self.made.append(node.id)
@@ -132,13 +134,18 @@ class Agents:
             self.at_once += [node.id] if any(not lease.settled.is_set() for lease in on) else []
             return start(node, *rest)
 
+        async def held(lease: Any) -> bool:
+            made = await make(lease)
+            await self.let.wait()
+            return made
+
         monkeypatch.setattr(ray_agents, "start", counted)
+        monkeypatch.setattr(executor, "_make", held)
 
 
 async def idle(executor: RayExecutor) -> None:
     """Nothing is held, by our books and by Ray's."""
-    await eventually(lambda: available() == 4 and executor.free_slots(ONE) == 4)
-    assert not executor._book.leases
+    await eventually(lambda: available() == 4 and executor.free_slots(ONE) == 4 and not executor._book.leases)
 
 
 async def test_what_comes_while_an_agent_starts_shares_the_next_one_of_its_node(
@@ -154,6 +161,7 @@ async def test_what_comes_while_an_agent_starts_shares_the_next_one_of_its_node(
         await asyncio.sleep(0)
     assert executor.free_slots(SMALL) == 0
     assert len(agents.made) == 2, "one starts on each node, and what came after its first attempt waits for it"
+    agents.let.set()
     outcomes = await collect(executor, 15)
     assert {outcome.ending for outcome in outcomes} == {Ending.EXITED}
     await eventually(lambda: executor.free_slots(SMALL) == 15, "what is given back is not free")
@@ -181,6 +189,7 @@ async def test_no_agent_is_made_for_what_is_cancelled_before(
     assert executor.free_slots(ONE) == 2
     await executor.cancel([spec.attempt for spec in pending])
     assert executor.free_slots(SMALL) == 14
+    agents.let.set()
     endings = {outcome.attempt: outcome.ending for outcome in await collect(executor, 5)}
     assert endings == dict.fromkeys([at_once.attempt, *(spec.attempt for spec in pending)], Ending.CANCELLED) | {
         first.attempt: Ending.EXITED
@@ -200,9 +209,12 @@ async def test_no_agent_is_made_while_the_head_is_silent(
     for spec in specs:
         executor.submit([spec])
         await asyncio.sleep(0)
-    assert executor._cluster is not None
-    monkeypatch.setattr(executor._cluster, "answers", lambda: False)
-    executor._cluster.silent = True
+    joined = executor._cluster
+    assert joined is not None
+    monkeypatch.setattr(joined, "answers", lambda: False)
+    # Said by who looks, whose last look may still be on its way.
+    await eventually(lambda: joined.silent)
+    agents.let.set()
     endings = {outcome.attempt: outcome.ending for outcome in await collect(executor, 2)}
     assert endings == {specs[0].attempt: Ending.EXITED, specs[1].attempt: Ending.NEVER_STARTED}
     assert len(agents.made) == 1
@@ -219,6 +231,7 @@ async def test_a_gang_starts_beside_what_is_pending(executor: RayExecutor, monke
     assert (executor.free_slots(PAIR), len(agents.made)) == (1, 1)
     executor.submit(gangs)
     assert len(agents.made) == 3
+    agents.let.set()
     endings = {outcome.attempt: outcome.ending for outcome in await collect(executor, 4)}
     assert endings == dict.fromkeys([spec.attempt for spec in (*singles, gangs[0])], Ending.EXITED) | {
         gangs[1].attempt: Ending.NEVER_STARTED
@@ -242,6 +255,7 @@ async def test_what_is_pending_on_a_node_that_goes_never_started(
         executor.submit([spec])
         await asyncio.sleep(0)
     assert executor.free_slots(shape) == 1
+    agents.let.set()
     cluster.remove_node(doomed, allow_graceful=False)
     outcomes = await collect(executor, 3)
     assert {outcome.attempt for outcome in outcomes} == {spec.attempt for spec in specs}

@@ -139,7 +139,8 @@ def commands() -> list[tuple[int, bytes]]:
 
 
 def parent(pid: int) -> int:
-    return int(read(pid, "stat").rpartition(b")")[2].split()[1])
+    """0: it has ended."""
+    return int((read(pid, "stat").rpartition(b")")[2].split() or [0, 0])[1])
 
 
 def eventually(true: Any, limit_s: float = 120.0) -> None:

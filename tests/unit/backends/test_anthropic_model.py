@@ -58,7 +58,8 @@ KINDS = {
 
 @pytest.mark.parametrize(("fault", "kind"), KINDS.items())
 async def test_every_fault_has_its_kind_and_its_price(fault: Fault, kind: ModelFault) -> None:
-    async with served(replace(GOOD, fault=fault), silence_s=0.3) as (models, model, server):
+    silence_s = {Fault.SILENT: 0.3, Fault.STALLED: 3.0}.get(fault, 60.0)
+    async with served(replace(GOOD, fault=fault), silence_s=silence_s) as (models, model, server):
         with pytest.raises(ModelError) as told:
             await models.complete(model, call())
         assert told.value.fault is kind
@@ -286,7 +287,7 @@ async def test_cancelling_ends_the_connection_and_says_what_was_seen(fault: Faul
 
 
 async def test_an_answer_that_never_ends_is_ended() -> None:
-    async with served(text("x" * 4000, per_delta_s=0.05), longest_s=0.5) as (models, model, server):
+    async with served(text("x" * 4000, per_delta_s=0.05), longest_s=4.0) as (models, model, server):
         with pytest.raises(ModelError, match="in time") as told:
             await models.complete(model, call(max_tokens=4000))
         assert 0 < told.value.usage.output < 4000

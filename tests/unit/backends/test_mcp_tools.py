@@ -248,7 +248,10 @@ async def test_chatter_is_no_message(org: Org) -> None:
 async def test_memory_and_processes_of_a_server_are_bounded(org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orgruntime.backends.mcp_process.PROCESSES", 20)
     monkeypatch.setattr("orgruntime.backends.mcp_process.LOOK_S", 0.1)
-    forks = "def call(name, given):\n    while True:\n        if os.fork() == 0:\n            time.sleep(1000)"
+    # Not without end: who looks may be late, and other tests need processes too.
+    forks = (
+        "def call(name, given):\n    for _ in range(300):\n        os.fork() or time.sleep(1000)\n    time.sleep(1000)"
+    )
     async with org.open(org.server(more=forks)) as tools:
         assert (await asyncio.wait_for(tools.call(used("mcp__tiny__echo")), 60)).is_error
         await org.gone()

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,11 +24,14 @@ class Died(BaseException):
     """As a process dies: no handler of errors meets it."""
 
 
-def play(played: list[int], request: bytes) -> bytes:
-    """A step sleeps for as long as it says, then answers with its number. One that kills does so before that."""
+def play(actors: Actors, request: bytes) -> bytes:
+    """A step sleeps for as long as it says, or is held until the test lets it go, then answers with its number. One
+    that kills does so before that."""
     step = json.loads(request)
-    played.append(step["n"])
+    actors.played.append(step["n"])
     time.sleep(step.get("sleep_s", 0.0))
+    if step.get("held"):
+        actors.free.wait(LATE_S)
     if step.get("kills"):
         raise Died
     return json.dumps(step["n"]).encode()
@@ -44,6 +47,8 @@ class Actors:
         """The steps that were begun. Of one test: threads outlive theirs."""
         self.refuses = 0
         """So many do not start."""
+        self.free = threading.Event()
+        """Lets go of the steps that are held."""
 
     def remote(self, species: str) -> Actor:
         actor = Actor(self, species, starts=len(self.made) >= self.refuses)
@@ -95,7 +100,7 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def actors(monkeypatch: pytest.MonkeyPatch) -> Actors:
+def actors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Actors]:
     actors = Actors()
     loop_of: list[asyncio.AbstractEventLoop] = []
 
@@ -104,7 +109,8 @@ def actors(monkeypatch: pytest.MonkeyPatch) -> Actors:
         dying = next(actor for actor in actors.made if actor._code._works and not actor.dead.is_set())
         loop_of[0].call_soon_threadsafe(dying.dead.set)
         with dying._code._changed:
-            dying._code._works, dying._code._answers = False, [b""]
+            # As many as are waited for, so that no thread waits on.
+            dying._code._works, dying._code._answers = False, [b""] * len(actors.calls[-1])
             dying._code._changed.notify_all()
         threading.Event().wait()
 
@@ -113,10 +119,11 @@ def actors(monkeypatch: pytest.MonkeyPatch) -> Actors:
         return actors
 
     monkeypatch.setattr(ray_pool, "_actor", made)
-    monkeypatch.setattr(ray_pool, "resolved", lambda _: actors.played)
+    monkeypatch.setattr(ray_pool, "resolved", lambda _: actors)
     monkeypatch.setattr(ray_pool, "served", play)
     monkeypatch.setattr(ray_pool.os, "_exit", dies)
-    return actors
+    yield actors
+    actors.free.set()
 
 
 @pytest.fixture
@@ -140,6 +147,7 @@ async def test_steps_that_wait_together_go_in_one_call(
     pool: ray_pool.RayPool, actors: Actors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_pool, "SLICE_S", LATE_S)
+    monkeypatch.setattr(ray_pool, "PATIENCE_S", LATE_S)
     answers = await asyncio.gather(*(asked(pool, n) for n in range(40)))
     assert answers == [str(n).encode() for n in range(40)]
     assert len(actors.made) == 1
@@ -151,11 +159,12 @@ async def test_a_slow_step_gives_back_what_is_behind_it_and_gets_it_served_elsew
     pool: ray_pool.RayPool, actors: Actors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_pool, "PATIENCE_S", 0.05)
-    slow = asked(pool, 0, sleep_s=2.0)
+    slow = asked(pool, 0, held=True)
     quick = [asked(pool, n) for n in range(1, 6)]
     await asyncio.wait_for(asyncio.gather(*quick), LATE_S)
     assert not slow.done(), "they did not wait for it"
     assert len(actors.made) > 1
+    actors.free.set()
     assert await slow == b"0"
     assert actors.played.count(0) == 1
 
@@ -164,7 +173,10 @@ async def test_quick_steps_stay_with_the_first_actor(
     pool: ray_pool.RayPool, actors: Actors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_pool, "PATIENCE_S", 0.05)
-    await asyncio.gather(asked(pool, 0, sleep_s=0.5), asked(pool, 1, sleep_s=0.5))
+    steps = [asked(pool, n, held=True) for n in range(2)]
+    await until(lambda: 1 in actors.played)
+    actors.free.set()
+    await asyncio.gather(*steps)
     assert len(actors.made) == 2
     monkeypatch.setattr(ray_pool, "SLICE_S", LATE_S)
     actors.calls.clear()
@@ -187,7 +199,8 @@ async def test_nothing_is_started_for_steps_that_are_served(
 async def test_one_that_kills_is_asked_twice_and_nobody_pays_for_it(
     pool: ray_pool.RayPool, actors: Actors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_pool, "SLICE_S", 2.0)
+    monkeypatch.setattr(ray_pool, "SLICE_S", LATE_S)
+    monkeypatch.setattr(ray_pool, "PATIENCE_S", LATE_S)
     steps = [asked(pool, n, kills=n == 2) for n in range(6)]
     answers = await asyncio.wait_for(asyncio.gather(*steps, return_exceptions=True), LATE_S)
     assert [answer for n, answer in enumerate(answers) if n != 2] == [b"0", b"1", b"3", b"4", b"5"]
@@ -205,17 +218,21 @@ async def test_one_that_hangs_in_company_is_told_from_the_others(
     """With the interpreter held, so that the actor cannot even say what it has begun: as a slice that never ends."""
     await asked(pool, 9)
     monkeypatch.setattr(ray_pool, "SLICE_S", LATE_S)
-    pool.limit_s = 2.0
-    steps = [asked(pool, n, sleep_s=5.0 * (n == 1)) for n in range(3)]
+    monkeypatch.setattr(ray_pool, "SILENCE_S", 0.5)
+    pool.limit_s = 6.0
+    steps = [asked(pool, n, held=n == 1) for n in range(3)]
     answers = await asyncio.wait_for(asyncio.gather(*steps, return_exceptions=True), LATE_S)
     assert answers[0] == b"0"
-    assert str(answers[1]) == "desk 1 gave no answer within 2 s"
+    assert str(answers[1]) == "desk 1 gave no answer within 6 s"
     assert answers[2] == b"2"
 
 
-async def test_a_cluster_that_is_gone_is_said_to_all(pool: ray_pool.RayPool, actors: Actors, cluster: Cluster) -> None:
+async def test_a_cluster_that_is_gone_is_said_to_all(
+    pool: ray_pool.RayPool, actors: Actors, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_pool, "PATIENCE_S", LATE_S)
     await asked(pool, 9)
-    steps = [asked(pool, 0, sleep_s=5.0), asked(pool, 1)]
+    steps = [asked(pool, 0, held=True), asked(pool, 1)]
     await until(lambda: 0 in actors.played)
     cluster.gone = True
     actors.made[0].dead.set()
@@ -245,8 +262,11 @@ async def test_what_nobody_waits_for_is_not_sent(pool: ray_pool.RayPool, actors:
     assert 1 not in actors.played
 
 
-async def test_closing_tells_what_waits(pool: ray_pool.RayPool, actors: Actors) -> None:
-    steps = [asked(pool, 0, sleep_s=1.0), asked(pool, 1)]
+async def test_closing_tells_what_waits(
+    pool: ray_pool.RayPool, actors: Actors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_pool, "PATIENCE_S", LATE_S)
+    steps = [asked(pool, 0, held=True), asked(pool, 1)]
     await until(lambda: 0 in actors.played)
     await pool.close()
     for answer in await asyncio.gather(*steps, return_exceptions=True):
@@ -256,8 +276,9 @@ async def test_closing_tells_what_waits(pool: ray_pool.RayPool, actors: Actors) 
         await asked(pool, 2)
 
 
-def test_an_error_of_the_species_does_not_end_the_actor() -> None:
+def test_an_error_of_the_species_does_not_end_the_actor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Through `served` itself: the thread goes on."""
+    monkeypatch.setattr(ray_pool, "SLICE_S", LATE_S)
     actor = ray_pool.DeskActor("orgruntime.testing.conformance.desks:scripted")
     for _ in range(2):
         answers, begun = actor.serve([b"no request"])

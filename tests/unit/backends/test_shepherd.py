@@ -51,12 +51,9 @@ def test_stdout_and_stderr_come_in_order_with_nothing_on_stdin(node: Node) -> No
 
 
 def test_a_hang_ends_at_its_limit(node: Node) -> None:
-    outcome = node.run(
-        "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('here', flush=True)\ntime.sleep(600)",
-        limit_s=1.0,
-    )
+    outcome = node.run(["sh", "-c", "trap '' TERM; echo here; sleep 600"], limit_s=5.0)
     assert (outcome["ending"], outcome["exit_code"], outcome["output"]) == ("timeout", None, "here\n")
-    assert 1.0 <= outcome["wall_s"] < 10
+    assert 5.0 <= outcome["wall_s"] < 60
     assert node.left() == []
 
 

@@ -66,7 +66,7 @@ def test_a_slip_lies_in_the_text(text: str, at: int, problem: str) -> None:
 @pytest.mark.parametrize("unit", ["a: ", " ", "a:b\n", "a:  \n ", "a b ", "- ", '"', "a: [\n", "a= "])
 def test_the_largest_front_matter_is_looked_through_at_once(unit: str) -> None:
     text = "x" + unit * (MAX_BYTES // len(unit) - 1) + "x"
-    started = time.monotonic()
+    started = time.process_time()
     for problem in PROBLEMS:
         slip(text, len(text) - 1, problem)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

@@ -80,6 +80,9 @@ async def test_cancelling_in_the_middle_of_everything_leaves_no_reservation(tmp_
         with (books := Books(tmp_path)).ledger:
             door = gateway(books, models, own)
             tasks = [asyncio.create_task(door.ask(f"q{n}", ROLE, "m", dialogue(n))) for n in range(20)]
+            async with asyncio.timeout(60):
+                while not server.total.input:
+                    await asyncio.sleep(0.001)
             luck = random.Random(3)
             for task in tasks:
                 await asyncio.sleep(luck.random() * 0.01)
