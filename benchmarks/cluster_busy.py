@@ -101,11 +101,14 @@ def run(address: str, trials: int, shape: Shape, seconds: float) -> dict[str, fl
     from orgruntime.api.running import RunOptions, View, start_run
     from orgruntime.api.wiring import ClusterChoice
     from orgruntime.ledger.store import Ledger
+    from orgruntime.model.status import RunState
 
     with tempfile.TemporaryDirectory() as folder:
         choice = ClusterChoice(address=address, sandbox=False)
         options = RunOptions(seed=1, runs=Path(folder) / "runs", cluster=choice)
         status = start_run(make_org(Path(folder), trials, shape, seconds), options, View())
+        if status.state is RunState.STOPPED:
+            raise SystemExit(f"it was stopped before its end, so nothing is measured: {status.reason}")
         with Ledger.open_readonly(Path(status.folder) / "ledger.db") as ledger:
             return measured(ledger, shape.slots, trials)
 
