@@ -134,7 +134,7 @@ async def test_a_lost_test_is_held_again_when_nothing_else_is_left(bench: Bench)
 async def test_the_next_test_after_a_void_one_has_its_number(tmp_path: Path) -> None:
     patient = PRESETS[Preset.BALANCED].model_copy(update={"dry_spell": 1.0})
     bench = Bench(tmp_path, org=small_org(appetite=patient))
-    on(bench, "certify", range(100), lost)
+    on(bench, "certify", range(100), lead_lost(bench))
 
     def twice(request: StepRequest) -> StepReply:
         now = float(request.files["train.py"].split("LR = ")[1].split()[0])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from supervised import Died
+from supervised import Bench, Died
 from thinking import Thinking, brief_of, last_result, propose, sets, thinking_org, turn
 
 from orgruntime.ledger.audit import audit
@@ -20,19 +21,27 @@ SHORT = Budget(trials=200)
 WIDER = "a wider net has room for more features, width {}"
 
 
+async def judged(bench: Bench) -> None:
+    """Until the first proposal has its verdict."""
+    while "pq1.0" not in bench.verdicts():
+        await asyncio.sleep(0.005)
+
+
 class Twice:
     """Inquiries q1 and q2 propose another width for the same reason; the others decline. q2 has the base measured
-    first, while q1 comes to its verdict."""
+    first, and goes on once q1 has come to its verdict."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.told: list[str] = []
         """What q2 was told, in order."""
+        self.at = Thinking(folder, self, thinking_org(budget=SHORT))
 
-    def __call__(self, model: ModelSpec, call: ModelCall) -> ModelReply:
+    async def __call__(self, model: ModelSpec, call: ModelCall) -> ModelReply:
         first, second = ("inquiry q1," in brief_of(call)), ("inquiry q2," in brief_of(call))
         if not (first or second):
             return uses_tool("decline", reason="others have it")
         if second and turn(call):
+            await judged(self.at.bench)
             self.told.append(last_result(call))
         if second and turn(call) == 0:
             return uses_tool("RunTrial")
@@ -42,8 +51,8 @@ class Twice:
 
 
 async def test_a_hypothesis_that_was_tried_is_told_once_and_may_be_handed_off_again(tmp_path: Path) -> None:
-    says = Twice()
-    at = Thinking(tmp_path, says, thinking_org(budget=SHORT))
+    says = Twice(tmp_path)
+    at = says.at
     await at.run()
     assert len(says.told) == 3, "a probe, its edit, and one word on what is near"
     assert says.told[2].startswith("Not handed off yet: near to pq1.0 (discard, effect ")
@@ -61,8 +70,8 @@ async def test_what_was_told_is_told_again_to_a_step_that_is_resumed(tmp_path: P
         if len(says.told) == 3:
             raise Died("cut")
 
-    says, asks = Twice(), list[Ask]()
-    at = Thinking(tmp_path, says, thinking_org(budget=SHORT))
+    says, asks = Twice(tmp_path), list[Ask]()
+    at = says.at
     at.desks.before = die_in_q2
     with pytest.raises(Died):
         await at.run()
@@ -77,12 +86,13 @@ async def test_what_was_told_is_told_again_to_a_step_that_is_resumed(tmp_path: P
 async def test_a_probe_of_nearly_the_same_change_is_not_run_before_it_is_told(tmp_path: Path) -> None:
     told: list[str] = []
 
-    def says(model: ModelSpec, call: ModelCall) -> ModelReply:
+    async def says(model: ModelSpec, call: ModelCall) -> ModelReply:
         brief, at = brief_of(call), turn(call)
         if "inquiry q1," in brief:
             return (sets("WIDTH", 5), sets("DEPTH", 3), propose())[at]
         if "inquiry q2," not in brief:
             return uses_tool("decline", reason="others have it")
+        await judged(at_work.bench)
         told.append(last_result(call))
         return (sets("WIDTH", 5), sets("DEPTH", 4), *[uses_tool("RunTrial")] * 4, propose(hypothesis="deeper"))[at]
 

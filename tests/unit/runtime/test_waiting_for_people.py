@@ -116,7 +116,7 @@ async def test_the_only_desk_serves_others_until_the_answer_comes_and_nothing_is
     play.at.prepared = answered
     state, _ = await play.run()
     assert state == "finished"
-    assert judged == [1]
+    assert len(judged) == 1, "it came in the same run"
     assert play.told == ['ada answers h1: "go"']
     ids = [id for id in play.at.gateway.ids if id.startswith("q1.0.")]
     assert len(ids) == len(set(ids)) == 4, "each call of the model was paid once"
