@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -84,6 +86,49 @@ def test_scripts_parse_and_are_executable(name: str) -> None:
     assert os.access(script, os.X_OK)
     assert script.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
     assert subprocess.run(["bash", "-n", str(script)], timeout=120).returncode == 0
+
+
+FAILS = "def test_{n}():\n    assert False\n"
+FAILS_ONCE = """
+from pathlib import Path
+
+def test_{n}():
+    seen = Path("seen-{n}")
+    if not seen.exists():
+        seen.touch()
+        raise AssertionError
+"""
+PASSES = "def test_one_more():\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "code", "words"),
+    [
+        ([], 0, ["ci: passed"]),
+        ([FAILS_ONCE], 0, ["ci: flaky, mend it: tests/test_0.py::test_0", "ci: passed"]),
+        ([FAILS_ONCE, FAILS_ONCE, FAILS_ONCE], 0, ["ci: flaky, mend it: tests/test_2.py::test_2", "ci: passed"]),
+        ([FAILS], 2, ["ci: failed (exit code 2)"]),
+        ([FAILS_ONCE, FAILS], 2, ["ci: failed (exit code 2)"]),
+        ([FAILS_ONCE] * 4, 2, ["ci: failed (exit code 2)"]),
+        ([FAILS_ONCE, "import nothing_of_this_name\n"], 2, ["ci: failed (exit code 2)"]),
+    ],
+    ids=["none fails", "one fails once", "three fail once", "one fails twice", "one of two fails twice",
+         "four fail once", "one cannot be read"],
+)  # fmt: skip
+def test_few_tests_that_fail_are_asked_once_more_and_named(
+    tmp_path: Path, texts: list[str], code: int, words: list[str]
+) -> None:
+    """The script of CI itself, with tests of its own."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    for n, text in enumerate([*texts, PASSES]):
+        (tmp_path / "tests" / f"test_{n}.py").write_text(text.replace("{n}", str(n)))
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -ra --continue-on-collection-errors\n")
+    (tmp_path / "Makefile").write_text(f"check:\n\t@{sys.executable} -m pytest tests $(ARGS)\n")
+    done = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-len(words) :] == words, done.stdout
 
 
 def test_no_two_test_files_share_a_name() -> None:
