@@ -96,6 +96,8 @@ class Lab:
     """Of the steps of language models."""
     thinking: set[InquiryId] = field(default_factory=set)
     """Inquiries at the desk of a language model."""
+    held_up: set[InquiryId] = field(default_factory=set)
+    """Inquiries that have measured their own and wait for the lead's trial."""
     unwritten: dict[PayloadId, tuple[RoleSlug, PastTrial]] = field(default_factory=dict)
     """Proposals that were accepted from a desk and are not in the ledger yet."""
 

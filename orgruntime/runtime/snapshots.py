@@ -83,6 +83,7 @@ def snapshot(lab: Lab, hands: Hands) -> Snapshot:
         busy=hands.busy,
         question=hands.question,
         thinking=hands.thinking,
+        held_up=len(lab.held_up),
         lost=hands.lost,
         racing=lab.race.due(),
         direction=lab.manifest.objective.direction,

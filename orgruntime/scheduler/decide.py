@@ -110,6 +110,8 @@ class Snapshot:
     """Set where the cluster loses whatever it is given."""
     thinking: int = 0
     """Of `exploring`: those at the desk of a language model, which may be long in coming to a proposal."""
+    held_up: int = 0
+    """Of `exploring`: those that have measured their own and wait for the lead's trial, as long as it takes."""
     lead_promises: bool = True
     """The lead looks better than the champion by the trigger, now: a test that ended meanwhile may have reset it."""
     places: Mapping[str, int] = field(default_factory=dict)
@@ -439,12 +441,14 @@ def _open_inquiries(now: Snapshot) -> list[Decision]:
 
 
 def _room(now: Snapshot) -> int:
-    """Inquiries to open. While a slot is empty and nothing waits for it, those at the desks of language models hold
-    back nobody: whoever is free may think too."""
+    """Inquiries to open. While a slot stays empty, whatever waits, two kinds hold back nobody: those that wait for the
+    lead's trial, which may be slow, or lost and made again, and those at the desks of language models, as long as
+    somebody is free to think too."""
     room = now.slots + max(1, now.slots // SLOTS_A_LOOKAHEAD) - now.exploring
-    if not now.thinking or now.wanted or now.running >= now.slots:
+    if len(now.wanted) >= now.slots - now.running:
         return room
-    return max(room, min(room + now.thinking, now.proposers - now.exploring))
+    room += min(now.held_up, now.slots)
+    return max(room, min(room + now.thinking, now.proposers - now.exploring)) if now.thinking else room
 
 
 def _wait_for_people(now: Snapshot) -> list[Decision]:

@@ -51,7 +51,7 @@ class Terms:
     time_limit_s: float = 1200.0
     per_node: int = 8
     tick_s: float = 0.25
-    """News of so many seconds share one decision, as in a real driver."""
+    """News of so many seconds share one decision, as in a real driver; what is ended early is gone so long after."""
     patience: bool = True
     """Whether trials show progress, so that patience can act."""
     go_on: bool = False
@@ -69,6 +69,8 @@ class _Thread:
     missing: int = 0
     found: list[float | None] = field(default_factory=list)
     gone: bool = False
+    held_up: bool = False
+    """Its own is measured, the lead's trial is not."""
 
 
 @dataclass(eq=False)
@@ -117,7 +119,7 @@ class SimulatedLab:
         self._waiting = Waiting()
         self._running: dict[TrialKey, _Attempt] = {}
         self._known: dict[TrialKey, float | None] = {}
-        self._exploring = self._thinking = self._opened = self._settled = self._lost = self._killed = 0
+        self._exploring = self._held_up = self._thinking = self._opened = self._settled = self._lost = self._killed = 0
         self._asked = self._testing = self._last_test = self._news = False
         self._forgiven = self._champion_at = 0
         self._busy_s = self._there_s = self._since = 0.0
@@ -168,6 +170,7 @@ class SimulatedLab:
             used=used,
             baseline_known=science.numbers.sd is not None,
             exploring=self._exploring,
+            held_up=self._held_up,
             proposers=MANY,
             thinking=self._thinking if self._terms.world.language_models else 0,
             certification_asked=self._asked,
@@ -198,8 +201,8 @@ class SimulatedLab:
                 self._start(self._out(TrialKey(decision.subject), self._waiting.start))
             case Verb.DROP:
                 self._drop(self._out(TrialKey(decision.subject), self._waiting.remove))
-            case Verb.END_EARLY:
-                self._end_early(TrialKey(decision.subject))
+            case Verb.END_EARLY if attempt := self._running.get(TrialKey(decision.subject)):
+                self._at(self._terms.tick_s, partial(self._end_early, attempt))
             case Verb.OPEN_INQUIRY:
                 self._open(decision.count, int(decision.numbers.get("long_shots", 0)))
             case Verb.CERTIFY:
@@ -233,12 +236,12 @@ class SimulatedLab:
         for thread in {id(thread): thread for thread, _ in order.waits}.values():
             if not thread.gone:
                 thread.gone = True
+                self._hold(thread, held_up=False)
                 thread.give_up()
                 thread.end()
 
-    def _end_early(self, key: TrialKey) -> None:
-        attempt = self._running.get(key)
-        if attempt is not None:
+    def _end_early(self, attempt: _Attempt) -> None:
+        if self._running.get(attempt.order.key) is attempt:
             self._killed += 1
             self._settle(attempt, "killed", None)
 
@@ -300,7 +303,7 @@ class SimulatedLab:
             self._science.verification_trials += 1
         self._known[order.key] = value
         for thread, place in order.waits:
-            self._give(thread, place, value)
+            self._give(order, thread, place, value)
         if self._settled >= len(self._curve) * self._step:
             self._curve.append(self._here())
 
@@ -343,14 +346,21 @@ class SimulatedLab:
 
     # Threads
 
-    def _give(self, thread: _Thread, place: int, value: float | None) -> None:
+    def _give(self, order: _Order, thread: _Thread, place: int, value: float | None) -> None:
         """A candidate that failed does not wait for the lead's run."""
         if thread.gone:
             return
         thread.found[place] = value
         thread.missing -= 1
         if thread.missing == 0 or value is None:
+            self._hold(thread, held_up=False)
             self._resume(thread, thread.found)
+        elif place == 0 and order.asked.purpose is Purpose.SCREEN:
+            self._hold(thread, held_up=True)
+
+    def _hold(self, thread: _Thread, *, held_up: bool) -> None:
+        self._held_up += held_up - thread.held_up
+        thread.held_up = held_up
 
     def _resume(self, thread: _Thread, answer: list[float | None] | None) -> None:
         """Runs the thread to the next thing that it waits for."""

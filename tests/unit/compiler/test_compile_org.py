@@ -237,7 +237,9 @@ ODDS = [
 PIECES = st.sampled_from(MARKS + WORDS + ODDS)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 40), PIECES), min_size=1, max_size=6),
     st.binary(max_size=40),

@@ -93,7 +93,9 @@ def faults(item: str, links: RoleLinks) -> list[str]:
     return [found.message for found in findings]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_every_sentence_of_the_grammar_is_read(links: RoleLinks, data: st.DataObject) -> None:
     item = " ".join(Grammar(data.draw).sentence("item"))

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from orgruntime.compiler import compile_org
 from orgruntime.compiler.command import split
 
-QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 SECRET = "hunter2hunter2"
 MODEL = "models:\n  own: {{model: q, base_url: '{}'}}\n  default: search/tpe\n"
 SERVER = "models: {{default: search/tpe}}\nmcp_servers:\n  own: {{url: '{}'}}\n"

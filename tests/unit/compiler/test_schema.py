@@ -136,7 +136,9 @@ def fronts(draw: st.DrawFn) -> str:
     return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(front=fronts())
 @example(front=yaml.safe_dump(GOOD, sort_keys=False))
 def test_what_the_schema_refuses_the_compiler_refuses(org: Path, front: str) -> None:

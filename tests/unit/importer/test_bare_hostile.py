@@ -82,7 +82,9 @@ def test_a_flood_ends(tmp_path: Path, flood: str) -> None:
         read_bare(put(tmp_path, {**TEMPLATE, "program.md": text + "more than enough"}))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(WORDS, min_size=1, max_size=60))
 def test_any_words_are_facts_or_questions(tmp_path: Path, words: list[str]) -> None:
     put(tmp_path, {**TEMPLATE, "README.md": "", "program.md": f"a {' '.join(words)}"})
@@ -95,7 +97,9 @@ def test_any_words_are_facts_or_questions(tmp_path: Path, words: list[str]) -> N
     assert all(fact.evidence for fact in found.facts)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.binary(max_size=400), st.binary(max_size=400), st.binary(max_size=400))
 def test_any_bytes_are_answered(tmp_path: Path, program: bytes, code: bytes, log: bytes) -> None:
     put(tmp_path, TEMPLATE)

@@ -356,7 +356,21 @@ def test_while_a_slot_is_empty_every_free_desk_of_a_language_model_may_think() -
     assert decide(replace(thinking, exploring=8, thinking=8)) == [], "nobody is free"
     assert decide(replace(thinking, thinking=0)) == [], "they are in hand, and will want the slot at once"
     assert decide(replace(thinking, running=2)) == [], "no slot is empty"
-    assert verbs(decide(replace(thinking, wanted=(wanted("a"),)))) == [Verb.START_TRIAL], "the slot will be taken"
+    assert verbs(decide(replace(thinking, running=1, wanted=(wanted("a"),)))) == [Verb.START_TRIAL], "it will be taken"
+    one_of_two = decide(replace(thinking, wanted=(wanted("a"),)))
+    assert verbs(one_of_two) == [Verb.START_TRIAL, Verb.OPEN_INQUIRY], "the other slot stays empty"
+
+
+def test_while_a_slot_is_empty_those_that_wait_for_the_trial_of_the_lead_hold_back_nobody() -> None:
+    """Two slots want three inquiries; the lead's trial has one slot, and whoever waits for it wants none."""
+    held = replace(NOW, exploring=3, running=1)
+    assert decide(held) == [], "they are in hand, and will want the slot at once"
+    (decision,) = decide(replace(held, held_up=2))
+    assert (decision.verb, decision.count) == (Verb.OPEN_INQUIRY, 2)
+    assert decide(replace(held, held_up=2, running=2)) == [], "no slot is empty"
+    assert decide(replace(held, held_up=2, exploring=5)) == [], "three of them go on"
+    assert decide(replace(held, held_up=9, exploring=10, running=0)) == [], "not more wait than there are slots"
+    assert verbs(decide(replace(held, held_up=2, wanted=(wanted("a"),)))) == [Verb.START_TRIAL], "it will be taken"
 
 
 def test_a_question_holds_up_nothing_else() -> None:

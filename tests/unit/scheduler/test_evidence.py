@@ -73,9 +73,8 @@ def test_a_larger_gain_is_never_worth_less(gains: list[float], gain: float, more
     assert bet(before, gain + more, 0.0, 1.0).wealth >= bet(before, gain, 0.0, 1.0).wealth
 
 
-@given(GAINS, st.floats(0.001, 1000.0), st.floats(-100.0, 100.0))
+@given(st.lists(st.floats(-1e3, 1e3), max_size=30), st.floats(0.001, 1000.0), st.floats(-100.0, 100.0))
 def test_the_evidence_does_not_depend_on_the_metrics_unit(gains: list[float], unit: float, delta: float) -> None:
-    assume(all(abs(gain) < 1e3 for gain in gains))
     plain = after(gains, delta, 2.0)
     scaled = after([gain * unit for gain in gains], delta * unit, 2.0 * unit)
     assert scaled.wealth == pytest.approx(plain.wealth, rel=1e-6)

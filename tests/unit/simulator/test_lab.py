@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -12,7 +13,8 @@ from labs import terms, world
 from orgruntime.model.amounts import Budget
 from orgruntime.model.appetite import PRESETS, Preset
 from orgruntime.model.manifest import Resources
-from orgruntime.simulator.lab import Terms, simulate
+from orgruntime.scheduler.decide import Snapshot, Verb, decide
+from orgruntime.simulator.lab import SimulatedLab, Terms, simulate
 from orgruntime.simulator.worlds import WorldName
 
 HOUR_MS = 3_600_000
@@ -133,3 +135,36 @@ def test_the_curve_of_a_run_goes_forward() -> None:
     assert [step.trials for step in run.curve] == sorted(step.trials for step in run.curve)
     assert run.curve[-1].champion == run.gain
     assert run.curve[-1].trials == run.trials
+
+
+class Held(SimulatedLab):
+    """Looks at the places while candidates wait for the lead's trial, nothing else waits, and exploration goes on."""
+
+    looks = most = 0
+
+    def _snapshot(self) -> Snapshot:
+        self.now = super()._snapshot()
+        return self.now
+
+    def _pass_time(self, *, quiet: bool) -> None:
+        slots, held = self._cluster.slots, self._held_up
+        assert 0 <= held <= self._exploring
+        self.most = max(self.most, held)
+        if 0 < held <= slots and not (self._thinking or len(self._waiting)) and self._explores():
+            self.looks += 1
+            assert len(self._running) == slots
+        super()._pass_time(quiet=quiet)
+
+    def _explores(self) -> bool:
+        return any(one.verb is Verb.OPEN_INQUIRY for one in decide(replace(self.now, exploring=0, wanted=())))
+
+
+@pytest.mark.parametrize("slots", [8, 64])
+def test_a_slow_or_lost_trial_of_the_lead_leaves_no_place_empty(slots: int) -> None:
+    """Up to as many candidates as there are places may wait for it."""
+    hard = world(straggler=0.1, lost=0.1)
+    labs = [Held(terms(trials=50 * slots, slots=slots, world=hard), seed) for seed in range(3)]
+    for lab in labs:
+        lab.run()
+    assert min(lab.looks for lab in labs) > 5
+    assert max(lab.most for lab in labs) > slots // 2
