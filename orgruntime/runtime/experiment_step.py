@@ -230,22 +230,23 @@ async def _pair(lab: Lab, ours: Order, theirs: Order) -> tuple[TrialRow, TrialRo
     first, second = (asyncio.ensure_future(lab.board.measure(order)) for order in (ours, theirs))
     try:
         row = await first
-        return row, None if row.score is Score.ENDED_EARLY else await _held_up(lab, ours, second)
+        return row, None if row.score is Score.ENDED_EARLY else await _held_up(lab, ours, theirs, second)
     finally:
         for arm in (first, second):
             arm.cancel()
         await asyncio.gather(first, second, return_exceptions=True)
 
 
-async def _held_up(lab: Lab, ours: Order, theirs: asyncio.Future[TrialRow]) -> TrialRow:
+async def _held_up(lab: Lab, ours: Order, theirs: Order, coming: asyncio.Future[TrialRow]) -> TrialRow:
     """The lead's trial, for one that has its own. It may take its place on the cluster again, slow or lost as it is;
     meanwhile others may be asked for ideas."""
-    if theirs.done() or ours.inquiry is None:
-        return await theirs
+    # What was settled in the same tick comes a turn of the loop later.
+    if ours.inquiry is None or lab.board.settled(theirs) is not None:
+        return await coming
     lab.held_up.add(ours.inquiry)
     lab.board.on_change()
     try:
-        return await theirs
+        return await coming
     finally:
         lab.held_up.discard(ours.inquiry)
 
